@@ -1,0 +1,26 @@
+"""Watch the thing you were told about: SAM 2 with text-driven token pruning, for ROS 2.
+
+Importing this package loads neither torch nor ROS.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from fastsam2_ros.config import TrackerConfig
+    from fastsam2_ros.results import TrackedObject, TrackResult, TrackState
+    from fastsam2_ros.tracker import TextTracker
+
+__version__ = "0.1.0"
+__all__ = ["TextTracker", "TrackResult", "TrackState", "TrackedObject", "TrackerConfig"]
+
+
+def __getattr__(name: str) -> Any:
+    """Import the public names when they are asked for, so that `msg` alone stays light."""
+    from importlib import import_module
+
+    homes = {"TextTracker": "tracker", "TrackerConfig": "config"}
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.{homes.get(name, 'results')}"), name)

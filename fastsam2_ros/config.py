@@ -1,0 +1,172 @@
+"""Everything that can be set, with units and ranges. The node declares a parameter for each field."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields, is_dataclass
+from typing import Any
+
+from fastsam2_ros.errors import InputError
+
+MODELS = ("mini", "tiny", "small", "base_plus", "large")
+"""Names of SAM 2 models: our small one, and the released SAM 2.1 checkpoints."""
+
+
+def option(
+    default: Any,
+    description: str,
+    *,
+    minimum: float | None = None,
+    maximum: float | None = None,
+    choices: tuple[str, ...] = (),
+) -> Any:
+    """A dataclass field that knows its own description and range (read by `check` and the node)."""
+    metadata = {"description": description, "minimum": minimum, "maximum": maximum, "choices": choices}
+    return field(default=default, metadata=metadata)
+
+
+@dataclass(frozen=True)
+class ModelConfig:
+    """Which SAM 2, its weights, and where it runs."""
+
+    name: str = option("tiny", "SAM 2 model: " + ", ".join(MODELS) + ", or the path of a sam2 YAML configuration.")
+    checkpoint: str = option(
+        "",
+        "Path of a .pt or .safetensors file. Empty: the released weights, from the Hugging Face cache or hub. "
+        "'untrained': random weights, for trying out the plumbing.",
+    )
+    revision: str = option("", "Git revision of the released weights on the hub. Empty: the newest.")
+    sha256: str = option("", "SHA-256 that the checkpoint file must have, hexadecimal. Empty: not checked.")
+    device: str = option("auto", "torch device: auto (CUDA where there is one), cpu, cuda, cuda:1 ...")
+    precision: str = option(
+        "auto", "auto: bf16 on CUDA devices that have it, else fp32.", choices=("auto", "fp32", "bf16")
+    )
+    max_prompt_frames: int = option(
+        2, "Prompt frames kept in a target's memory; the oldest goes first.", minimum=1, maximum=16
+    )
+    seed: int = option(0, "Seed of the weights where checkpoint is 'untrained'.", minimum=0)
+
+
+@dataclass(frozen=True)
+class PruningConfig:
+    """How many tokens are kept, and which."""
+
+    keep_ratio: float = option(
+        0.0,
+        "Fixed share of tokens, (0, 1]. 0: set for every frame by the budget, from how much moves.",
+        minimum=0.0,
+        maximum=1.0,
+    )
+    min_keep_ratio: float = option(
+        0.3, "The budget's floor: share of tokens on a still scene.", minimum=0.01, maximum=1.0
+    )
+    max_keep_ratio: float = option(
+        1.0, "The budget's ceiling: share of tokens when much moves.", minimum=0.01, maximum=1.0
+    )
+    full_motion: float = option(
+        0.5, "Motion that asks for the ceiling, in frame diagonals per second.", minimum=0.001, maximum=100.0
+    )
+    fall_seconds: float = option(
+        1.0, "Time in which the budget falls from ceiling to floor, seconds.", minimum=0.0, maximum=60.0
+    )
+    target_rate: float = option(
+        0.0,
+        "Frames per second to hold: the ceiling sinks while steps take longer. 0: no deadline.",
+        minimum=0.0,
+        maximum=1000.0,
+    )
+    mask_weight: float = option(1.0, "Weight of the last mask, moved and dilated, in a token's score.", minimum=0.0)
+    context_weight: float = option(0.2, "Weight of local visual context in a token's score.", minimum=0.0)
+    text_weight: float = option(0.3, "Weight of relevance to the text in a token's score.", minimum=0.0)
+    uncertainty_weight: float = option(0.2, "Weight of uncertainty in a token's score.", minimum=0.0)
+
+
+@dataclass(frozen=True)
+class LanguageConfig:
+    """Which open_clip model, and when the answer is 'not found'."""
+
+    name: str = option("ViT-B-16", "open_clip model with ViT image features, or the path of an open_clip model JSON.")
+    weights: str = option(
+        "datacomp_xl_s13b_b90k",
+        "open_clip pretrained tag, hf-hub name, or path of a checkpoint file. 'untrained': random weights.",
+    )
+    image_size: int = option(336, "Longer side of the image for dense relevance, pixels.", minimum=64, maximum=2048)
+    min_margin: float = option(
+        0.02,
+        "Least lead of the description over the best negative, in cosine similarity; below it: not found.",
+        minimum=-2.0,
+        maximum=2.0,
+    )
+    max_candidates: int = option(8, "Peaks of relevance that are tried as prompts.", minimum=1, maximum=64)
+    seed: int = option(0, "Seed of the weights where weights is 'untrained'.", minimum=0)
+
+
+@dataclass(frozen=True)
+class TrackerConfig:
+    """Everything `TextTracker.from_config` needs."""
+
+    model: ModelConfig = field(default_factory=ModelConfig)
+    pruning: PruningConfig = field(default_factory=PruningConfig)
+    language: LanguageConfig = field(default_factory=LanguageConfig)
+    max_targets: int = option(8, "Targets tracked at once; further descriptions are refused.", minimum=1, maximum=256)
+    uncertain_score: float = option(0.5, "Score below which a visible target is UNCERTAIN.", minimum=0.0, maximum=1.0)
+    lost_seconds: float = option(0.3, "Time unseen after which a target is LOST, seconds.", minimum=0.0, maximum=60.0)
+    search_seconds: float = option(
+        1.0, "Time LOST after which it is searched by its text again, seconds.", minimum=0.0, maximum=600.0
+    )
+    search_interval: float = option(0.5, "Time between two searches, seconds.", minimum=0.0, maximum=60.0)
+
+
+def check(config: Any, prefix: str = "") -> None:
+    """Raise `InputError` where a value of a configuration dataclass is out of its range."""
+    for item in fields(config):
+        name, value, meta = prefix + item.name, getattr(config, item.name), item.metadata
+        if is_dataclass(value):
+            check(value, name + ".")
+        elif meta.get("choices") and value not in meta["choices"]:
+            raise InputError(f"{name} is {value!r}; it can be one of {', '.join(meta['choices'])}.")
+        elif isinstance(value, (int, float)) and not isinstance(value, bool):
+            low, high = meta.get("minimum"), meta.get("maximum")
+            # Written so that NaN fails too.
+            if not ((low is None or value >= low) and (high is None or value <= high)):
+                raise InputError(
+                    f"{name} is {value}; it must lie between {low} and {high if high is not None else 'infinity'}."
+                )
+    if isinstance(config, PruningConfig) and config.min_keep_ratio > config.max_keep_ratio:
+        raise InputError(
+            f"{prefix}min_keep_ratio ({config.min_keep_ratio}) is above {prefix}max_keep_ratio ({config.max_keep_ratio})."
+        )
+
+
+def from_mapping(values: Mapping[str, Any]) -> TrackerConfig:
+    """A `TrackerConfig` from dotted names, such as {"model.name": "tiny", "max_targets": 2}.
+
+    Raises:
+        InputError: a name that does not exist, or a value out of its range.
+    """
+    groups: dict[str, dict[str, Any]] = {"model": {}, "pruning": {}, "language": {}, "": {}}
+    known = set(flat_options())
+    for name, value in values.items():
+        if name not in known:
+            raise InputError(f"There is no setting {name!r}; there are: {', '.join(sorted(known))}.")
+        group, _, leaf = name.rpartition(".")
+        groups[group][leaf] = value
+    config = TrackerConfig(
+        model=ModelConfig(**groups["model"]),
+        pruning=PruningConfig(**groups["pruning"]),
+        language=LanguageConfig(**groups["language"]),
+        **groups[""],
+    )
+    check(config)
+    return config
+
+
+def flat_options() -> dict[str, Any]:
+    """Every setting by its dotted name: `dataclasses.Field` with default and metadata."""
+    options: dict[str, Any] = {}
+    parts = (("model.", ModelConfig), ("pruning.", PruningConfig), ("language.", LanguageConfig), ("", TrackerConfig))
+    for prefix, part in parts:
+        for item in fields(part):
+            if item.metadata:
+                options[prefix + item.name] = item
+    return options

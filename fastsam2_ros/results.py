@@ -1,0 +1,102 @@
+"""The values that leave the tracker. Plain data: no torch, no ROS."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import IntEnum
+
+import numpy as np
+import numpy.typing as npt
+
+#: x, y of the upper left corner, width, height; pixels of the source frame.
+Box = tuple[float, float, float, float]
+
+
+class TrackState(IntEnum):
+    """What is known of one target. The numbers are those of msg/TrackedObject."""
+
+    SEARCHING = 0
+    """It was described, and has not been found yet (or not again)."""
+    TRACKING = 1
+    """It is seen and the masks can be trusted."""
+    UNCERTAIN = 2
+    """It is seen, but the model doubts its own mask; or it vanished a moment ago."""
+    LOST = 3
+    """It is not seen. No mask, no box."""
+
+
+@dataclass(frozen=True)
+class TrackedObject:
+    """One target in one frame.
+
+    Attributes:
+        id: 1 to 65535, never used again for another target of the same tracker.
+        description: the text it was found by, or the automatic one of a box.
+        state: see `TrackState`.
+        score: probability that the target is visible times the predicted IoU of its mask, [0, 1].
+        box: the tight box of `mask`, or None where the mask is empty.
+        centroid: mean x, y of the mask's pixels, or None where the mask is empty.
+        area: pixels in `mask`.
+        mask: bool, (H, W) of the source frame.
+    """
+
+    id: int
+    description: str
+    state: TrackState
+    score: float
+    box: Box | None
+    centroid: tuple[float, float] | None
+    area: int
+    mask: npt.NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class TrackResult:
+    """Everything that one `TextTracker.step` found out.
+
+    Attributes:
+        stamp_ns: the frame's own stamp, unchanged, nanoseconds.
+        size: (H, W) of the frame, pixels.
+        frame_index: how many frames the tracker has processed before this one.
+        objects: all targets, found or not, by rising id.
+        motion: how much moves, in frame diagonals per second (`pruning.motion`).
+        keep_ratio: share of tokens that the budget allowed, (0, 1].
+        tokens_kept, tokens_total: query tokens per target in memory attention, and in the grid.
+        stage_seconds: seconds by stage: encode, motion, route, attend, decode, remember, ground.
+        warnings: what was wrong with the input and what was done about it, one sentence each.
+        untrained: True where the weights are random, so that the masks mean nothing.
+    """
+
+    stamp_ns: int
+    size: tuple[int, int]
+    frame_index: int
+    objects: tuple[TrackedObject, ...]
+    motion: float
+    keep_ratio: float
+    tokens_kept: int
+    tokens_total: int
+    stage_seconds: Mapping[str, float] = field(default_factory=dict)
+    warnings: tuple[str, ...] = ()
+    untrained: bool = False
+
+    @property
+    def state(self) -> TrackState:
+        """The best state among the targets; SEARCHING where there is none."""
+        order = (TrackState.TRACKING, TrackState.UNCERTAIN, TrackState.LOST)
+        states = {target.state for target in self.objects}
+        return next((state for state in order if state in states), TrackState.SEARCHING)
+
+    def union_mask(self) -> npt.NDArray[np.uint8]:
+        """uint8 (H, W): 255 where any target is, else 0."""
+        mask = np.zeros(self.size, np.uint8)
+        for target in self.objects:
+            mask[target.mask] = 255
+        return mask
+
+    def labels(self) -> npt.NDArray[np.uint16]:
+        """uint16 (H, W): the id of the target at each pixel, 0 for none; the better score is on top."""
+        labels = np.zeros(self.size, np.uint16)
+        for target in sorted(self.objects, key=lambda target: target.score):
+            labels[target.mask] = target.id
+        return labels
