@@ -5,7 +5,12 @@ Importing this package loads neither torch nor ROS.
 
 from __future__ import annotations
 
+from pkgutil import extend_path
 from typing import TYPE_CHECKING, Any
+
+# The generated messages (fastsam2_ros.msg) may lie in another folder of this name: the library installed by pip or read
+# from its sources, the messages built by colcon.
+__path__ = extend_path(__path__, __name__)
 
 if TYPE_CHECKING:
     from fastsam2_ros.config import TrackerConfig
