@@ -1,0 +1,123 @@
+"""ROS 2 messages without ROS: their types, and the ones that this package writes."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator
+from functools import lru_cache
+from math import ceil, floor
+from pathlib import Path
+from typing import Any
+
+import numpy.typing as npt
+from rosbags.typesys import Stores, get_types_from_msg, get_typestore
+from rosbags.typesys.store import Typestore
+
+from fastsam2_ros.errors import BagError
+from fastsam2_ros.images import encode_image
+from fastsam2_ros.results import TrackedObject, TrackResult
+
+IMAGE = "sensor_msgs/msg/Image"
+COMPRESSED_IMAGE = "sensor_msgs/msg/CompressedImage"
+IMAGE_TYPES = (IMAGE, COMPRESSED_IMAGE)
+TRACKS = "fastsam2_ros/msg/TrackedObjectArray"
+
+
+@lru_cache
+def message_types() -> Typestore:
+    """The types of Humble, whose images and headers are those of every later ROS 2, and our own."""
+    types = get_typestore(Stores.ROS2_HUMBLE)
+    add_type(types, TRACKS)
+    add_type(types, "fastsam2_ros/msg/TrackerStatus")
+    return types
+
+
+def add_type(types: Typestore, name: str) -> None:
+    """Register a message type, such as "vision_msgs/msg/Detection2DArray", and those that it is made of.
+
+    Raises:
+        BagError: its package is neither installed nor this one.
+    """
+    found: dict[str, Any] = {}
+    wanted = [name]
+    while wanted:
+        name = wanted.pop()
+        if name not in found and name not in types.fielddefs:
+            package, _, leaf = name.split("/")
+            text = _definition_file(package, leaf).read_text(encoding="utf-8")
+            found.update(get_types_from_msg(text, name))
+            wanted += [part for _, field in found[name][1] for part in _named_types(field)]
+    types.register(found)
+
+
+def stamp_to_ns(stamp: Any) -> int:
+    """Nanoseconds of a builtin_interfaces/Time."""
+    return int(stamp.sec) * 1_000_000_000 + int(stamp.nanosec)
+
+
+def header(stamp_ns: int, frame_id: str) -> Any:
+    """A std_msgs/Header."""
+    types = message_types().types
+    seconds, rest = divmod(stamp_ns, 1_000_000_000)
+    return types["std_msgs/msg/Header"](types["builtin_interfaces/msg/Time"](seconds, rest), frame_id)
+
+
+def image_message(image: npt.NDArray[Any], encoding: str, stamp_ns: int, frame_id: str) -> Any:
+    """A sensor_msgs/Image; array and encoding as in `images.encode_image`."""
+    fields = encode_image(image, encoding)
+    return message_types().types[IMAGE](header=header(stamp_ns, frame_id), **fields)
+
+
+def tracks_message(result: TrackResult, frame_id: str) -> Any:
+    """A fastsam2_ros/TrackedObjectArray with the source's stamp and frame_id."""
+    objects = [_object_message(item) for item in result.objects]
+    return message_types().types[TRACKS](header(result.stamp_ns, frame_id), objects)
+
+
+def _object_message(item: TrackedObject) -> Any:
+    types = message_types().types
+    x, y, width, height = item.box or (0.0, 0.0, 0.0, 0.0)
+    left, top = floor(x), floor(y)
+    box = types["sensor_msgs/msg/RegionOfInterest"](
+        x_offset=left, y_offset=top, height=ceil(y + height) - top, width=ceil(x + width) - left, do_rectify=False
+    )
+    centroid_x, centroid_y = item.centroid or (0.0, 0.0)
+    return types["fastsam2_ros/msg/TrackedObject"](
+        id=item.id,
+        description=item.description,
+        state=int(item.state),
+        score=item.score,
+        has_box=item.box is not None,
+        box=box,
+        centroid_x=centroid_x,
+        centroid_y=centroid_y,
+        area=item.area,
+    )
+
+
+def _definition_file(package: str, name: str) -> Path:
+    places = list(_share_folders(package))
+    for place in places:
+        if (file := place / "msg" / f"{name}.msg").is_file():
+            return file
+    raise BagError(
+        f"The message {package}/{name} is not known: no msg/{name}.msg in {', '.join(map(str, places))}. "
+        "Install its package and source its workspace."
+    )
+
+
+def _share_folders(package: str) -> Iterator[Path]:
+    if package == "fastsam2_ros":
+        yield Path(__file__).parents[2]
+    prefixes = os.environ.get("AMENT_PREFIX_PATH", "").split(os.pathsep)
+    for prefix in [*filter(None, prefixes), sys.prefix]:
+        yield Path(prefix) / "share" / package
+
+
+def _named_types(field: Any) -> list[str]:
+    """The message types in a field description of rosbags: (kind, name), (kind, (base, size)), (kind, (item, size))."""
+    _, content = field
+    if isinstance(content, str):
+        return [content]
+    return _named_types(content[0]) if isinstance(content[0], tuple) else []
