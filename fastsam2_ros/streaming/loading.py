@@ -1,0 +1,261 @@
+"""From a `ModelConfig` to SAM 2 with weights, on its device. Weights never execute code."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import pickle
+import zipfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file
+from sam2.modeling.sam2_base import SAM2Base
+from torch import Tensor
+
+from fastsam2_ros.config import MODELS, ModelConfig
+from fastsam2_ros.errors import ModelError
+from fastsam2_ros.streaming.model import StreamingSam2
+
+UNTRAINED = "untrained"
+"""Value of `ModelConfig.checkpoint` that asks for random weights."""
+
+_HUB_IDS = {name: f"facebook/sam2.1-hiera-{name.replace('_', '-')}" for name in MODELS if name != "mini"}
+_MINI = Path(__file__).with_name("mini.yaml")
+_TRUNKS = {(96, 12): "tiny", (96, 16): "small", (112, 24): "base_plus", (144, 48): "large", (32, 10): "mini"}
+#: What upstream's `build_sam2_video_predictor` sets with `apply_postprocessing`, but for the hole filling, which needs its
+#: CUDA extension and which it skips without a word where that is missing.
+_POSTPROCESSING = {
+    "sam_mask_decoder_extra_args": {
+        "dynamic_multimask_via_stability": True,
+        "dynamic_multimask_stability_delta": 0.05,
+        "dynamic_multimask_stability_thresh": 0.98,
+    },
+    "binarize_mask_from_pts_for_mem_enc": True,
+}
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class LoadedSam2:
+    """A model that is ready to stream."""
+
+    streaming: StreamingSam2
+    name: str
+    untrained: bool
+
+
+def load_sam2(config: ModelConfig) -> LoadedSam2:
+    """Build SAM 2 and load its weights.
+
+    Raises:
+        ModelError: configuration, weights or device cannot be had, with what to do about it.
+    """
+    device = find_device(config.device)
+    precision = find_precision(config.precision, device)
+    untrained = config.checkpoint == UNTRAINED
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(config.seed)
+        model = build(find_config(config.name))
+    if untrained:
+        _make_visible(model)
+        _log.warning("SAM 2 '%s' has random weights: its masks mean nothing.", config.name)
+    else:
+        path = find_checkpoint(config)
+        load_weights(model, path, config.name)
+    streaming = StreamingSam2(model.to(device), precision, config.max_prompt_frames)
+    return LoadedSam2(streaming, config.name, untrained)
+
+
+def find_device(name: str) -> torch.device:
+    """The torch device of a name; 'auto' is CUDA where there is one.
+
+    Raises:
+        ModelError: no such device here.
+    """
+    if name == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    try:
+        device = torch.device(name)
+    except RuntimeError as error:
+        raise ModelError(f"model.device is {name!r}, which is no torch device; take auto, cpu or cuda.") from error
+    if device.type == "cuda" and not torch.cuda.is_available():
+        raise ModelError(
+            f"model.device is {name!r}, but torch {torch.__version__} finds no CUDA GPU. "
+            "Check the driver with nvidia-smi, install a CUDA build of torch, or set model.device to cpu."
+        )
+    if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
+        raise ModelError(f"model.device is {name!r}, but there are {torch.cuda.device_count()} CUDA GPUs, from cuda:0 on.")
+    return device
+
+
+def find_precision(name: str, device: torch.device) -> torch.dtype:
+    """torch.float32 or torch.bfloat16.
+
+    Raises:
+        ModelError: bf16 asked for on a GPU that lacks it.
+    """
+    has_bf16 = device.type != "cuda" or torch.cuda.is_bf16_supported(including_emulation=False)
+    if name == "bf16" and not has_bf16:
+        raise ModelError(f"model.precision is bf16, which {torch.cuda.get_device_name(device)} lacks; set it to fp32.")
+    if name == "bf16" or (name == "auto" and device.type == "cuda" and has_bf16):
+        return torch.bfloat16
+    return torch.float32
+
+
+def find_config(name: str) -> Path:
+    """The sam2 YAML configuration of a model's name, or of a path.
+
+    Raises:
+        ModelError: neither a known name nor a file.
+    """
+    if name == "mini":
+        return _MINI
+    if name in _HUB_IDS:
+        import sam2
+        from sam2.build_sam import HF_MODEL_ID_TO_FILENAMES
+
+        return Path(sam2.__path__[0]) / HF_MODEL_ID_TO_FILENAMES[_HUB_IDS[name]][0]
+    if Path(name).is_file():
+        return Path(name)
+    raise ModelError(f"There is no SAM 2 model {name!r}; take one of {', '.join(MODELS)}, or the path of a sam2 YAML file.")
+
+
+def build(config_file: Path) -> SAM2Base:
+    """A SAM 2 with random weights, in evaluation mode, on the CPU.
+
+    Raises:
+        ModelError: not a sam2 configuration.
+    """
+    from hydra.errors import HydraException
+    from hydra.utils import instantiate
+    from omegaconf import OmegaConf
+    from omegaconf.errors import OmegaConfBaseException
+    from yaml import YAMLError
+
+    try:
+        settings = OmegaConf.merge(OmegaConf.load(config_file), {"model": _POSTPROCESSING})
+        model = instantiate(settings.model, _recursive_=True)
+    except (HydraException, OmegaConfBaseException, YAMLError, TypeError) as error:
+        raise ModelError(f"{config_file} is not a sam2 model configuration: {error}") from error
+    if not isinstance(model, SAM2Base):
+        raise ModelError(f"{config_file} describes a {type(model).__name__}, not a SAM 2 (sam2.modeling.sam2_base.SAM2Base).")
+    return model.eval()
+
+
+def find_checkpoint(config: ModelConfig) -> Path:
+    """The file of weights: the given one, or the released one from huggingface_hub's cache or the hub.
+
+    Raises:
+        ModelError: no such file, not to be had, or not the file that `sha256` names.
+    """
+    if config.checkpoint:
+        path = Path(config.checkpoint).expanduser()
+        if not path.is_file():
+            raise ModelError(
+                f"There is no checkpoint file {path}. Give the path of a .pt or .safetensors file as model.checkpoint, "
+                "or leave it empty for the released weights."
+            )
+    elif config.name in _HUB_IDS:
+        path = _download(_HUB_IDS[config.name], config.revision)
+    else:
+        raise ModelError(
+            f"SAM 2 {config.name!r} has no released weights. Give a file as model.checkpoint, "
+            f"'{UNTRAINED}' to try the plumbing with random weights, or take another of {', '.join(_HUB_IDS)}."
+        )
+    if config.sha256:
+        _check_sha256(path, config.sha256)
+    return path
+
+
+def _download(repository: str, revision: str) -> Path:
+    from huggingface_hub import hf_hub_download
+    from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
+    from sam2.build_sam import HF_MODEL_ID_TO_FILENAMES
+
+    filename = HF_MODEL_ID_TO_FILENAMES[repository][1]
+    try:
+        return Path(hf_hub_download(repository, filename, revision=revision or None))
+    except (LocalEntryNotFoundError, HfHubHTTPError, OSError, ValueError) as error:
+        at = f" at revision {revision}" if revision else ""
+        raise ModelError(
+            f"{filename} of {repository}{at} is neither in the Hugging Face cache nor to be downloaded ({_first_line(error)}). "
+            "Either run once with a network, or copy the file here and give its path as model.checkpoint."
+        ) from error
+
+
+def _check_sha256(path: Path, expected: str) -> None:
+    with path.open("rb") as file:
+        digest = hashlib.sha256()
+        while chunk := file.read(1 << 20):
+            digest.update(chunk)
+    if digest.hexdigest() != expected.strip().lower():
+        raise ModelError(
+            f"{path} has SHA-256 {digest.hexdigest()}, but model.sha256 is {expected}. "
+            "It is another file, or damaged: fetch it again, or correct model.sha256."
+        )
+
+
+def load_weights(model: SAM2Base, path: Path, name: str) -> None:
+    """Load a .pt or .safetensors file of exactly this model's tensors.
+
+    Raises:
+        ModelError: damaged, or of another model.
+    """
+    state = read_weights(path)
+    own = model.state_dict()
+    missing = sorted(own.keys() - state.keys())
+    unknown = sorted(state.keys() - own.keys())
+    other_shape = [key for key in own.keys() & state.keys() if own[key].shape != state[key].shape]
+    if missing or unknown or other_shape:
+        looks_like = _guess(state)
+        hint = f" It looks like '{looks_like}': set model.name to that." if looks_like not in (None, name) else ""
+        example = sorted(other_shape)[:1] or missing[:1] or unknown[:1]
+        raise ModelError(
+            f"{path} is not a checkpoint of SAM 2 '{name}': {len(missing)} tensors are missing, {len(unknown)} unknown and "
+            f"{len(other_shape)} of another shape, such as {example[0]}.{hint}"
+        )
+    model.load_state_dict(state)
+
+
+def read_weights(path: Path) -> dict[str, Tensor]:
+    """The tensors of a file by name, without executing anything in it.
+
+    Raises:
+        ModelError: damaged, or no checkpoint.
+    """
+    try:
+        if path.suffix == ".safetensors":
+            return load_file(path)
+        content: Any = torch.load(path, map_location="cpu", weights_only=True)
+    except (SafetensorError, pickle.UnpicklingError, zipfile.BadZipFile, RuntimeError, EOFError, OSError, ValueError) as error:
+        raise ModelError(
+            f"{path} cannot be read as a checkpoint ({_first_line(error)}). It is damaged or holds more than tensors: "
+            "fetch it again, or give another file as model.checkpoint."
+        ) from error
+    state = content.get("model", content) if isinstance(content, dict) else content
+    if not isinstance(state, dict) or not state or not all(isinstance(value, Tensor) for value in state.values()):
+        raise ModelError(f"{path} holds no tensors by name; give a SAM 2 checkpoint as model.checkpoint.")
+    return state
+
+
+def _guess(state: dict[str, Tensor]) -> str | None:
+    """Which of the known models these tensors belong to, from width and depth of the trunk."""
+    first = state.get("image_encoder.trunk.patch_embed.proj.weight")
+    prefix = "image_encoder.trunk.blocks."
+    depth = len({key[len(prefix) :].split(".")[0] for key in state if key.startswith(prefix)})
+    return None if first is None else _TRUNKS.get((first.shape[0], depth))
+
+
+def _make_visible(model: SAM2Base) -> None:
+    """Let an untrained model judge targets to be visible, so that every later stage has something to do."""
+    head = model.sam_mask_decoder.pred_obj_score_head
+    last = head.layers[-1] if hasattr(head, "layers") else head
+    torch.nn.init.constant_(last.bias, 4.0)
+
+
+def _first_line(error: BaseException) -> str:
+    return (str(error).strip() or type(error).__name__).splitlines()[0]

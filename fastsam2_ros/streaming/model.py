@@ -1,0 +1,400 @@
+"""SAM 2, one frame at a time, all targets in one batch, on any subset of tokens.
+
+Everything is computed by the `sam2` package's own modules; only the bookkeeping around them and the gathering of tokens
+are ours. With all tokens kept, masks equal those of upstream's `SAM2VideoPredictor`.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import torch
+import torch.nn.functional as F
+from PIL import Image
+from sam2.modeling.sam2_base import SAM2Base
+from sam2.modeling.sam2_utils import get_1d_sine_pe
+from torch import Tensor
+
+from fastsam2_ros.errors import ModelError
+from fastsam2_ros.streaming.attention import Keys, Queries, attend
+from fastsam2_ros.streaming.memory import KeyShares, MemoryFrame, TargetMemory
+from fastsam2_ros.streaming.prompts import Prompt
+from fastsam2_ros.streaming.rotary import RotaryTable
+
+IMAGE_MEAN = (0.485, 0.456, 0.406)
+IMAGE_STD = (0.229, 0.224, 0.225)
+
+
+@dataclass(frozen=True)
+class FrameFeatures:
+    """What the image encoder makes of one frame, once for all targets.
+
+    Attributes:
+        maps: (1, C0, 4 g, 4 g), (1, C1, 2 g, 2 g), (1, C, g, g): fine to coarse, g the side of the token grid.
+        tokens: (g * g, C), the coarsest map, row-major.
+        grid: (g, g). The grid covers the whole frame, which is stretched to a square for the encoder.
+        size: (H, W) of the frame, pixels.
+    """
+
+    maps: tuple[Tensor, Tensor, Tensor]
+    tokens: Tensor
+    grid: tuple[int, int]
+    size: tuple[int, int]
+
+
+@dataclass(frozen=True)
+class Decoded:
+    """Masks of one frame.
+
+    Attributes:
+        low_res: float32, (targets, 1, 4 g, 4 g), mask logits; -1024 where the target is judged to be absent.
+        high_res: float32, (targets, 1, S, S), the same at the encoder's image size S.
+        predicted_iou: float32, (targets,), [0, 1].
+        object_score: float32, (targets,), logit of the target being visible.
+        pointer: (targets, C), object pointers.
+    """
+
+    low_res: Tensor
+    high_res: Tensor
+    predicted_iou: Tensor
+    object_score: Tensor
+    pointer: Tensor
+
+    def at_size(self, size: tuple[int, int]) -> Tensor:
+        """Mask logits at a frame's size: float32, (targets, H, W)."""
+        return F.interpolate(self.low_res, size=size, mode="bilinear", align_corners=False)[:, 0]
+
+
+class StreamingSam2:
+    """The weights and the steps; all state of a target is in its `TargetMemory`.
+
+    Raises:
+        ModelError: a SAM 2 variant that cannot be streamed.
+    """
+
+    def __init__(self, model: SAM2Base, precision: torch.dtype = torch.float32, prompt_frames: int = 2) -> None:
+        if not model.directly_add_no_mem_embed or not model.use_obj_ptrs_in_encoder or model.num_feature_levels != 3:
+            raise ModelError("This SAM 2 configuration has no object pointers or fine features; take a SAM 2 or 2.1 one.")
+        if model.memory_temporal_stride_for_eval != 1:
+            raise ModelError("memory_temporal_stride_for_eval must be 1 for streaming; change the model's configuration.")
+        self.model = model.eval()
+        self.precision = precision
+        self.prompt_frames = prompt_frames
+        self.device = model.device
+        side = model.image_size // model.backbone_stride
+        self.grid = (side, side)
+        self.token_count = side * side
+        self._mean = torch.tensor(IMAGE_MEAN, device=self.device)[:, None, None]
+        self._std = torch.tensor(IMAGE_STD, device=self.device)[:, None, None]
+        self._all_tokens = torch.arange(self.token_count, device=self.device)
+        self._rotary = self._rotary_table()
+        with torch.inference_mode():
+            grid_map = torch.zeros(1, model.hidden_dim, side, side, device=self.device)
+            self._query_positions = self._flat(model.image_encoder.neck.position_encoding(grid_map))  # (1, N, C)
+            memory_map = torch.zeros(1, model.mem_dim, side, side, device=self.device)
+            self._key_positions = self._flat(model.memory_encoder.position_encoding(memory_map))[0]  # (N, M)
+
+    def new_memory(self) -> TargetMemory:
+        """Empty memory for one more target."""
+        return TargetMemory(self.model.num_maskmem - 1, self.prompt_frames, self.model.max_obj_ptrs_in_encoder - 1)
+
+    @torch.inference_mode()
+    def encode(self, frame: npt.NDArray[np.uint8]) -> FrameFeatures:
+        """Run the image encoder. frame: uint8 (H, W, 3), RGB."""
+        with self._autocast():
+            backbone = self.model.forward_image(self._normalised(frame))
+        maps = tuple(backbone["backbone_fpn"][-3:])
+        return FrameFeatures(maps, self._flat(maps[2])[0], self.grid, (frame.shape[0], frame.shape[1]))
+
+    @torch.inference_mode()
+    def condition(
+        self,
+        features: FrameFeatures,
+        memories: Sequence[TargetMemory],
+        index: int,
+        tokens: Sequence[Tensor | None],
+    ) -> Tensor:
+        """Memory attention: each target's tokens look at its memory.
+
+        Targets whose memories have the same length go through as one batch, the others group by group.
+
+        Args:
+            features: of frame `index`.
+            memories: one per target, each with a prompt.
+            index: number of the processed frame.
+            tokens: per target the int64 (kept,) grid indices that are conditioned, rising; None: all of them. The others
+                keep the feature that the last frame left there.
+
+        Returns:
+            (targets, N, C): the grid of conditioned features for the decoder.
+        """
+        groups: dict[tuple[int, int, int], list[int]] = defaultdict(list)
+        for row, (memory, kept) in enumerate(zip(memories, tokens, strict=True)):
+            count = self.token_count if kept is None else len(kept)
+            groups[(*memory.layout(index), count)].append(row)
+        conditioned: list[Tensor | None] = [None] * len(memories)
+        with self._autocast():
+            for (_, _, count), rows in groups.items():
+                keys = self._keys([memories[row] for row in rows], index)
+                chosen = [tokens[row] for row in rows]
+                dense = count == self.token_count
+                stacked = None if dense else torch.stack([kept for kept in chosen if kept is not None])
+                outputs = attend(self.model.memory_attention, self._queries(features, stacked, len(rows)), keys)
+                for place, row in enumerate(rows):
+                    kept = None if stacked is None else stacked[place]
+                    conditioned[row] = self._fill(memories[row], features, outputs[place], kept)
+        return torch.stack([output for output in conditioned if output is not None])
+
+    @torch.inference_mode()
+    def decode(self, features: FrameFeatures, conditioned: Tensor) -> Decoded:
+        """Masks of all targets from their conditioned features (targets, N, C), in one batch."""
+        multimask = self.model._use_multimask(is_init_cond_frame=False, point_inputs=None)
+        return self._heads(features, conditioned, None, multimask)
+
+    @torch.inference_mode()
+    def decode_prompt(self, features: FrameFeatures, prompt: Prompt) -> Decoded:
+        """The mask of one prompt, without any memory."""
+        if prompt.mask is not None:
+            mask = self._mask_input(prompt.mask)
+            tokens = features.tokens[None]
+            with self._autocast():
+                outputs = self.model._use_mask_as_output(self._as_map(tokens), self._fine_maps(features, 1), mask)
+            return _decoded(outputs)
+        points = torch.from_numpy(prompt.points)[None]
+        labels = torch.from_numpy(prompt.labels)[None]
+        inputs = self._point_inputs(points, labels, features.size)
+        multimask = self.model._use_multimask(is_init_cond_frame=True, point_inputs=inputs)
+        return self._heads(features, self._without_memory(features, 1), inputs, multimask)
+
+    @torch.inference_mode()
+    def segment(
+        self, features: FrameFeatures, points: Tensor, labels: Tensor, size: tuple[int, int]
+    ) -> tuple[Tensor, Tensor]:
+        """Three masks for each of several prompts, in one batch and without memory, for grounding.
+
+        Args:
+            features: of the frame.
+            points: float32, (prompts, P, 2), x and y in pixels of a frame of `size`.
+            labels: int32, (prompts, P), SAM's labels, -1 for padding.
+            size: (H, W), pixels.
+
+        Returns:
+            mask logits, float32, (prompts, 3, 4 g, 4 g), covering the whole frame, and predicted IoU (prompts, 3).
+        """
+        inputs = self._point_inputs(points, labels, size)
+        count = len(points)
+        image = self._as_map(self._without_memory(features, count))
+        encoder, decoder = self.model.sam_prompt_encoder, self.model.sam_mask_decoder
+        with self._autocast():
+            sparse, dense = encoder(points=(inputs["point_coords"], inputs["point_labels"]), boxes=None, masks=None)
+            masks, ious, _, _ = decoder(
+                image_embeddings=image,
+                image_pe=encoder.get_dense_pe(),
+                sparse_prompt_embeddings=sparse,
+                dense_prompt_embeddings=dense,
+                multimask_output=True,
+                repeat_image=False,
+                high_res_features=self._fine_maps(features, count),
+            )
+        return masks.float(), ious.float()
+
+    @torch.inference_mode()
+    def remember(
+        self,
+        features: FrameFeatures,
+        decoded: Decoded,
+        memories: Sequence[TargetMemory],
+        index: int,
+        keep_ratio: float = 1.0,
+        scores: Tensor | None = None,
+    ) -> None:
+        """Write the frame into every target's memory, pruned by `scores` to what `keep_ratio` allows.
+
+        Args:
+            features, decoded: of frame `index`.
+            memories: one per target.
+            index: number of the processed frame.
+            keep_ratio: share of all memory tokens to keep, (0, 1]; see `KeyShares`.
+            scores: (targets, N), higher for tokens that are worth keeping; None: all are kept.
+        """
+        maps = self._memory_maps(features, decoded.high_res, decoded.object_score, from_prompt=False)
+        frames = self._frames(maps, index, keep_ratio, scores)
+        for memory, frame, pointer in zip(memories, frames, decoded.pointer, strict=True):
+            memory.add(frame, pointer, self._middle_tokens(keep_ratio))
+
+    @torch.inference_mode()
+    def remember_prompt(
+        self,
+        features: FrameFeatures,
+        decoded: Decoded,
+        memory: TargetMemory,
+        index: int,
+        keep_ratio: float = 1.0,
+        scores: Tensor | None = None,
+    ) -> None:
+        """Write a prompt's frame into one target's memory; arguments as for `remember`, with one target."""
+        # From the low resolution, as upstream's `propagate_in_video_preflight` does.
+        side = self.model.image_size
+        high_res = F.interpolate(decoded.low_res, size=(side, side), mode="bilinear", align_corners=False)
+        maps = self._memory_maps(features, high_res, decoded.object_score, from_prompt=True)
+        (frame,) = self._frames(maps, index, keep_ratio, scores)
+        memory.add_prompt(frame, decoded.pointer[0], self._middle_tokens(keep_ratio))
+        memory.conditioned = self._without_memory(features, 1)[0]
+
+    # ---- pieces ----
+
+    def _autocast(self) -> AbstractContextManager[None]:
+        enabled = self.precision != torch.float32
+        return torch.autocast(self.device.type, dtype=self.precision if enabled else torch.bfloat16, enabled=enabled)
+
+    def _normalised(self, frame: npt.NDArray[np.uint8]) -> Tensor:
+        """float32 (1, 3, S, S). On a CPU through PIL, whose pixels equal upstream's; on a GPU, where that would be slow, there."""
+        side = self.model.image_size
+        if self.device.type == "cpu":
+            resized = np.array(Image.fromarray(frame).resize((side, side)))
+            image = torch.from_numpy(resized).permute(2, 0, 1).float()
+        else:
+            pixels = torch.from_numpy(np.ascontiguousarray(frame)).to(self.device).permute(2, 0, 1)[None].float()
+            image = F.interpolate(pixels, size=(side, side), mode="bicubic", antialias=True)[0].clamp(0, 255).round()
+        return ((image / 255.0 - self._mean) / self._std)[None]
+
+    def _rotary_table(self) -> RotaryTable:
+        attention = self.model.memory_attention.layers[0].self_attn
+        return RotaryTable(
+            self.grid,
+            attention.internal_dim // attention.num_heads,
+            attention.compute_cis.keywords["theta"],
+            self.device,
+        )
+
+    @staticmethod
+    def _flat(grid_map: Tensor) -> Tensor:
+        """(B, C, h, w) to (B, h * w, C)."""
+        return grid_map.flatten(2).transpose(1, 2)
+
+    def _as_map(self, tokens: Tensor) -> Tensor:
+        """(B, N, C) to (B, C, g, g), without a copy."""
+        return tokens.transpose(1, 2).unflatten(2, self.grid)
+
+    def _fine_maps(self, features: FrameFeatures, count: int) -> list[Tensor]:
+        return [fine.expand(count, -1, -1, -1) for fine in features.maps[:2]]
+
+    def _without_memory(self, features: FrameFeatures, count: int) -> Tensor:
+        return features.tokens[None].expand(count, -1, -1) + self.model.no_mem_embed
+
+    def _queries(self, features: FrameFeatures, tokens: Tensor | None, targets: int) -> Queries:
+        if tokens is None:
+            image = features.tokens[None].expand(targets, -1, -1)
+            return Queries(image, self._query_positions.expand(targets, -1, -1), self._rotary.all())
+        return Queries(features.tokens[tokens], self._query_positions[0][tokens], self._rotary.at(tokens))
+
+    def _keys(self, memories: Sequence[TargetMemory], index: int) -> Keys:
+        tokens, spatial, positions, pointers = [], [], [], []
+        model = self.model
+        for memory in memories:
+            frames = memory.frames(index)
+            tokens.append(torch.cat([frame.tokens for frame, _ in frames]))
+            spatial.append(torch.cat([frame.features for frame, _ in frames]))
+            # Prompts have the last temporal encoding, the frame before this one the first.
+            temporal = [
+                self._key_positions[frame.tokens] + model.maskmem_tpos_enc[distance - 1, 0] for frame, distance in frames
+            ]
+            positions.append(torch.cat(temporal))
+            pointers.append(memory.pointers(index))
+        stacked = torch.stack([torch.stack([pointer for _, pointer in rows]) for rows in pointers])
+        distances = torch.tensor([[distance for distance, _ in rows] for rows in pointers], device=self.device)
+        split = model.hidden_dim // model.mem_dim
+        pointer_tokens = stacked.unflatten(2, (split, model.mem_dim)).flatten(1, 2)  # (B, P * split, M)
+        return Keys(
+            torch.cat([torch.stack(spatial), pointer_tokens], dim=1),
+            torch.cat([torch.stack(positions), self._pointer_positions(distances, split)], dim=1),
+            self._rotary.at(torch.stack(tokens)),
+        )
+
+    def _pointer_positions(self, distances: Tensor, split: int) -> Tensor:
+        """Temporal encoding of object pointers, (targets, pointers * split, M)."""
+        model = self.model
+        if not model.add_tpos_enc_to_obj_ptrs:
+            return distances.new_zeros(*distances.shape, model.mem_dim, dtype=torch.float32).repeat_interleave(split, 1)
+        width = model.hidden_dim if model.proj_tpos_enc_in_obj_ptrs else model.mem_dim
+        relative = distances / (model.max_obj_ptrs_in_encoder - 1)
+        return model.obj_ptr_tpos_proj(get_1d_sine_pe(relative, dim=width)).repeat_interleave(split, dim=1)
+
+    def _fill(self, memory: TargetMemory, features: FrameFeatures, output: Tensor, kept: Tensor | None) -> Tensor:
+        """The whole grid (N, C) from the conditioned tokens; pruned ones keep the last frame's value."""
+        if kept is not None:
+            before = memory.conditioned if memory.conditioned is not None else self._without_memory(features, 1)[0]
+            output = before.to(output.dtype).index_copy(0, kept, output)
+        memory.conditioned = output
+        return output
+
+    def _heads(
+        self, features: FrameFeatures, tokens: Tensor, point_inputs: dict[str, Tensor] | None, multimask: bool
+    ) -> Decoded:
+        with self._autocast():
+            outputs = self.model._forward_sam_heads(
+                backbone_features=self._as_map(tokens),
+                point_inputs=point_inputs,
+                high_res_features=self._fine_maps(features, len(tokens)),
+                multimask_output=multimask,
+            )
+        return _decoded(outputs)
+
+    def _point_inputs(self, points: Tensor, labels: Tensor, size: tuple[int, int]) -> dict[str, Tensor]:
+        height, width = size
+        scaled = points / torch.tensor([width, height]) * self.model.image_size
+        return {"point_coords": scaled.to(self.device), "point_labels": labels.to(self.device)}
+
+    def _mask_input(self, mask: npt.NDArray[np.bool_]) -> Tensor:
+        """float32 (1, 1, S, S), 0 or 1, resized as upstream's `add_new_mask` does."""
+        side = self.model.image_size
+        image = torch.from_numpy(mask)[None, None].float().to(self.device)
+        if mask.shape == (side, side):
+            return image
+        resized = F.interpolate(image, size=(side, side), mode="bilinear", align_corners=False, antialias=True)
+        return (resized >= 0.5).float()
+
+    def _memory_maps(
+        self, features: FrameFeatures, high_res: Tensor, object_score: Tensor, from_prompt: bool
+    ) -> Tensor:
+        """The memory encoder's output as tokens, bf16, (targets, N, M)."""
+        count = len(high_res)
+        with self._autocast():
+            encoded, _ = self.model._encode_new_memory(
+                current_vision_feats=[features.tokens[:, None].expand(-1, count, -1)],
+                feat_sizes=[self.grid],
+                pred_masks_high_res=high_res,
+                object_score_logits=object_score[:, None],
+                is_mask_from_pts=from_prompt,
+            )
+        return self._flat(encoded.to(torch.bfloat16))
+
+    def _frames(self, maps: Tensor, index: int, keep_ratio: float, scores: Tensor | None) -> list[MemoryFrame]:
+        if scores is None:
+            return [MemoryFrame(index, tokens, self._all_tokens) for tokens in maps]
+        count = self._tokens(KeyShares.of(keep_ratio, self.model.num_maskmem).ends)
+        ranking = scores.argsort(dim=1, descending=True, stable=True)
+        frames = [MemoryFrame(index, m, self._all_tokens, r) for m, r in zip(maps, ranking, strict=True)]
+        return [frame.keep(count) for frame in frames]
+
+    def _middle_tokens(self, keep_ratio: float) -> int:
+        return self._tokens(KeyShares.of(keep_ratio, self.model.num_maskmem).middle)
+
+    def _tokens(self, share: float) -> int:
+        return max(1, round(share * self.token_count))
+
+
+def _decoded(outputs: tuple[Tensor, ...]) -> Decoded:
+    _, _, ious, low_res, high_res, pointer, object_score = outputs
+    return Decoded(
+        low_res=low_res.float(),
+        high_res=high_res.float(),
+        predicted_iou=ious.float().max(dim=1).values,
+        object_score=object_score.float().flatten(),
+        pointer=pointer,
+    )

@@ -1,0 +1,67 @@
+"""What a target is started with: points, a box, or a mask, in pixels of the frame."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from fastsam2_ros.errors import InputError
+from fastsam2_ros.results import Box
+
+
+@dataclass(frozen=True)
+class Prompt:
+    """Points with SAM's labels, or a mask.
+
+    Attributes:
+        points: float32, (P, 2), x and y in pixels of the frame; empty where a mask is given.
+        labels: int32, (P,): 1 on the object, 0 beside it, 2 and 3 the upper left and lower right corner of a box.
+        mask: bool, (H, W) of the frame, or None.
+    """
+
+    points: npt.NDArray[np.float32]
+    labels: npt.NDArray[np.int32]
+    mask: npt.NDArray[np.bool_] | None = None
+
+    @classmethod
+    def from_box(cls, box: Box) -> Prompt:
+        """A box, which should have passed `clip_box`."""
+        x, y, width, height = box
+        corners = np.array([[x, y], [x + width, y + height]], np.float32)
+        return cls(corners, np.array([2, 3], np.int32))
+
+    @classmethod
+    def from_points(cls, points: npt.ArrayLike, labels: npt.ArrayLike) -> Prompt:
+        """Points (P, 2) and their labels (P,)."""
+        return cls(np.asarray(points, np.float32).reshape(-1, 2), np.asarray(labels, np.int32).reshape(-1))
+
+    @classmethod
+    def from_mask(cls, mask: npt.NDArray[np.bool_]) -> Prompt:
+        """A mask (H, W) of the frame's size."""
+        return cls(np.zeros((0, 2), np.float32), np.zeros(0, np.int32), np.asarray(mask, bool))
+
+
+def check_box(box: Box) -> None:
+    """Raise `InputError` where a box is not finite or has no area."""
+    if len(box) != 4 or not all(math.isfinite(value) for value in box):
+        raise InputError(f"The box {tuple(box)} is not four finite numbers; give x, y, width and height in pixels.")
+    if box[2] <= 0 or box[3] <= 0:
+        raise InputError(f"The box {tuple(box)} has no area; width and height must be above 0.")
+
+
+def clip_box(box: Box, size: tuple[int, int]) -> Box:
+    """The part of a box that lies in a frame of size (H, W).
+
+    Raises:
+        InputError: not a box, or no part of it in the frame.
+    """
+    check_box(box)
+    height, width = size
+    left, top = max(0.0, box[0]), max(0.0, box[1])
+    right, bottom = min(float(width), box[0] + box[2]), min(float(height), box[1] + box[3])
+    if right - left < 1 or bottom - top < 1:
+        raise InputError(f"The box {tuple(box)} lies outside the frame, which is {width} x {height} pixels.")
+    return left, top, right - left, bottom - top
