@@ -1,0 +1,45 @@
+"""Image messages as frames for the tracker."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import cache, partial
+from typing import TypeAlias
+
+import numpy as np
+from sensor_msgs.msg import CompressedImage, Image
+
+from fastsam2_ros.images import RgbImage, decode_compressed, decode_image
+
+ImageMessage: TypeAlias = Image | CompressedImage
+
+
+def decode(message: ImageMessage) -> RgbImage:
+    """The RGB frame of a message, uint8 (H, W, 3); a view of its data where the encoding allows.
+
+    Raises:
+        InputError: the message holds no image that can be read.
+    """
+    if isinstance(message, CompressedImage):
+        return decode_compressed(message.format, message.data)
+    convert = converter()
+    return decode_image(
+        message.encoding,
+        message.height,
+        message.width,
+        message.step,
+        message.data,
+        is_bigendian=message.is_bigendian,
+        fallback=None if convert is None else partial(convert, message),
+    )
+
+
+@cache
+def converter() -> Callable[[Image], RgbImage] | None:
+    """What cv_bridge makes of an encoding that this package does not read; None where cv_bridge is not installed."""
+    try:
+        from cv_bridge import CvBridge
+    except (ImportError, AttributeError):  # AttributeError: it was built against another major version of NumPy.
+        return None
+    bridge = CvBridge()
+    return lambda message: np.asarray(bridge.imgmsg_to_cv2(message, desired_encoding="rgb8"))

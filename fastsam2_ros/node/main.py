@@ -1,0 +1,48 @@
+"""The node's process."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import rclpy
+from rclpy.exceptions import ParameterException
+from rclpy.executors import ExternalShutdownException
+from rclpy.logging import get_logger
+
+from fastsam2_ros.config import TrackerConfig
+from fastsam2_ros.errors import FastSam2Error
+from fastsam2_ros.node.tracker_node import TrackerNode
+from fastsam2_ros.tracker import TextTracker
+
+
+def main(
+    args: list[str] | None = None, make_tracker: Callable[[TrackerConfig], TextTracker] = TextTracker.from_config
+) -> int:
+    """Run the node until SIGINT or SIGTERM.
+
+    Args:
+        args: command line, ROS arguments included; None: that of the process.
+        make_tracker: makes the tracker from the parameters.
+
+    Returns:
+        exit code: 0 after a clean stop; 1 where parameters or models are wrong, after one line in the log.
+    """
+    rclpy.init(args=args)
+    try:
+        node = TrackerNode(make_tracker)
+        try:
+            rclpy.spin(node)
+        finally:
+            node.destroy_node()
+    except (KeyboardInterrupt, ExternalShutdownException):
+        return 0
+    except (FastSam2Error, ParameterException) as error:
+        get_logger("fastsam2_tracker").fatal(str(error))
+        return 1
+    except Exception:
+        if rclpy.ok():
+            raise
+        return 0  # Stopped while the models were being loaded: what was to follow found no graph.
+    finally:
+        rclpy.try_shutdown()
+    return 0

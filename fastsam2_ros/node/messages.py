@@ -1,0 +1,192 @@
+"""Results as messages. Pure functions: no node, no graph."""
+
+from __future__ import annotations
+
+import array
+import math
+from collections.abc import Sequence
+from importlib import import_module
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
+from sensor_msgs.msg import Image, RegionOfInterest
+from std_msgs.msg import Header
+
+from fastsam2_ros import msg
+from fastsam2_ros.config import ModelConfig
+from fastsam2_ros.images import encode_image
+from fastsam2_ros.node.worker import Counts
+from fastsam2_ros.results import Box, TrackedObject, TrackResult, TrackState
+
+
+def stamp_ns(header: Header) -> int:
+    """The header's stamp in nanoseconds."""
+    return int(header.stamp.sec) * 1_000_000_000 + int(header.stamp.nanosec)
+
+
+def image(header: Header, pixels: npt.NDArray[Any], encoding: str) -> Image:
+    """sensor_msgs/Image of an array that suits the encoding (`images.encode_image`)."""
+    fields = encode_image(pixels, encoding)
+    # The message checks any other sequence element by element, which takes seconds for a large image.
+    data = array.array("B")
+    data.frombytes(fields.pop("data"))
+    return Image(header=header, data=data, **fields)
+
+
+def mask(header: Header, result: TrackResult) -> Image:
+    """mono8: 255 where any target is, else 0."""
+    return image(header, result.union_mask(), "mono8")
+
+
+def labels(header: Header, result: TrackResult) -> Image:
+    """16UC1: the id of the target at each pixel, else 0."""
+    return image(header, result.labels(), "16UC1")
+
+
+def tracks(header: Header, result: TrackResult) -> msg.TrackedObjectArray:
+    """All targets, found or not."""
+    return msg.TrackedObjectArray(header=header, objects=[_track(target) for target in result.objects])
+
+
+def _track(target: TrackedObject) -> msg.TrackedObject:
+    message = msg.TrackedObject(
+        id=target.id,
+        description=target.description,
+        state=int(target.state),
+        score=float(target.score),
+        area=int(target.area),
+    )
+    if target.box is not None and target.centroid is not None:
+        message.has_box = True
+        message.box = region(target.box)
+        message.centroid_x, message.centroid_y = (float(value) for value in target.centroid)
+    return message
+
+
+def region(box: Box) -> RegionOfInterest:
+    """The smallest region of whole pixels that holds the box."""
+    x, y, width, height = box
+    left, top = max(math.floor(x), 0), max(math.floor(y), 0)
+    return RegionOfInterest(
+        x_offset=left,
+        y_offset=top,
+        width=max(math.ceil(x + width) - left, 0),
+        height=max(math.ceil(y + height) - top, 0),
+    )
+
+
+def box(message: RegionOfInterest) -> Box:
+    """x, y, width, height in pixels."""
+    return (float(message.x_offset), float(message.y_offset), float(message.width), float(message.height))
+
+
+def vision_msgs() -> ModuleType | None:
+    """The module vision_msgs.msg, or None where it is not installed."""
+    try:
+        return import_module("vision_msgs.msg")
+    except ImportError:
+        return None
+
+
+def detections(header: Header, result: TrackResult, vision: ModuleType) -> Any:
+    """vision_msgs/Detection2DArray: the targets that are seen; `vision` is the module vision_msgs.msg."""
+    seen = [target for target in result.objects if target.box is not None]
+    return vision.Detection2DArray(header=header, detections=[_detection(header, target, vision) for target in seen])
+
+
+def _detection(header: Header, target: TrackedObject, vision: ModuleType) -> Any:
+    assert target.box is not None
+    x, y, width, height = target.box
+    hypothesis = vision.ObjectHypothesisWithPose()
+    hypothesis.hypothesis.class_id = target.description
+    hypothesis.hypothesis.score = float(target.score)
+    detection = vision.Detection2D(header=header, id=str(target.id), results=[hypothesis])
+    detection.bbox.center.position.x = float(x + width / 2)
+    detection.bbox.center.position.y = float(y + height / 2)
+    detection.bbox.size_x, detection.bbox.size_y = float(width), float(height)
+    return detection
+
+
+def status(
+    header: Header,
+    result: TrackResult | None,
+    descriptions: Sequence[str],
+    counts: Counts,
+    model: ModelConfig,
+    *,
+    untrained: bool,
+    processing_time: float = 0.0,
+    latency: float = 0.0,
+    message: str = "",
+) -> msg.TrackerStatus:
+    """How the tracker is doing.
+
+    Args:
+        header: of the newest processed image; empty before the first.
+        result: the newest one, or None.
+        descriptions: what is looked for or tracked now.
+        counts: frames since the start; pending ones count as not yet received, so that received is the sum.
+        model: the settings that the tracker was made with.
+        untrained: True where the weights are random.
+        processing_time, latency: seconds, see msg/TrackerStatus.msg.
+        message: the newest problem; empty: all is well.
+    """
+    status = msg.TrackerStatus(
+        header=header,
+        state=int(result.state if result and descriptions else TrackState.SEARCHING),
+        descriptions=list(descriptions),
+        processing_time=processing_time,
+        latency=latency,
+        input_rate=counts.input_rate,
+        output_rate=counts.output_rate,
+        received=counts.received - counts.pending,
+        processed=counts.processed,
+        dropped=counts.dropped,
+        model=model.name,
+        device=model.device,
+        untrained=untrained,
+        message=message,
+    )
+    if result is not None:
+        status.motion = float(np.float32(result.motion))
+        status.keep_ratio = float(result.keep_ratio)
+        status.tokens_kept, status.tokens_total = int(result.tokens_kept), int(result.tokens_total)
+        status.stages = list(result.stage_seconds)
+        status.stage_seconds = [float(seconds) for seconds in result.stage_seconds.values()]
+    return status
+
+
+def diagnostics(header: Header, name: str, status: msg.TrackerStatus, problem: str, slowest: float) -> DiagnosticArray:
+    """diagnostic_msgs/DiagnosticArray with one entry.
+
+    Args:
+        header: with the present time.
+        name: of the node.
+        status: the newest one.
+        problem: what is wrong now; empty: all is well.
+        slowest: time in the slowest callback, seconds.
+    """
+    state = TrackState(status.state).name
+    values = {
+        "state": state,
+        "targets": "; ".join(status.descriptions),
+        "input rate (Hz)": f"{status.input_rate:.1f}",
+        "output rate (Hz)": f"{status.output_rate:.1f}",
+        "received": str(status.received),
+        "processed": str(status.processed),
+        "dropped": str(status.dropped),
+        "keep ratio": f"{status.keep_ratio:.2f}",
+        "processing time (ms)": f"{status.processing_time * 1e3:.1f}",
+        "slowest callback (ms)": f"{slowest * 1e3:.2f}",
+    }
+    entry = DiagnosticStatus(
+        level=DiagnosticStatus.WARN if problem else DiagnosticStatus.OK,
+        name=f"{name}: tracker",
+        message=problem or state,
+        hardware_id=f"{status.model} on {status.device}",
+        values=[KeyValue(key=key, value=value) for key, value in values.items()],
+    )
+    return DiagnosticArray(header=header, status=[entry])

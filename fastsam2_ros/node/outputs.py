@@ -1,0 +1,45 @@
+"""The publishers of the results."""
+
+from __future__ import annotations
+
+from rclpy.node import Node
+from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
+from sensor_msgs.msg import Image
+from std_msgs.msg import Header
+
+from fastsam2_ros import msg
+from fastsam2_ros.images import RgbImage
+from fastsam2_ros.node import messages
+from fastsam2_ros.overlay import draw
+from fastsam2_ros.results import TrackResult
+
+RELIABLE = QoSProfile(depth=10, reliability=ReliabilityPolicy.RELIABLE)
+LATCHED = QoSProfile(depth=1, reliability=ReliabilityPolicy.RELIABLE, durability=DurabilityPolicy.TRANSIENT_LOCAL)
+
+
+class Outputs:
+    """Publishes what was found out about one frame, under that frame's own header.
+
+    Images are only made while someone subscribes to them.
+    """
+
+    def __init__(self, node: Node) -> None:
+        self._mask = node.create_publisher(Image, "~/mask", RELIABLE)
+        self._labels = node.create_publisher(Image, "~/labels", RELIABLE)
+        self._overlay = node.create_publisher(Image, "~/overlay", RELIABLE)
+        self._tracks = node.create_publisher(msg.TrackedObjectArray, "~/tracks", RELIABLE)
+        self._vision = messages.vision_msgs()
+        if self._vision is not None:
+            self._detections = node.create_publisher(self._vision.Detection2DArray, "~/detections", RELIABLE)
+
+    def publish(self, header: Header, frame: RgbImage, result: TrackResult) -> None:
+        """Publish everything about one frame."""
+        self._tracks.publish(messages.tracks(header, result))
+        if self._vision is not None:
+            self._detections.publish(messages.detections(header, result, self._vision))
+        if self._mask.get_subscription_count():
+            self._mask.publish(messages.mask(header, result))
+        if self._labels.get_subscription_count():
+            self._labels.publish(messages.labels(header, result))
+        if self._overlay.get_subscription_count():
+            self._overlay.publish(messages.image(header, draw(frame, result), "rgb8"))

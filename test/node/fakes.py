@@ -1,0 +1,104 @@
+"""A tracker of the core's interface that needs no models: a target is the centre of the frame."""
+
+from __future__ import annotations
+
+import sys
+import threading
+from collections.abc import Callable
+
+import numpy as np
+
+from fastsam2_ros.config import TrackerConfig
+from fastsam2_ros.errors import InputError
+from fastsam2_ros.results import TrackedObject, TrackResult, TrackState
+
+
+class CentreTracker:
+    """Every target is the middle quarter of the frame."""
+
+    untrained = True
+
+    def __init__(self, config: TrackerConfig | None = None, before_step: Callable[[], None] = lambda: None) -> None:
+        self.config = config or TrackerConfig()
+        self.before_step = before_step
+        self.descriptions: tuple[str, ...] = ()
+        self.box = None
+        self.steps: list[tuple[tuple[int, ...], int]] = []
+        self.threads: set[int] = set()
+        self._stamp = -1
+
+    def set_target(self, text: str) -> tuple[str, ...]:
+        self.threads.add(threading.get_ident())
+        if len(text) > 1000:
+            raise InputError(
+                f"The description has {len(text)} characters; 1000 are the most. Describe it in a few words."
+            )
+        self.descriptions = tuple(part.strip() for part in text.split(";") if part.strip())
+        return self.descriptions
+
+    def set_box(self, box: tuple[float, float, float, float]) -> None:
+        self.threads.add(threading.get_ident())
+        if box[2] <= 0 or box[3] <= 0:
+            raise InputError(f"The box {box} is empty. Give a width and a height above 0.")
+        self.box = box
+
+    def step(self, frame: np.ndarray, stamp_ns: int) -> TrackResult:
+        self.threads.add(threading.get_ident())
+        self.before_step()
+        height, width = frame.shape[:2]
+        warnings = []
+        if stamp_ns <= self._stamp:
+            warnings.append(f"The stamp {stamp_ns} does not rise. The last good interval is taken.")
+        if self.box is not None:
+            if self.box[0] >= width or self.box[1] >= height:
+                warnings.append(
+                    f"The box {self.box} lies outside the frame of {width} x {height} pixels; it is ignored."
+                )
+            else:
+                self.descriptions += ("thing in a box",)
+            self.box = None
+        self._stamp = stamp_ns
+        self.steps.append((frame.shape, stamp_ns))
+        mask = np.zeros((height, width), bool)
+        mask[height // 4 : height * 3 // 4, width // 4 : width * 3 // 4] = True
+        box = (
+            float(width // 4),
+            float(height // 4),
+            float(width * 3 // 4 - width // 4),
+            float(height * 3 // 4 - height // 4),
+        )
+        objects = tuple(
+            TrackedObject(
+                id=index + 1,
+                description=text,
+                state=TrackState.TRACKING,
+                score=0.75,
+                box=box,
+                centroid=(width / 2, height / 2),
+                area=int(mask.sum()),
+                mask=mask,
+            )
+            for index, text in enumerate(self.descriptions)
+        )
+        return TrackResult(
+            stamp_ns=stamp_ns,
+            size=(height, width),
+            frame_index=len(self.steps) - 1,
+            objects=objects,
+            motion=0.25,
+            keep_ratio=0.5,
+            tokens_kept=128,
+            tokens_total=256,
+            stage_seconds={"encode": 0.01},
+            warnings=tuple(warnings),
+            untrained=True,
+        )
+
+    def reset(self) -> None:
+        self.descriptions = ()
+
+
+if __name__ == "__main__":
+    from fastsam2_ros.node.main import main
+
+    sys.exit(main(make_tracker=CentreTracker))

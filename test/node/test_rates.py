@@ -1,0 +1,35 @@
+from fastsam2_ros.node.rates import RateMeter
+
+
+def meter(times, window=5.0):
+    clock = iter(times)
+    return RateMeter(window, lambda: next(clock))
+
+
+def test_the_rate_of_nothing_is_zero():
+    assert meter([0.0]).rate() == 0.0
+
+
+def test_one_event_has_no_rate_yet():
+    rates = meter([0.0, 0.0, 0.0])
+    rates.tick()
+    assert rates.rate() == 0.0
+
+
+def test_evenly_spaced_events_give_their_rate():
+    now = 0.0
+    rates = RateMeter(5.0, lambda: now)
+    for step in range(31):
+        now = step * 0.1
+        rates.tick()
+    assert abs(rates.rate() - 10.0) < 1e-6
+
+
+def test_old_events_are_forgotten():
+    now = 0.0
+    rates = RateMeter(5.0, lambda: now)
+    for step in range(10):
+        now = step * 0.1
+        rates.tick()
+    now = 60.0
+    assert rates.rate() == 0.0
