@@ -9,7 +9,7 @@ _python="$(basename "$(dirname "$_site")")"
 export VIRTUAL_ENV="$_root/.venv"
 export PATH="$_prefix/lib/fastsam2_ros:$VIRTUAL_ENV/bin:$PATH"
 export AMENT_PREFIX_PATH="$_prefix:$VIRTUAL_ENV"
-export CMAKE_PREFIX_PATH="$_prefix:$VIRTUAL_ENV"
+export CMAKE_PREFIX_PATH="$VIRTUAL_ENV"
 # The sources come first, so that an edit needs no build; the generated messages are found in the second folder.
 export PYTHONPATH="$_root:$_prefix/lib/$_python/site-packages"
 

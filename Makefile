@@ -1,0 +1,37 @@
+# What can be done with this project. `make` alone lists it.
+
+PYTHON ?= python3
+RUN := scripts/run
+
+# Given to recipes as variables of the shell, so that a description may hold quotes and dollars.
+export VIDEO BAG DESCRIPTION MODEL CHECKPOINT
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test bench clean
+
+help: ## list the targets
+	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/'
+
+setup: ## make the environment: .venv with ROS 2 and torch, and the built package in install/
+	@$(PYTHON) scripts/setup_environment.py
+
+demo: setup ## track a description through a bag over ROS 2; results in out/demo/. VIDEO=, BAG=, DESCRIPTION=, MODEL=, CHECKPOINT=
+	@$(RUN) fastsam2 demo \
+		$(if $(VIDEO),--video "$$VIDEO") \
+		$(if $(BAG),--bag "$$BAG") \
+		$(if $(DESCRIPTION),--description "$$DESCRIPTION") \
+		$(if $(MODEL),--model "$$MODEL") \
+		$(if $(CHECKPOINT),--checkpoint "$$CHECKPOINT")
+
+test: setup ## all checks: format, lint, types, build, tests. TESTS= narrows the tests down
+	$(RUN) ruff format --check .
+	$(RUN) ruff check .
+	$(RUN) mypy
+	$(RUN) colcon --log-level error build --symlink-install --event-handlers status-
+	$(RUN) pytest $(TESTS)
+
+bench: setup ## time a step by stage beside upstream's; table and JSON in docs/results/. ARGS= for fastsam2 bench
+	@$(RUN) fastsam2 bench $(ARGS)
+
+clean: ## remove builds, caches and outputs; .venv stays
+	rm -rf build install log out .pytest_cache .mypy_cache .ruff_cache
