@@ -33,11 +33,16 @@ def test_our_own_messages_are_known_without_ros(name: str) -> None:
     assert name in message_types().types
 
 
-def test_a_bag_is_complete_when_it_is_left_by_an_error(tmp_path: Path) -> None:
-    with pytest.raises(KeyboardInterrupt), BagWriter(tmp_path / "bag") as bag:
+def interrupted_writing(path: Path) -> None:
+    with BagWriter(path) as bag:
         bag.add_topic("/chatter", STRING)
         bag.write("/chatter", 3, message_types().types[STRING]("hello"))
         raise KeyboardInterrupt
+
+
+def test_a_bag_is_complete_when_it_is_left_by_an_error(tmp_path: Path) -> None:
+    with pytest.raises(KeyboardInterrupt):
+        interrupted_writing(tmp_path / "bag")
     with Bag(tmp_path / "bag") as bag:
         assert bag.count() == 1
 

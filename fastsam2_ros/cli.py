@@ -1,0 +1,81 @@
+"""The `fastsam2` command."""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import sys
+from collections.abc import Sequence
+from importlib import import_module
+
+from fastsam2_ros import __version__
+from fastsam2_ros.errors import FastSam2Error
+
+COMMANDS = {
+    "bag": ("fastsam2_ros.bags.make", "make a bag of a video or a folder of images"),
+    "replay": ("fastsam2_ros.bags.replay", "play a bag's topics into the ROS graph, bytes unchanged"),
+    "record": ("fastsam2_ros.bags.record", "write topics of the ROS graph to a bag"),
+    "track": ("fastsam2_ros.bags.track", "track through a bag, video or folder of images, without ROS"),
+}
+"""Name: module and one line of help.
+
+The module has a string `EXAMPLE`, `add_arguments(parser)` and `run(arguments)`. It is imported only when its command is
+called, so that a command needs no more libraries than its own.
+"""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run a command.
+
+    Args:
+        arguments: the words after `fastsam2`; None: those of this process.
+
+    Returns:
+        exit code: 0; 2 for wrong arguments and errors of this package, which are printed as one line; 130 on Ctrl-C.
+    """
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    overview = _overview()
+    if not words or words[0] not in COMMANDS:
+        # Help, version, and names that do not exist: all are answered, and left, here.
+        overview.parse_args(words or ["--help"])
+    name, *rest = words
+    logging.basicConfig(format="fastsam2: %(levelname)s: %(message)s", level=logging.WARNING)
+    try:
+        return _run(name, rest)
+    except FastSam2Error as error:
+        print(f"fastsam2: error: {' '.join(str(error).split())}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        return 130
+
+
+def _run(name: str, words: Sequence[str]) -> int:
+    path, summary = COMMANDS[name]
+    module = import_module(path)
+    parser = argparse.ArgumentParser(
+        prog=f"fastsam2 {name}",
+        description=f"{summary[0].upper()}{summary[1:]}.",
+        epilog=f"example:\n  {module.EXAMPLE}",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    module.add_arguments(parser)
+    module.run(parser.parse_args(words))
+    return 0
+
+
+def _overview() -> argparse.ArgumentParser:
+    width = max(map(len, COMMANDS))
+    listing = "\n".join(f"  {name:{width}}  {summary}" for name, (_, summary) in COMMANDS.items())
+    parser = argparse.ArgumentParser(
+        prog="fastsam2",
+        description="Watch the thing you were told about: SAM 2 with text-driven token pruning, for ROS 2.",
+        epilog=f"commands:\n{listing}\n\n'fastsam2 COMMAND --help' tells more about each.",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--version", action="version", version=f"fastsam2 {__version__}")
+    parser.add_argument("command", choices=COMMANDS, metavar="COMMAND", help="one of those below")
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())
