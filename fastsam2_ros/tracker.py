@@ -2,49 +2,118 @@
 
 from __future__ import annotations
 
+import itertools
+from collections.abc import Sequence
+
 import numpy as np
 import numpy.typing as npt
+import torch
+import torch.nn.functional as F
+from torch import Tensor
 
-from fastsam2_ros.config import TrackerConfig
-from fastsam2_ros.results import Box, TrackResult
+from fastsam2_ros.config import TrackerConfig, check
+from fastsam2_ros.errors import InputError
+from fastsam2_ros.language import descriptions
+from fastsam2_ros.language.search import NONE, TextSearch
+from fastsam2_ros.pruning import cues
+from fastsam2_ros.pruning.budget import Budget
+from fastsam2_ros.pruning.motion import Motion, MotionEstimator
+from fastsam2_ros.pruning.router import Cues, best_tokens, token_count, token_scores
+from fastsam2_ros.results import Box, TrackedObject, TrackResult, TrackState
+from fastsam2_ros.stopwatch import Stopwatch
+from fastsam2_ros.streaming.loading import LoadedSam2, load_sam2
+from fastsam2_ros.streaming.model import Decoded, FrameFeatures
+from fastsam2_ros.streaming.prompts import Prompt, check_box, clip_box
+from fastsam2_ros.targets import Target
+
+MAX_ID = 65535
+"""Ids have to fit the 16 bits of the labels image."""
+_STILL = np.eye(2, 3)
 
 
 class TextTracker:
     """Finds what a text describes and tracks it, one frame at a time.
 
-    Not thread-safe: one thread calls it (the node's worker).
+    Not thread-safe: one thread calls it (the node's worker). Time and memory of a step do not grow with the number of
+    steps before it.
     """
+
+    def __init__(self, sam: LoadedSam2, search: TextSearch, config: TrackerConfig) -> None:
+        check(config)
+        self.config = config
+        self._sam = sam.streaming
+        self._untrained = sam.untrained
+        self._search = search
+        self._targets: list[Target] = []
+        self._boxes: list[Box] = []
+        self._ids = itertools.count(1)
+        self._index = 0
+        self._motion = MotionEstimator()
+        self._budget = Budget(config.pruning)
+        self._step_seconds = 0.0
 
     @classmethod
     def from_config(cls, config: TrackerConfig) -> TextTracker:
-        """Load models. Raises `ModelError` where weights, configuration or device cannot be had."""
-        raise NotImplementedError
+        """Load models.
+
+        Raises:
+            ModelError: weights, configuration or device cannot be had.
+            InputError: a setting is out of its range.
+        """
+        check(config)
+        sam = load_sam2(config.model)
+        return cls(sam, TextSearch(config.language, sam.streaming.device), config)
 
     @property
     def untrained(self) -> bool:
-        """True where the SAM 2 weights are random."""
-        raise NotImplementedError
+        """True where the weights of SAM 2 or of the language model are random."""
+        return self._untrained or self._search.untrained
+
+    @property
+    def device(self) -> torch.device:
+        """Where the models run."""
+        return self._sam.device
+
+    @property
+    def memory_bytes(self) -> int:
+        """Bytes that the memory of all targets takes."""
+        return sum(target.memory.size_bytes() for target in self._targets if target.memory is not None)
 
     def set_target(self, text: str) -> tuple[str, ...]:
         """Track what the text describes; descriptions separated by ';'. Blank text: track nothing.
 
-        Descriptions that are tracked already go on undisturbed. Cheap: the search is done by `step`.
+        Targets with these descriptions go on undisturbed, all others end. Cheap: the search is done by `step`.
 
         Returns:
-            the descriptions that are looked for from now on.
+            the descriptions that are tracked or looked for from now on.
 
         Raises:
             InputError: too long, or too many; the targets then stay as they were.
         """
-        raise NotImplementedError
+        wanted = descriptions.split(text, self.config.max_targets)
+        if wanted:
+            self._search.require()
+        present = {target.description: target for target in self._targets}
+        # Ids are drawn before anything changes, so that a refusal leaves all as it was.
+        self._targets = [present.get(each) or Target(self._new_id(), each, searchable=True) for each in wanted]
+        self._boxes.clear()
+        self._search.aim(wanted)
+        return wanted
 
     def set_box(self, box: Box) -> None:
         """Track what is in this box of the next frame, beside the present targets.
 
+        Args:
+            box: x, y, width, height in pixels of that frame.
+
         Raises:
-            InputError: the box is empty or not finite. (Outside the frame: a warning of the next result.)
+            InputError: the box is empty or not finite, or there are too many targets. (Outside the frame: a warning of
+                the next result.)
         """
-        raise NotImplementedError
+        check_box(box)
+        if len(self._targets) + len(self._boxes) >= self.config.max_targets:
+            raise InputError(f"{self.config.max_targets} targets are tracked already (max_targets); end one first.")
+        self._boxes.append(box)
 
     def step(self, frame: npt.NDArray[np.uint8], stamp_ns: int) -> TrackResult:
         """Track through one more frame.
@@ -56,8 +125,202 @@ class TextTracker:
         Raises:
             InputError: not such an array; the tracker's state is then unchanged.
         """
-        raise NotImplementedError
+        _check_frame(frame)
+        watch = Stopwatch(self.device)
+        warnings: list[str] = []
+        with watch.stage("encode"):
+            features = self._sam.encode(frame)
+        with watch.stage("motion"):
+            motion = self._motion.update(frame, stamp_ns, self._where())
+        if not motion.stamp_ok:
+            warnings.append(
+                f"The stamp {stamp_ns} ns does not rise; took {motion.seconds * 1e3:.0f} ms as the interval."
+            )
+        tracked = [target for target in self._targets if target.memory is not None]
+        doubtful = any(target.doubtful for target in tracked)
+        keep_ratio = self._budget.update(motion.magnitude, motion.seconds, doubtful, self._step_seconds)
+
+        if tracked:
+            self._track(tracked, features, motion, keep_ratio, watch)
+        sought = [target for target in self._targets if target.memory is None]
+        for target in sought:
+            target.observe(False, 0.0, motion.seconds, self.config)
+        with watch.stage("ground"):
+            self._start_boxes(frame, features, keep_ratio, warnings)
+            self._find(frame, features, keep_ratio)
+        with watch.stage("resize"):
+            objects = self._objects(features)
+
+        self._index += 1
+        self._step_seconds = sum(watch.seconds.values())
+        return TrackResult(
+            stamp_ns=stamp_ns,
+            size=features.size,
+            frame_index=self._index - 1,
+            objects=objects,
+            motion=motion.magnitude,
+            keep_ratio=keep_ratio,
+            tokens_kept=token_count(keep_ratio, self._sam.token_count),
+            tokens_total=self._sam.token_count,
+            stage_seconds=watch.seconds,
+            warnings=tuple(warnings),
+            untrained=self.untrained,
+        )
 
     def reset(self) -> None:
         """Forget all targets, and all memory. Ids go on rising."""
-        raise NotImplementedError
+        self._targets.clear()
+        self._boxes.clear()
+        self._motion = MotionEstimator()
+        self._budget = Budget(self.config.pruning)
+
+    # ---- the stages ----
+
+    def _track(
+        self, tracked: Sequence[Target], features: FrameFeatures, motion: Motion, keep_ratio: float, watch: Stopwatch
+    ) -> None:
+        """Route, attend, decode and remember, for all targets that were found before."""
+        memories = [target.memory for target in tracked if target.memory is not None]
+        tokens: Sequence[Tensor | None] = [None] * len(tracked)
+        with watch.stage("route"):
+            if self._prunes:
+                shared = self._frame_cues(tracked, features)
+                masks = torch.stack([target.low_res for target in tracked if target.low_res is not None])
+                scores = torch.tensor([target.score for target in tracked], device=self.device)
+                prior = cues.mask_prior(masks, features.grid, motion.camera, motion.displacement)
+                tokens = best_tokens(self._scores(prior, masks, scores, features, shared), keep_ratio)
+        with watch.stage("attend"):
+            conditioned = self._sam.condition(features, memories, self._index, tokens)
+        with watch.stage("decode"):
+            decoded = self._sam.decode(features, conditioned)
+            visible = (decoded.object_score > 0) & (decoded.low_res.flatten(1) > 0).any(1)
+            score = _score(decoded)
+            seen, values = visible.tolist(), score.tolist()
+        with watch.stage("remember"):
+            key_scores = None
+            if self._prunes:
+                # The frame's own mask is known now: what is kept of it goes by that.
+                prior = cues.mask_prior(decoded.low_res, features.grid, _STILL, 0.0)
+                key_scores = self._scores(prior, decoded.low_res, score, features, shared)
+            self._sam.remember(features, decoded, memories, self._index, keep_ratio, key_scores)
+            prototypes = cues.prototype(features.tokens, decoded.low_res, features.grid)
+        for row, target in enumerate(tracked):
+            target.observe(seen[row], values[row], motion.seconds, self.config)
+            target.low_res = decoded.low_res[row]
+            target.since_prompt += 1
+            if target.state == TrackState.TRACKING:
+                target.prototype = prototypes[row]
+
+    def _start_boxes(
+        self, frame: npt.NDArray[np.uint8], features: FrameFeatures, keep_ratio: float, warnings: list[str]
+    ) -> None:
+        """Start a target for every box that was given since the last frame."""
+        boxes, self._boxes = self._boxes, []
+        for box in boxes:
+            try:
+                inside = clip_box(box, features.size)
+            except InputError as error:
+                warnings.append(str(error))
+                continue
+            searchable = self._search.config.name != NONE
+            target = Target(self._new_id(), self._search.describe(frame, inside), searchable)
+            decoded = self._sam.decode_prompt(features, Prompt.from_box(inside))
+            self._targets.append(target)
+            self._search.aim([each.description for each in self._targets])
+            self._prompt(target, features, decoded, float(_score(decoded)), keep_ratio)
+
+    def _find(self, frame: npt.NDArray[np.uint8], features: FrameFeatures, keep_ratio: float) -> None:
+        """Search what is not found yet, or not again."""
+        sought = [target for target in self._targets if target.to_search(self.config)]
+        if not sought:
+            return
+        found = self._search.search(frame, features, [target.description for target in sought], self._sam)
+        for target, grounding in zip(sought, found, strict=True):
+            target.since_search = 0.0
+            if grounding is None:
+                continue
+            logits = F.interpolate(grounding.mask_logits[None, None], features.size, mode="bilinear")[0, 0]
+            decoded = self._sam.decode_prompt(features, Prompt.from_mask((logits > 0).cpu().numpy()))
+            self._prompt(target, features, decoded, grounding.score, keep_ratio)
+
+    def _prompt(
+        self, target: Target, features: FrameFeatures, decoded: Decoded, score: float, keep_ratio: float
+    ) -> None:
+        """Write a prompt's mask into a target's memory; it is tracked from the next frame on."""
+        target.low_res = decoded.low_res[0]
+        target.prototype = cues.prototype(features.tokens, decoded.low_res, features.grid)[0]
+        target.memory = target.memory or self._sam.new_memory()
+        key_scores = None
+        if self._prunes:
+            prior = cues.mask_prior(decoded.low_res, features.grid, _STILL, 0.0)
+            shared = self._frame_cues([target], features)
+            key_scores = self._scores(prior, decoded.low_res, _score(decoded), features, shared)
+        self._sam.remember_prompt(features, decoded, target.memory, self._index, keep_ratio, key_scores)
+        visible = bool((decoded.object_score > 0).all() and (decoded.low_res > 0).any())
+        target.since_prompt, target.unseen = 0, 0.0
+        target.state = TrackState.TRACKING if visible else TrackState.UNCERTAIN
+        target.score = score if visible else 0.0
+
+    # ---- pieces ----
+
+    @property
+    def _prunes(self) -> bool:
+        return self.config.pruning.keep_ratio != 1.0
+
+    def _frame_cues(self, targets: Sequence[Target], features: FrameFeatures) -> tuple[Tensor, Tensor | None]:
+        """Cues that do not depend on the mask: context (targets, N), and text (targets, N) or None."""
+        context = cues.local_context(features.tokens, features.grid)
+        known = [target.prototype for target in targets]
+        blank = torch.zeros(features.tokens.shape[1], device=self.device)
+        looks = cues.appearance(features.tokens, torch.stack([blank if each is None else each for each in known]))
+        relevance = self._search.relevance(features.tokens)
+        rows = [self._targets.index(target) for target in targets]
+        return (context + looks) / 2, None if relevance is None else relevance[rows]
+
+    def _scores(
+        self,
+        prior: Tensor,
+        masks: Tensor,
+        score: Tensor,
+        features: FrameFeatures,
+        shared: tuple[Tensor, Tensor | None],
+    ) -> Tensor:
+        doubt = cues.uncertainty(masks, score, features.tokens, features.grid)
+        return token_scores(Cues(prior, shared[0], shared[1], doubt), self.config.pruning)
+
+    def _where(self) -> npt.NDArray[np.bool_] | None:
+        """Where any target was in the last frame: bool (h, w), stretched over the frame."""
+        masks = [target.low_res for target in self._targets if target.low_res is not None]
+        return None if not masks else (torch.cat(masks) > 0).any(0).cpu().numpy()
+
+    def _objects(self, features: FrameFeatures) -> tuple[TrackedObject, ...]:
+        height, width = features.size
+        objects = []
+        for target in self._targets:
+            mask = np.zeros((height, width), bool)
+            if target.low_res is not None:
+                logits = F.interpolate(target.low_res[None], features.size, mode="bilinear", align_corners=False)
+                mask = (logits[0, 0] > 0).cpu().numpy()
+            objects.append(target.result(mask))
+        return tuple(sorted(objects, key=lambda each: each.id))
+
+    def _new_id(self) -> int:
+        number = next(self._ids)
+        if number > MAX_ID:
+            raise InputError(
+                f"{MAX_ID} targets have been tracked, which is all that 16-bit labels hold; restart the tracker."
+            )
+        return number
+
+
+def _score(decoded: Decoded) -> Tensor:
+    """(targets,), [0, 1]: probability of being visible times predicted IoU."""
+    return decoded.object_score.sigmoid() * decoded.predicted_iou.clamp(0, 1)
+
+
+def _check_frame(frame: npt.NDArray[np.uint8]) -> None:
+    if not isinstance(frame, np.ndarray) or frame.dtype != np.uint8 or frame.ndim != 3 or frame.shape[2] != 3:
+        what = f"{frame.dtype} {frame.shape}" if isinstance(frame, np.ndarray) else type(frame).__name__
+        raise InputError(f"A frame must be a uint8 array (H, W, 3) in RGB; this is {what}.")
+    if 0 in frame.shape:
+        raise InputError(f"The frame is empty: {frame.shape[1]} x {frame.shape[0]} pixels.")

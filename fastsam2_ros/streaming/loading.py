@@ -88,7 +88,9 @@ def find_device(name: str) -> torch.device:
             "Check the driver with nvidia-smi, install a CUDA build of torch, or set model.device to cpu."
         )
     if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
-        raise ModelError(f"model.device is {name!r}, but there are {torch.cuda.device_count()} CUDA GPUs, from cuda:0 on.")
+        raise ModelError(
+            f"model.device is {name!r}, but there are {torch.cuda.device_count()} CUDA GPUs, from cuda:0 on."
+        )
     return device
 
 
@@ -121,7 +123,9 @@ def find_config(name: str) -> Path:
         return Path(sam2.__path__[0]) / HF_MODEL_ID_TO_FILENAMES[_HUB_IDS[name]][0]
     if Path(name).is_file():
         return Path(name)
-    raise ModelError(f"There is no SAM 2 model {name!r}; take one of {', '.join(MODELS)}, or the path of a sam2 YAML file.")
+    raise ModelError(
+        f"There is no SAM 2 model {name!r}; take one of {', '.join(MODELS)}, or the path of a sam2 YAML file."
+    )
 
 
 def build(config_file: Path) -> SAM2Base:
@@ -142,7 +146,9 @@ def build(config_file: Path) -> SAM2Base:
     except (HydraException, OmegaConfBaseException, YAMLError, TypeError) as error:
         raise ModelError(f"{config_file} is not a sam2 model configuration: {error}") from error
     if not isinstance(model, SAM2Base):
-        raise ModelError(f"{config_file} describes a {type(model).__name__}, not a SAM 2 (sam2.modeling.sam2_base.SAM2Base).")
+        raise ModelError(
+            f"{config_file} describes a {type(model).__name__}, not a SAM 2 (sam2.modeling.sam2_base.SAM2Base)."
+        )
     return model.eval()
 
 
@@ -231,7 +237,15 @@ def read_weights(path: Path) -> dict[str, Tensor]:
         if path.suffix == ".safetensors":
             return load_file(path)
         content: Any = torch.load(path, map_location="cpu", weights_only=True)
-    except (SafetensorError, pickle.UnpicklingError, zipfile.BadZipFile, RuntimeError, EOFError, OSError, ValueError) as error:
+    except (
+        SafetensorError,
+        pickle.UnpicklingError,
+        zipfile.BadZipFile,
+        RuntimeError,
+        EOFError,
+        OSError,
+        ValueError,
+    ) as error:
         raise ModelError(
             f"{path} cannot be read as a checkpoint ({_first_line(error)}). It is damaged or holds more than tensors: "
             "fetch it again, or give another file as model.checkpoint."
@@ -251,10 +265,10 @@ def _guess(state: dict[str, Tensor]) -> str | None:
 
 
 def _make_visible(model: SAM2Base) -> None:
-    """Let an untrained model judge targets to be visible, so that every later stage has something to do."""
-    head = model.sam_mask_decoder.pred_obj_score_head
-    last = head.layers[-1] if hasattr(head, "layers") else head
-    torch.nn.init.constant_(last.bias, 4.0)
+    """Let an untrained model judge targets to be visible and masks to be good, so that every stage has something to do."""
+    for head in (model.sam_mask_decoder.pred_obj_score_head, model.sam_mask_decoder.iou_prediction_head):
+        last = head.layers[-1] if hasattr(head, "layers") else head
+        torch.nn.init.constant_(last.bias, 3.0)
 
 
 def _first_line(error: BaseException) -> str:

@@ -79,9 +79,13 @@ class StreamingSam2:
 
     def __init__(self, model: SAM2Base, precision: torch.dtype = torch.float32, prompt_frames: int = 2) -> None:
         if not model.directly_add_no_mem_embed or not model.use_obj_ptrs_in_encoder or model.num_feature_levels != 3:
-            raise ModelError("This SAM 2 configuration has no object pointers or fine features; take a SAM 2 or 2.1 one.")
+            raise ModelError(
+                "This SAM 2 configuration has no object pointers or fine features; take a SAM 2 or 2.1 one."
+            )
         if model.memory_temporal_stride_for_eval != 1:
-            raise ModelError("memory_temporal_stride_for_eval must be 1 for streaming; change the model's configuration.")
+            raise ModelError(
+                "memory_temporal_stride_for_eval must be 1 for streaming; change the model's configuration."
+            )
         self.model = model.eval()
         self.precision = precision
         self.prompt_frames = prompt_frames
@@ -253,7 +257,7 @@ class StreamingSam2:
         return torch.autocast(self.device.type, dtype=self.precision if enabled else torch.bfloat16, enabled=enabled)
 
     def _normalised(self, frame: npt.NDArray[np.uint8]) -> Tensor:
-        """float32 (1, 3, S, S). On a CPU through PIL, whose pixels equal upstream's; on a GPU, where that would be slow, there."""
+        """float32 (1, 3, S, S). On a CPU through PIL, whose pixels equal upstream's; on a GPU there, which is faster."""
         side = self.model.image_size
         if self.device.type == "cpu":
             resized = np.array(Image.fromarray(frame).resize((side, side)))
@@ -302,7 +306,8 @@ class StreamingSam2:
             spatial.append(torch.cat([frame.features for frame, _ in frames]))
             # Prompts have the last temporal encoding, the frame before this one the first.
             temporal = [
-                self._key_positions[frame.tokens] + model.maskmem_tpos_enc[distance - 1, 0] for frame, distance in frames
+                self._key_positions[frame.tokens] + model.maskmem_tpos_enc[distance - 1, 0]
+                for frame, distance in frames
             ]
             positions.append(torch.cat(temporal))
             pointers.append(memory.pointers(index))

@@ -1,0 +1,60 @@
+"""From motion, certainty and deadline to the share of tokens that a frame gets."""
+
+from __future__ import annotations
+
+import math
+
+from fastsam2_ros.config import PruningConfig
+
+BUCKETS = (0.05, 0.1, 0.15, 0.2, 0.3, 0.4, 0.5, 0.7, 0.85, 1.0)
+"""Shares that the budget gives: few, so that compiled code and memory layouts are used again."""
+
+
+class Budget:
+    """Rises at once, falls slowly, is forced to the ceiling while a target is uncertain, keeps a deadline.
+
+    A fixed `keep_ratio` switches all of that off, as in arXiv 2512.21333.
+    """
+
+    def __init__(self, config: PruningConfig) -> None:
+        self.config = config
+        self._level = config.max_keep_ratio
+        self._deadline_ceiling = config.max_keep_ratio
+
+    def update(self, magnitude: float, seconds: float, uncertain: bool, step_seconds: float = 0.0) -> float:
+        """The share of tokens for this frame.
+
+        Args:
+            magnitude: `Motion.magnitude`, per second, not negative.
+            seconds: since the last frame.
+            uncertain: a target is new, or its mask is doubted.
+            step_seconds: what the last step took; 0: not known.
+
+        Returns:
+            (0, 1], one of `BUCKETS` (the bounds of the configuration count as buckets too), or the fixed ratio.
+        """
+        config = self.config
+        if config.keep_ratio > 0:
+            return config.keep_ratio
+        low, high = config.min_keep_ratio, config.max_keep_ratio
+        share = min(1.0, magnitude / config.full_motion) if math.isfinite(magnitude) else 1.0
+        demand = high if uncertain else low + (high - low) * share
+        fall = (high - low) * seconds / config.fall_seconds if config.fall_seconds > 0 else high - low
+        self._level = max(demand, self._level - max(0.0, fall), low)
+        return self._bucket(min(self._level, self._ceiling(step_seconds)))
+
+    def _ceiling(self, step_seconds: float) -> float:
+        """The most that the deadline allows: sinks by a tenth while steps are late, recovers by a fiftieth."""
+        config = self.config
+        if config.target_rate <= 0 or step_seconds <= 0:
+            return self._deadline_ceiling
+        factor = 0.9 if step_seconds > 1 / config.target_rate else 1.02
+        moved = self._deadline_ceiling * factor
+        self._deadline_ceiling = min(config.max_keep_ratio, max(config.min_keep_ratio, moved))
+        return self._deadline_ceiling
+
+    def _bucket(self, level: float) -> float:
+        """The smallest bucket that is not below `level`, within the bounds."""
+        config = self.config
+        bucket = next((share for share in BUCKETS if share >= level - 1e-9), BUCKETS[-1])
+        return min(config.max_keep_ratio, max(config.min_keep_ratio, bucket))

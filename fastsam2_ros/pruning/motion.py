@@ -1,0 +1,149 @@
+"""How much moves, from two consecutive frames and their stamps, with the camera's own motion told apart.
+
+Dense optical flow (DIS, Kroeger et al., ECCV 2016, through OpenCV) on a small grey picture; the camera is the similarity
+transform that most of the background agrees on (RANSAC); what is left over is motion of things.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+WIDTH = 192
+"""Width of the small grey picture, pixels."""
+GRID_STEP = 6
+"""Every so many pixels a flow vector votes for the camera's transform."""
+NOMINAL_SECONDS = 1 / 30
+"""Interval that is assumed until two stamps have told one."""
+MAX_SECONDS = 2.0
+"""Stamps further apart than this say nothing of speed; the interval is cut to it."""
+
+_IDENTITY = np.eye(2, 3, dtype=np.float64)
+
+
+@dataclass(frozen=True)
+class Motion:
+    """What moved between the last frame and this one.
+
+    Attributes:
+        seconds: between the two stamps.
+        camera: float64, (2, 3), where a point of the background of the last frame is in this one; x and y as shares of
+            the frame's width and height.
+        target: speed of things against the background, frame diagonals per second: inside the targets where there are
+            any, else anywhere.
+        displacement: how far that is in one frame, frame diagonals.
+        revealed: share of the frame that the camera's motion newly shows, per second.
+        stamp_ok: False where the stamp did not rise.
+    """
+
+    seconds: float
+    camera: npt.NDArray[np.float64]
+    target: float
+    displacement: float
+    revealed: float
+    stamp_ok: bool = True
+
+    @property
+    def magnitude(self) -> float:
+        """What the budget goes by, per second: speed of things, plus what the camera's motion newly shows."""
+        return self.target + self.revealed
+
+
+class MotionEstimator:
+    """Remembers the last frame's small grey picture and stamp; nothing else."""
+
+    def __init__(self) -> None:
+        self._flow = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_ULTRAFAST)
+        self._grey: npt.NDArray[np.uint8] | None = None
+        self._stamp_ns: int | None = None
+        self._seconds = NOMINAL_SECONDS
+
+    def update(
+        self, frame: npt.NDArray[np.uint8], stamp_ns: int, targets: npt.NDArray[np.bool_] | None = None
+    ) -> Motion:
+        """Motion since the last frame.
+
+        Args:
+            frame: uint8 (H, W, 3), RGB.
+            stamp_ns: nanoseconds; where it does not rise, the last good interval is taken.
+            targets: bool, any size, stretched over the frame: where the targets were in the last frame.
+        """
+        seconds, stamp_ok = self._interval(stamp_ns)
+        height, width = frame.shape[:2]
+        small = cv2.resize(frame, (WIDTH, max(16, round(WIDTH * height / width))), interpolation=cv2.INTER_AREA)
+        grey = cv2.cvtColor(small, cv2.COLOR_RGB2GRAY).astype(np.uint8)
+        before, self._grey = self._grey, grey
+        if before is None or before.shape != grey.shape:
+            return Motion(seconds, _IDENTITY, 0.0, 0.0, 0.0, stamp_ok)
+
+        flow = self._flow.calc(before, grey, np.zeros((*grey.shape, 2), np.float32))  # (h, w, 2), pixels: x(now) - x(before)
+        mask = None
+        if targets is not None and targets.any():
+            mask = cv2.resize(targets.astype(np.uint8), grey.shape[::-1], interpolation=cv2.INTER_NEAREST) > 0
+        camera = _camera(flow, mask)
+        residual = np.linalg.norm(flow - _flow_of(camera, grey.shape), axis=2)  # (h, w), pixels
+        where = residual[mask] if mask is not None and mask.any() else residual
+        # A high percentile: a small thing that moves in a still scene must count, single wild vectors must not.
+        displacement = float(np.percentile(where, 95 if mask is None else 75)) / math.hypot(*grey.shape)
+        scale = np.array([grey.shape[1], grey.shape[0]], np.float64)
+        share = camera.copy()
+        share[:, :2] = camera[:, :2] * scale[None, :] / scale[:, None]
+        share[:, 2] /= scale
+        return Motion(seconds, share, displacement / seconds, displacement, _revealed(share) / seconds, stamp_ok)
+
+    def _interval(self, stamp_ns: int) -> tuple[float, bool]:
+        before, self._stamp_ns = self._stamp_ns, stamp_ns
+        if before is None:
+            return self._seconds, True
+        if stamp_ns <= before:
+            return self._seconds, False
+        self._seconds = min((stamp_ns - before) * 1e-9, MAX_SECONDS)
+        return self._seconds, True
+
+
+def _camera(flow: npt.NDArray[Any], mask: npt.NDArray[np.bool_] | None) -> npt.NDArray[np.float64]:
+    """The similarity (2, 3), in pixels of the small picture, that most of the background follows."""
+    height, width = flow.shape[:2]
+    y, x = np.mgrid[GRID_STEP // 2 : height : GRID_STEP, GRID_STEP // 2 : width : GRID_STEP].reshape(2, -1)
+    if mask is not None:
+        outside = ~mask[y, x]
+        # A target that fills the view leaves no background to go by.
+        if outside.sum() >= len(x) // 10:
+            y, x = y[outside], x[outside]
+    start = np.stack([x, y], axis=1).astype(np.float32)
+    cv2.setRNGSeed(0)  # RANSAC draws from OpenCV's own generator: the same frames give the same result
+    found, _ = cv2.estimateAffinePartial2D(start, start + flow[y, x], ransacReprojThreshold=0.5)
+    return _IDENTITY if found is None or not np.isfinite(found).all() else np.asarray(found, np.float64)
+
+
+def _flow_of(transform: npt.NDArray[np.float64], shape: tuple[int, ...]) -> npt.NDArray[np.float64]:
+    """Flow (h, w, 2) of a transform, pixels."""
+    y, x = np.mgrid[: shape[0], : shape[1]].astype(np.float64)
+    moved = np.einsum("ij,jhw->hwi", transform, np.stack([x, y, np.ones_like(x)]))
+    return moved - np.stack([x, y], axis=2)
+
+
+def _revealed(camera: npt.NDArray[np.float64]) -> float:
+    """Share of this frame that was outside the last one, [0, 1]: the last frame's outline, clipped to this one."""
+    outline = np.array([[0, 0], [1, 0], [1, 1], [0, 1]], np.float64) @ camera[:, :2].T + camera[:, 2]
+    for axis, bound, side in ((0, 0, 1), (0, 1, -1), (1, 0, 1), (1, 1, -1)):
+        outline = _clip(outline, side * (outline[:, axis] - bound))
+    x, y = outline.T
+    overlap = 0.5 * abs(x @ np.roll(y, 1) - y @ np.roll(x, 1))
+    return float(min(1.0, max(0.0, 1.0 - overlap)))
+
+
+def _clip(outline: npt.NDArray[np.float64], inside: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """The part of a convex outline (corners, 2) where `inside` (corners,) is not negative (Sutherland and Hodgman, 1974)."""
+    corners = []
+    for this, after, at, then in zip(outline, np.roll(outline, -1, 0), inside, np.roll(inside, -1), strict=True):
+        if at >= 0:
+            corners.append(this)
+        if (at >= 0) != (then >= 0):
+            corners.append(this + (after - this) * at / (at - then))
+    return np.array(corners).reshape(-1, 2)
