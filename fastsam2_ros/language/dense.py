@@ -1,0 +1,81 @@
+"""CLIP features for every patch of an image, from open_clip's VisionTransformer.
+
+CLIP is trained on one vector per image; its last block mixes patches by what the class token needs. NACLIP ("Pay
+Attention to Your Neighbours", arXiv 2404.08181) replaces that block's attention by one in which a patch attends to
+patches with keys like its own and to its neighbours, and drops the block's residual and MLP, so that what a vector says
+is about its own place. Here the class token, which has no place, is left out of that attention.
+"""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from open_clip.transformer import ResidualAttentionBlock, VisionTransformer
+from torch import Tensor
+
+NEIGHBOURHOOD = 5.0
+"""Standard deviation of the Gaussian window, patches (the paper's value)."""
+
+
+def encode(tower: VisionTransformer, images: Tensor, neighbourhood: float = NEIGHBOURHOOD) -> Tensor:
+    """Features of every patch.
+
+    Args:
+        tower: with plain residual attention blocks and no attentional pooling (`weights.build` sees to it).
+        images: float32 (B, 3, H, W), normalised; H and W multiples of the patch size.
+        neighbourhood: standard deviation of the window, patches; infinity switches it off.
+
+    Returns:
+        float32 (B, D, H / patch, W / patch), unit norm along D.
+    """
+    rows, columns = images.shape[-2] // tower.conv1.stride[0], images.shape[-1] // tower.conv1.stride[1]
+    patches = trunk(tower, images)[:, 1:]  # (B, patches, width)
+    patches = _attend_neighbours(tower.transformer.resblocks[-1], patches, (rows, columns), neighbourhood)
+    features = tower.ln_post(patches)
+    if tower.proj is not None:
+        features = features @ tower.proj
+    return F.normalize(features, dim=-1).transpose(1, 2).unflatten(2, (rows, columns))
+
+
+def trunk(tower: VisionTransformer, images: Tensor) -> Tensor:
+    """(B, 1 + patches, width): class token and patches before the last block, for any grid of patches."""
+    maps = tower.conv1(images)  # (B, width, rows, columns)
+    patches = maps.flatten(2).transpose(1, 2)
+    cls = tower.class_embedding.expand(len(images), 1, -1)
+    x = torch.cat((cls, patches), dim=1) + positions(tower, (maps.shape[2], maps.shape[3]))
+    x = tower.ln_pre(x)
+    for block in tower.transformer.resblocks[:-1]:
+        x = block(x)
+    return x
+
+
+def positions(tower: VisionTransformer, grid: tuple[int, int]) -> Tensor:
+    """(1 + rows * columns, width): the learned positions, interpolated to another grid."""
+    learned = tower.positional_embedding
+    if tuple(tower.grid_size) == grid:
+        return learned
+    maps = learned[1:].T.unflatten(1, tuple(tower.grid_size))[None]
+    maps = F.interpolate(maps, grid, mode="bicubic", antialias=True, align_corners=False)
+    return torch.cat((learned[:1], maps[0].flatten(1).T))
+
+
+def _attend_neighbours(block: ResidualAttentionBlock, x: Tensor, grid: tuple[int, int], neighbourhood: float) -> Tensor:
+    """softmax(K K^T / sqrt(d) + window) V over the patches alone, and the output projection."""
+    attention = block.attn
+    _, key_weight, value_weight = attention.in_proj_weight.chunk(3)
+    _, key_bias, value_bias = attention.in_proj_bias.chunk(3)
+    x = block.ln_1(x)
+    key, value = (
+        F.linear(x, weight, bias).unflatten(-1, (attention.num_heads, -1)).transpose(1, 2)
+        for weight, bias in ((key_weight, key_bias), (value_weight, value_bias))
+    )  # (B, heads, patches, d)
+    window = neighbourhood_window(grid, neighbourhood, x.device)
+    mixed = F.scaled_dot_product_attention(key, key, value, attn_mask=window)
+    return block.ls_1(attention.out_proj(mixed.transpose(1, 2).flatten(2)))
+
+
+def neighbourhood_window(grid: tuple[int, int], neighbourhood: float, device: torch.device) -> Tensor:
+    """(patches, patches): exp(-distance^2 / 2 sigma^2), added to the attention logits."""
+    row, column = torch.meshgrid(*(torch.arange(n, device=device) for n in grid), indexing="ij")
+    place = torch.stack((row.flatten(), column.flatten()), dim=1).float()
+    return torch.exp(-torch.cdist(place, place).square() / (2 * neighbourhood**2))

@@ -1,0 +1,47 @@
+"""From the text that a user sends to a clean list of descriptions."""
+
+from __future__ import annotations
+
+import unicodedata
+
+from fastsam2_ros.errors import InputError
+
+SEPARATOR = ";"
+MAX_CHARACTERS = 500
+"""Far more than the 77 tokens that CLIP reads; longer texts are mistakes, not descriptions."""
+
+
+def split(text: str, max_targets: int) -> tuple[str, ...]:
+    """The descriptions in `text`, separated by ';', in order, each once (upper and lower case are the same).
+
+    White space is collapsed, control characters and unpaired surrogates are removed.
+
+    Returns:
+        () where nothing is left: a blank text describes nothing.
+
+    Raises:
+        InputError: a description is too long, or there are more than `max_targets`.
+    """
+    descriptions: dict[str, str] = {}
+    for part in text.split(SEPARATOR):
+        description = _clean(part)
+        if len(description) > MAX_CHARACTERS:
+            raise InputError(
+                f"The description '{description[:40]}...' has {len(description)} characters; at most {MAX_CHARACTERS} "
+                "are taken, and CLIP reads no more than 77 tokens (about 50 words). Say it shorter, or separate "
+                f"several targets by '{SEPARATOR}'."
+            )
+        if description:
+            descriptions.setdefault(description.casefold(), description)
+    if len(descriptions) > max_targets:
+        raise InputError(
+            f"The text describes {len(descriptions)} targets, and max_targets is {max_targets}. "
+            "Name fewer, or raise max_targets."
+        )
+    return tuple(descriptions.values())
+
+
+def _clean(text: str) -> str:
+    """NFC, printable, single spaces."""
+    kept = (c for c in text if c.isspace() or unicodedata.category(c) not in ("Cc", "Cs"))
+    return " ".join(unicodedata.normalize("NFC", "".join(kept)).split())

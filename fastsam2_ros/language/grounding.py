@@ -1,0 +1,172 @@
+"""Finding what a text describes: relevance, prompts, SAM 2's masks, and a judgement that can be 'not found'."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from fastsam2_ros.config import LanguageConfig
+from fastsam2_ros.language import candidates, scoring
+from fastsam2_ros.language.protocols import Features, ImageTextEncoder, Segmenter
+from fastsam2_ros.language.relevance import dense_relevance, sharpen
+from fastsam2_ros.language.vocabulary import NEGATIVES
+from fastsam2_ros.results import Box
+
+CROPS = 4
+"""Masks per description that CLIP looks at; a crop costs as much as a frame's dense features."""
+PROMPTS_AT_ONCE = 32
+"""Prompts in one batch of the mask decoder, which needs at least 4 MB for each at 1024 pixels."""
+
+
+@dataclass(frozen=True, eq=False)
+class Grounding:
+    """One description, found.
+
+    Attributes:
+        description: as it was asked for.
+        mask_logits: float32 (h, w), low resolution, covering the whole frame; above 0 is the object.
+        box: the tight box of the mask, pixels of the frame.
+        points: float32 (3, 2), the prompt that gave the mask: x, y in pixels of the frame.
+        labels: int32 (3,), in SAM's convention.
+        score: [0, 1], mask quality times the crop's probability of being the description.
+        margin: cosine similarity of the crop with the description minus that with the best negative, [-2, 2].
+    """
+
+    description: str
+    mask_logits: Tensor
+    box: Box
+    points: Tensor
+    labels: Tensor
+    score: float
+    margin: float
+
+    @property
+    def mask(self) -> Tensor:
+        """bool (h, w)."""
+        return self.mask_logits > 0
+
+
+@torch.inference_mode()
+def ground(
+    frame: npt.NDArray[np.uint8],
+    features: Features,
+    descriptions: Sequence[str],
+    clip: ImageTextEncoder,
+    segmenter: Segmenter,
+    config: LanguageConfig,
+    dense: Tensor | None = None,
+) -> list[Grounding | None]:
+    """Find each description in a frame. An object goes to the description that fits it best, and to no other.
+
+    Args:
+        frame: uint8 (H, W, 3), RGB.
+        features: what SAM 2's image encoder made of it.
+        descriptions: clean ones (`descriptions.split`).
+        dense: `clip.dense_features(frame)`, where the caller has it already.
+
+    Returns:
+        one for each description; None: not found, by `config.min_margin`. The same for the same input.
+    """
+    if not descriptions:
+        return []
+    texts, negatives = clip.embed_texts(descriptions), clip.embed_texts(NEGATIVES)
+    dense = clip.dense_features(frame) if dense is None else dense
+    relevance = _token_relevance(dense, texts, negatives, clip.logit_scale, features)
+    found = _segment(features, relevance, frame.shape[:2], descriptions, segmenter, limit=config.max_candidates)
+    if found:
+        crops = clip.embed_crops(frame, [grounding.box for _, grounding in found])
+        found = _judge(found, crops, texts, negatives, clip.logit_scale)
+    return _assign(found, len(descriptions), config.min_margin)
+
+
+def _token_relevance(dense: Tensor, texts: Tensor, negatives: Tensor, logit_scale: float, features: Features) -> Tensor:
+    """(n, rows, columns) on SAM 2's token grid, sharpened by SAM 2's tokens."""
+    coarse = dense_relevance(dense, texts, negatives, logit_scale)
+    fine = F.interpolate(coarse[None], features.grid, mode="bilinear", align_corners=False)[0]
+    tokens = features.tokens
+    return sharpen(fine.flatten(1).to(tokens.device), tokens).unflatten(1, features.grid)
+
+
+def _segment(
+    features: Features,
+    relevance: Tensor,
+    size: tuple[int, int],
+    descriptions: Sequence[str],
+    segmenter: Segmenter,
+    *,
+    limit: int,
+) -> list[tuple[int, Grounding]]:
+    """The best distinct masks of every description, with its index; score is the mask's quality alone."""
+    maps = relevance.cpu().numpy()
+    prompts = [candidates.prompts(each, size, limit) for each in maps]
+    owner = [index for index, (points, _) in enumerate(prompts) for _ in points]
+    if not owner:
+        return []
+    points = torch.from_numpy(np.concatenate([points for points, _ in prompts])).to(relevance.device)
+    labels = torch.from_numpy(np.concatenate([labels for _, labels in prompts])).to(relevance.device)
+    batches = [
+        segmenter.segment(features, some_points, some_labels, size)
+        for some_points, some_labels in zip(points.split(PROMPTS_AT_ONCE), labels.split(PROMPTS_AT_ONCE), strict=True)
+    ]
+    logits = torch.cat([batch[0] for batch in batches]).float()  # (prompts, 3, h, w)
+    predicted = torch.cat([batch[1] for batch in batches])  # (prompts, 3)
+
+    found: list[tuple[int, Grounding]] = []
+    for index, description in enumerate(descriptions):
+        own = [prompt for prompt, each in enumerate(owner) if each == index]
+        if not own:
+            continue
+        masks = logits[own].flatten(0, 1)
+        quality = scoring.quality(masks, predicted[own].flatten(), relevance[index])
+        ranked = torch.argsort(quality.score, descending=True, stable=True).tolist()
+        usable = quality.usable.tolist()
+        for mask in scoring.distinct(masks, [each for each in ranked if usable[each]], CROPS):
+            prompt = own[mask // logits.shape[1]]
+            box = scoring.mask_box(masks[mask], size)
+            score = float(quality.score[mask])
+            found.append((index, Grounding(description, masks[mask], box, points[prompt], labels[prompt], score, 0.0)))
+    return found
+
+
+def _judge(
+    found: list[tuple[int, Grounding]], crops: Tensor, texts: Tensor, negatives: Tensor, logit_scale: float
+) -> list[tuple[int, Grounding]]:
+    """With CLIP's word on every crop: its margin, and its probability as a factor of the score."""
+    similarity = crops.float() @ torch.cat((texts, negatives)).to(crops).float().T  # (crops, texts + negatives)
+    best_negative = similarity[:, len(texts) :].amax(1)
+    probability = torch.softmax(logit_scale * similarity, dim=1)
+    return [
+        (
+            index,
+            Grounding(
+                each.description,
+                each.mask_logits,
+                each.box,
+                each.points,
+                each.labels,
+                score=each.score * float(probability[row, index]),
+                margin=float(similarity[row, index] - best_negative[row]),
+            ),
+        )
+        for row, (index, each) in enumerate(found)
+    ]
+
+
+def _assign(found: list[tuple[int, Grounding]], descriptions: int, min_margin: float) -> list[Grounding | None]:
+    """Best first; what is taken is taken. Written so that a NaN margin or score is never good enough."""
+    results: list[Grounding | None] = [None] * descriptions
+    good = [(index, each) for index, each in found if each.margin >= min_margin and each.score >= 0]
+    for index, each in sorted(good, key=lambda pair: -pair[1].score):
+        taken = any(
+            other is not None and scoring.mask_iou(each.mask_logits, other.mask_logits) > scoring.SAME_MASK
+            for other in results
+        )
+        if results[index] is None and not taken:
+            results[index] = each
+    return results

@@ -1,0 +1,96 @@
+"""How good a candidate mask is, before CLIP looks at it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from fastsam2_ros.results import Box
+
+LARGEST_MASK = 0.95
+"""A mask that covers more of the frame than this is the frame, not an object."""
+STABILITY_OFFSET = 1.0
+"""Logits by which the threshold is moved to see how stable a mask is (SAM's stability score)."""
+RING = 2
+"""Width of the ring around a mask, tokens."""
+SAME_MASK = 0.8
+"""Masks whose IoU is above this are one and the same."""
+
+
+@dataclass(frozen=True)
+class Quality:
+    """Of m masks.
+
+    Attributes:
+        usable: bool (m,): finite, not empty, and not nearly the whole frame.
+        score: float32 (m,), [0, 1]: predicted IoU times stability times relevance inside against the ring.
+    """
+
+    usable: Tensor
+    score: Tensor
+
+
+def quality(logits: Tensor, predicted_iou: Tensor, relevance: Tensor) -> Quality:
+    """Judge masks by themselves and by the relevance map.
+
+    Args:
+        logits: (m, h, w) over the whole frame.
+        predicted_iou: (m,).
+        relevance: (rows, columns) over the whole frame, [0, 1].
+    """
+    finite = torch.isfinite(logits).flatten(1).all(1)
+    logits = torch.nan_to_num(logits.float())
+    masks = (logits > 0).float()
+    area = masks.flatten(1).mean(1)
+    usable = finite & (area > 0) & (area <= LARGEST_MASK)
+
+    smaller = (logits > STABILITY_OFFSET).flatten(1).sum(1)
+    larger = (logits > -STABILITY_OFFSET).flatten(1).sum(1)
+    stability = smaller / larger.clamp(min=1)
+
+    share = F.adaptive_avg_pool2d(
+        masks[:, None], (relevance.shape[0], relevance.shape[1])
+    )  # (m, 1, rows, columns): mask's share of each token
+    grown = F.max_pool2d((share > 0).float(), 2 * RING + 1, stride=1, padding=RING)
+    inside = _mean(relevance, share)
+    outside = _mean(relevance, grown * (1 - share))
+    highest = relevance.max().clamp(min=1e-6)
+    contrast = ((inside - outside) / highest).clamp(0, 1)
+
+    iou = torch.nan_to_num(predicted_iou.float(), nan=0.0).clamp(0, 1)
+    return Quality(usable, iou * stability * (0.5 + 0.5 * contrast))
+
+
+def distinct(logits: Tensor, order: list[int], limit: int) -> list[int]:
+    """The first masks in `order` that differ from all before them, at most `limit`."""
+    kept: list[int] = []
+    for index in order:
+        if all(mask_iou(logits[index], logits[other]) <= SAME_MASK for other in kept):
+            kept.append(index)
+            if len(kept) == limit:
+                break
+    return kept
+
+
+def mask_iou(first: Tensor, second: Tensor) -> float:
+    """Intersection over union of two masks given as logits (h, w); 0 where both are empty."""
+    a, b = first > 0, second > 0
+    return float((a & b).sum() / (a | b).sum().clamp(min=1))
+
+
+def mask_box(logits: Tensor, size: tuple[int, int]) -> Box:
+    """The tight box of a mask that is not empty, in pixels of the frame of `size` (H, W) that it covers."""
+    mask = logits > 0
+    rows, columns = (torch.nonzero(mask.any(dim)).flatten() for dim in (1, 0))
+    scale_y, scale_x = size[0] / mask.shape[0], size[1] / mask.shape[1]
+    top, left = int(rows[0]) * scale_y, int(columns[0]) * scale_x
+    return left, top, (int(columns[-1]) + 1) * scale_x - left, (int(rows[-1]) + 1) * scale_y - top
+
+
+def _mean(relevance: Tensor, weight: Tensor) -> Tensor:
+    """(m,): mean of relevance (rows, columns) weighted by (m, 1, rows, columns); 0 where the weight is."""
+    weight = weight[:, 0]
+    return (weight * relevance).sum((1, 2)) / weight.sum((1, 2)).clamp(min=1e-6)

@@ -1,0 +1,66 @@
+"""The fixed word lists: prompt templates, negatives, and the nouns and colours of automatic descriptions."""
+
+from __future__ import annotations
+
+TEMPLATES = (
+    "a photo of a {}.",
+    "a photo of the {}.",
+    "a close-up photo of a {}.",
+    "a cropped photo of a {}.",
+    "a photo of a {} in a scene.",
+    "a blurry photo of a {}.",
+)
+"""Sentences that a description is put into; their embeddings are averaged, as CLIP's authors do (arXiv 2103.00020)."""
+
+NEGATIVES = (
+    "background",
+    "floor",
+    "wall",
+    "ceiling",
+    "sky",
+    "ground",
+    "grass",
+    "road",
+    "water",
+    "tree",
+    "building",
+    "window",
+    "door",
+    "table top",
+    "furniture",
+    "shadow",
+    "reflection",
+    "texture",
+    "pattern",
+    "empty space",
+    "dark area",
+    "bright light",
+    "blurry photo",
+    "thing",
+    "part of an object",
+)
+"""What a place in an image is when it is nothing in particular. A description is only ever scored against these."""
+
+COLOURS = ("red", "orange", "yellow", "green", "blue", "purple", "pink", "brown", "black", "white", "gray")
+
+NOUNS = tuple(
+    """
+    person; man; woman; child; baby; hand; face; dog; cat; bird; horse; cow; sheep; camel; swan; duck; fish; bear;
+    car; truck; bus; van; bicycle; motorcycle; train; airplane; helicopter; drone; boat; scooter; skateboard;
+    wheelchair; stroller; traffic light; traffic cone; street sign; bench; trash can; mailbox; fire hydrant;
+    mug; cup; glass; bottle; can; bowl; plate; fork; knife; spoon; spatula; pan; pot; kettle; teapot; coffee machine;
+    toaster; microwave; oven; refrigerator; sink; faucet; cutting board; jar; lid; sponge; towel; paper towel; napkin;
+    apple; banana; orange; lemon; pear; tomato; carrot; cucumber; potato; bread; cake; sandwich; pizza; egg; candy;
+    chair; armchair; sofa; stool; table; desk; bed; pillow; blanket; shelf; cabinet; drawer; lamp; mirror; clock; vase;
+    potted plant; flower; picture frame; curtain; carpet; door handle; stairs; fan; candle;
+    laptop; monitor; keyboard; computer mouse; phone; tablet; camera; headphones; speaker; remote control; television;
+    battery; cable; power plug; charger; printer; robot; robot arm; gripper; wheel;
+    box; cardboard box; package; pallet; crate; basket; bucket; bag; backpack; handbag; suitcase; tray; barrel;
+    hammer; screwdriver; wrench; pliers; drill; saw; scissors; tape; tape measure; screw; bolt; nut; gear; pipe; ladder;
+    book; notebook; pen; pencil; marker; paper; envelope; stapler; ruler; eraser;
+    ball; toy block; toy car; teddy bear; doll; puzzle; dice; balloon; kite; frisbee; bat; racket; helmet;
+    hat; shirt; jacket; trousers; shoe; sock; glove; glasses; watch; umbrella; ring; key; wallet; coin; card
+    """.replace("\n", " ").split(";")
+)
+NOUNS = tuple(" ".join(noun.split()) for noun in NOUNS)
+"""What is found in homes, workshops, warehouses and streets."""
