@@ -159,14 +159,19 @@ def _judge(
 
 
 def _assign(found: list[tuple[int, Grounding]], descriptions: int, min_margin: float) -> list[Grounding | None]:
-    """Best first; what is taken is taken. Written so that a NaN margin or score is never good enough."""
+    """Best first; what is taken is taken, and who comes too late for an object gets no part of it either.
+
+    A NaN margin or score is never good enough.
+    """
     results: list[Grounding | None] = [None] * descriptions
+    late = [False] * descriptions
     good = [(index, each) for index, each in found if each.margin >= min_margin and each.score >= 0]
     for index, each in sorted(good, key=lambda pair: -pair[1].score):
-        taken = any(
-            other is not None and scoring.mask_iou(each.mask_logits, other.mask_logits) > scoring.SAME_MASK
-            for other in results
-        )
-        if results[index] is None and not taken:
+        if results[index] is not None:
+            continue
+        others = [other.mask_logits for other in results if other is not None]
+        if any(scoring.mask_iou(each.mask_logits, other) > scoring.SAME_MASK for other in others):
+            late[index] = True
+        elif not (late[index] and any(scoring.mask_overlap(each.mask_logits, o) > scoring.PART_OF for o in others)):
             results[index] = each
     return results

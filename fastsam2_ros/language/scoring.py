@@ -18,6 +18,8 @@ RING = 2
 """Width of the ring around a mask, tokens."""
 SAME_MASK = 0.8
 """Masks whose IoU is above this are one and the same."""
+PART_OF = 0.5
+"""A mask of which a larger share lies in another is a part of it."""
 
 
 @dataclass(frozen=True)
@@ -79,6 +81,12 @@ def mask_iou(first: Tensor, second: Tensor) -> float:
     """Intersection over union of two masks given as logits (h, w); 0 where both are empty."""
     a, b = first > 0, second > 0
     return float((a & b).sum() / (a | b).sum().clamp(min=1))
+
+
+def mask_overlap(first: Tensor, second: Tensor) -> float:
+    """Intersection over the smaller of two masks given as logits (h, w); 0 where one is empty."""
+    a, b = first > 0, second > 0
+    return float((a & b).sum() / torch.minimum(a.sum(), b.sum()).clamp(min=1))
 
 
 def mask_box(logits: Tensor, size: tuple[int, int]) -> Box:

@@ -1,0 +1,144 @@
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+
+from fastsam2_ros.config import LanguageConfig
+from fastsam2_ros.language.grounding import ground
+
+from .fakes import ColourClip, ColourFeatures, ColourSegmenter, scene
+
+CONFIG = LanguageConfig(min_margin=0.1)
+THREE = scene(red=(20, 20, 30, 20), green=(100, 20, 30, 20), blue=(60, 80, 30, 20))
+
+
+def find(frame, *descriptions, clip=None, segmenter=None, config=CONFIG, dense=None):
+    clip, segmenter = clip or ColourClip(), segmenter or ColourSegmenter()
+    return ground(frame, ColourFeatures(frame), descriptions, clip, segmenter, config, dense)
+
+
+@pytest.mark.parametrize(
+    ("description", "box"),
+    [("red box", (20, 20, 30, 20)), ("green box", (100, 20, 30, 20)), ("blue box", (60, 80, 30, 20))],
+)
+def test_the_described_one_among_look_alikes_is_found(description, box):
+    (found,) = find(THREE, description)
+    assert found.description == description
+    assert found.box == pytest.approx(box, abs=3)
+
+
+def test_what_is_not_there_is_not_found():
+    assert find(THREE, "black box") == [None]
+
+
+def test_several_descriptions_are_found_at_once_each_in_its_place():
+    red, black, blue = find(THREE, "red box", "black box", "blue box")
+    assert black is None
+    assert red.box == pytest.approx((20, 20, 30, 20), abs=3)
+    assert blue.box == pytest.approx((60, 80, 30, 20), abs=3)
+
+
+def test_the_mask_is_that_of_the_whole_object_and_fits_its_box():
+    (found,) = find(THREE, "red box")
+    rows, columns = torch.nonzero(found.mask, as_tuple=True)
+    assert found.mask.dtype == torch.bool
+    assert (int(rows.min()), int(rows.max()) + 1) == pytest.approx((20 / 120 * 64, 40 / 120 * 64), abs=1.5)
+    assert (int(columns.min()), int(columns.max()) + 1) == pytest.approx((20 / 160 * 64, 50 / 160 * 64), abs=1.5)
+
+
+def test_the_prompt_that_is_returned_gives_the_mask_again():
+    (found,) = find(THREE, "red box")
+    logits, _ = ColourSegmenter().segment(ColourFeatures(THREE), found.points[None], found.labels[None], (120, 160))
+    assert any(torch.equal(each, found.mask_logits) for each in logits[0])
+
+
+def test_score_and_margin_are_in_their_ranges():
+    (found,) = find(THREE, "red box")
+    assert 0 < found.score <= 1
+    assert CONFIG.min_margin <= found.margin <= 2
+
+
+def test_the_margin_decides_what_is_not_found():
+    (found,) = find(THREE, "red box")
+    assert find(THREE, "red box", config=replace(CONFIG, min_margin=found.margin + 0.01)) == [None]
+    assert find(THREE, "red box", config=replace(CONFIG, min_margin=found.margin - 0.01)) != [None]
+
+
+def test_an_object_goes_to_one_description_only():
+    results = find(scene(red=(60, 40, 40, 30)), "red box", "red thing")
+    assert sorted(each is None for each in results) == [False, True]
+
+
+def test_a_part_and_its_whole_can_both_be_targets():
+    """A dark lid on a red box: the lid lies inside the other mask, and is what fits its own description best."""
+    frame = scene(red=(60, 40, 40, 40), black=(70, 45, 20, 12))
+    red, black = find(frame, "red box", "black lid")
+    assert red.box == pytest.approx((60, 40, 40, 40), abs=3)
+    assert black.box == pytest.approx((70, 45, 20, 12), abs=3)
+
+
+def test_two_objects_of_one_kind_serve_two_descriptions():
+    frame = scene(red=(10, 20, 30, 30))
+    frame[70:100, 110:140] = (220, 30, 30)
+    one, other = find(frame, "red box", "red thing")
+    assert {round(one.box[0] / 100), round(other.box[0] / 100)} == {0, 1}
+
+
+def test_the_same_input_gives_the_same_answer():
+    (first,), (second,) = find(THREE, "red box"), find(THREE, "red box")
+    assert torch.equal(first.mask_logits, second.mask_logits)
+    assert (first.score, first.margin, first.box) == (second.score, second.margin, second.box)
+
+
+def test_all_prompts_go_through_the_decoder_in_one_batch():
+    segmenter = ColourSegmenter()
+    find(THREE, "red box", "blue box", segmenter=segmenter)
+    assert len(segmenter.calls) == 1
+
+
+def test_many_prompts_are_split_into_batches_of_bounded_size(monkeypatch):
+    monkeypatch.setattr("fastsam2_ros.language.grounding.PROMPTS_AT_ONCE", 3)
+    segmenter = ColourSegmenter()
+    (found,) = find(THREE, "red box", segmenter=segmenter, config=replace(CONFIG, max_candidates=4))
+    assert max(segmenter.calls) <= 3
+    assert found.box == pytest.approx((20, 20, 30, 20), abs=3)
+
+
+def test_no_descriptions_need_no_model():
+    assert ground(THREE, ColourFeatures(THREE), [], None, None, CONFIG) == []
+
+
+def test_dense_features_that_the_caller_has_are_not_computed_again(monkeypatch):
+    dense = ColourClip().dense_features(THREE)
+    monkeypatch.setattr(ColourClip, "dense_features", lambda *_: pytest.fail("computed again"))
+    assert find(THREE, "red box", dense=dense) != [None]
+
+
+def test_features_that_are_not_finite_are_not_found_rather_than_an_error():
+    assert find(THREE, "red box", dense=torch.full((4, 15, 20), float("nan"))) == [None]
+
+
+@pytest.mark.parametrize("level", [float("nan"), -8.0, 8.0])
+def test_useless_masks_are_not_found(level):
+    class Useless(ColourSegmenter):
+        def segment(self, features, points, labels, size):
+            return torch.full((len(points), 3, 64, 64), level), torch.ones(len(points), 3)
+
+    assert find(THREE, "red box", segmenter=Useless()) == [None]
+
+
+def test_a_crop_whose_embedding_is_not_finite_is_not_found(monkeypatch):
+    monkeypatch.setattr(ColourClip, "embed_crops", lambda _, __, boxes: torch.full((len(boxes), 4), float("nan")))
+    assert find(THREE, "red box") == [None]
+
+
+def test_a_frame_without_any_structure_gives_an_answer():
+    assert find(np.full((30, 40, 3), 100, np.uint8), "red box") == [None]
+
+
+def test_the_real_clip_fits(clip):
+    """Random weights find nothing in particular; what they return has the right form."""
+    (found,) = find(THREE, "red box", clip=clip, config=replace(CONFIG, min_margin=-2.0))
+    assert found.mask_logits.shape == (64, 64)
+    assert 0 <= found.score <= 1

@@ -1,0 +1,75 @@
+import pytest
+import torch
+
+from fastsam2_ros.language import scoring
+
+
+def mask(top, left, height, width, size=32, level=8.0):
+    logits = torch.full((size, size), -8.0)
+    logits[top : top + height, left : left + width] = level
+    return logits
+
+
+RELEVANCE = torch.zeros(16, 16)
+RELEVANCE[4:8, 4:8] = 0.6
+
+
+def score(*masks, iou=None):
+    iou = torch.ones(len(masks)) if iou is None else torch.tensor(iou)
+    return scoring.quality(torch.stack(masks), iou, RELEVANCE)
+
+
+def test_the_mask_that_fills_the_relevant_place_beats_parts_and_more():
+    exact, part, more = score(mask(8, 8, 8, 8), mask(8, 8, 4, 4), mask(4, 4, 20, 20)).score
+    assert exact == pytest.approx(1.0)
+    assert part < 0.9
+    assert more < 0.9
+
+
+def test_a_mask_elsewhere_has_half_the_score():
+    assert score(mask(24, 24, 4, 4)).score[0] == pytest.approx(0.5)
+
+
+def test_an_unstable_mask_scores_less():
+    firm, soft = score(mask(8, 8, 8, 8), mask(8, 8, 8, 8, level=0.5)).score
+    assert firm > soft == 0
+
+
+@pytest.mark.parametrize(("iou", "expected"), [(0.5, 0.5), (-3.0, 0.0), (7.0, 1.0), (float("nan"), 0.0)])
+def test_predicted_iou_is_a_factor_within_bounds(iou, expected):
+    assert score(mask(8, 8, 8, 8), iou=[iou]).score[0] == pytest.approx(expected)
+
+
+@pytest.mark.parametrize(
+    "logits",
+    [torch.full((32, 32), -8.0), torch.full((32, 32), 8.0), mask(0, 0, 32, 31), mask(8, 8, 8, 8, level=float("nan"))],
+)
+def test_empty_nearly_full_and_not_finite_masks_are_not_usable(logits):
+    quality = score(logits)
+    assert not quality.usable[0]
+    assert torch.isfinite(quality.score).all()
+
+
+def test_the_same_mask_is_kept_once():
+    masks = torch.stack((mask(8, 8, 8, 8), mask(8, 8, 8, 9), mask(8, 8, 4, 4), mask(20, 20, 4, 4)))
+    assert scoring.distinct(masks, [0, 1, 2, 3], limit=4) == [0, 2, 3]
+
+
+def test_the_limit_keeps_the_first_masks():
+    masks = torch.stack((mask(0, 0, 4, 4), mask(8, 8, 4, 4), mask(20, 20, 4, 4)))
+    assert scoring.distinct(masks, [2, 0, 1], limit=2) == [2, 0]
+
+
+def test_a_masks_box_is_in_pixels_of_the_frame():
+    assert scoring.mask_box(mask(8, 4, 2, 6), size=(64, 320)) == (40, 16, 60, 4)
+
+
+def test_empty_masks_have_nothing_in_common():
+    empty = torch.full((4, 4), -1.0)
+    assert scoring.mask_iou(empty, empty) == 0
+    assert scoring.mask_overlap(empty, empty) == 0
+
+
+def test_a_part_overlaps_its_whole_entirely():
+    assert scoring.mask_overlap(mask(8, 8, 8, 8), mask(8, 8, 2, 4)) == 1
+    assert scoring.mask_overlap(mask(8, 8, 2, 4), mask(9, 8, 8, 8)) == 0.5
