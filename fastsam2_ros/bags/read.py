@@ -77,6 +77,12 @@ class Bag:
         """The recorded topics with type, QoS and number of messages."""
         return self._reader.connections
 
+    @property
+    def duration_ns(self) -> int:
+        """From the first message to the last, nanoseconds."""
+        # rosbags counts to one nanosecond after the last; an empty bag has none.
+        return max(0, self._reader.duration - 1)
+
     def topics(self, types: Collection[str] = ()) -> list[str]:
         """Names of the topics, of these message types where any are given, sorted."""
         return sorted({item.topic for item in self.connections if not types or item.msgtype in types})
