@@ -15,7 +15,7 @@ from fastsam2_ros.config import LanguageConfig
 from fastsam2_ros.language import candidates, scoring
 from fastsam2_ros.language.protocols import Features, ImageTextEncoder, Segmenter
 from fastsam2_ros.language.relevance import dense_relevance, sharpen
-from fastsam2_ros.language.vocabulary import NEGATIVES
+from fastsam2_ros.language.vocabulary import negatives_for
 from fastsam2_ros.results import Box
 
 CROPS = 4
@@ -75,7 +75,7 @@ def ground(
     """
     if not descriptions:
         return []
-    texts, negatives = clip.embed_texts(descriptions), clip.embed_texts(NEGATIVES)
+    texts, negatives = clip.embed_texts(descriptions), clip.embed_texts(negatives_for(descriptions))
     dense = clip.dense_features(frame) if dense is None else dense
     relevance = _token_relevance(dense, texts, negatives, clip.logit_scale, features)
     found = _segment(features, relevance, frame.shape[:2], descriptions, segmenter, limit=config.max_candidates)

@@ -16,7 +16,7 @@ from fastsam2_ros.language.describe import describe
 from fastsam2_ros.language.grounding import Grounding, ground
 from fastsam2_ros.language.protocols import Features, Segmenter
 from fastsam2_ros.language.relevance import RelevanceMap, to_grid
-from fastsam2_ros.language.vocabulary import NEGATIVES
+from fastsam2_ros.language.vocabulary import negatives_for
 from fastsam2_ros.results import Box
 
 NONE = "none"
@@ -48,7 +48,7 @@ class TextSearch:
     def aim(self, descriptions: Sequence[str]) -> None:
         """Make `relevance` speak of these descriptions."""
         if self._clip is not None and self._map is not None and descriptions:
-            self._map.aim(self._clip.embed_texts(descriptions), self._clip.embed_texts(NEGATIVES))
+            self._map.aim(self._clip.embed_texts(descriptions), self._clip.embed_texts(negatives_for(descriptions)))
 
     def search(
         self, frame: npt.NDArray[np.uint8], features: Features, descriptions: Sequence[str], segmenter: Segmenter

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 TEMPLATES = (
     "a photo of a {}.",
     "a photo of the {}.",
@@ -39,7 +41,8 @@ NEGATIVES = (
     "thing",
     "part of an object",
 )
-"""What a place in an image is when it is nothing in particular. A description is only ever scored against these."""
+"""What a place in an image is when it is nothing in particular. A description is only ever scored
+against these (see `negatives_for`)."""
 
 COLOURS = ("red", "orange", "yellow", "green", "blue", "purple", "pink", "brown", "black", "white", "gray")
 
@@ -64,3 +67,14 @@ NOUNS = tuple(
 )
 NOUNS = tuple(" ".join(noun.split()) for noun in NOUNS)
 """What is found in homes, workshops, warehouses and streets."""
+
+
+def negatives_for(descriptions: Iterable[str]) -> tuple[str, ...]:
+    """`NEGATIVES` less those that a description names: who asks for a door must not be told that it is only a door."""
+    named = [_words(description) for description in descriptions]
+    return tuple(negative for negative in NEGATIVES if not any(_words(negative) <= words for words in named))
+
+
+def _words(text: str) -> set[str]:
+    """Lower case, singular and plural alike."""
+    return {word.strip(".,!?'\"").rstrip("s") for word in text.casefold().split()}

@@ -101,7 +101,8 @@ def build(source: Source, seed: int) -> tuple[torch.nn.Module, Any]:
 def read_tensors(path: Path) -> dict[str, torch.Tensor]:
     """A checkpoint file's state dict: safetensors, or what torch's `weights_only` loader admits.
 
-    open_clip's own loader is not used: on a TypeError it reads the file again with full unpickling, which runs code.
+    open_clip's own loader is not used: on a TypeError it reads the file again without `weights_only`, and before
+    torch 2.6 that means full unpickling, which runs code.
 
     Raises:
         ModelError: damaged, or it holds more than tensors.

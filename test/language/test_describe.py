@@ -40,13 +40,3 @@ def test_the_real_clip_names_something_of_the_vocabulary(clip):
 def test_a_box_outside_the_frame_is_refused(clip):
     with pytest.raises(InputError, match="outside the frame"):
         describe(scene(), (500, 0, 10, 10), clip)
-
-
-@pytest.mark.parametrize("words", [vocabulary.NOUNS, vocabulary.NEGATIVES, vocabulary.COLOURS])
-def test_the_vocabulary_is_clean(words):
-    assert len(set(words)) == len(words)
-    assert all(word == " ".join(word.split()) and word for word in words)
-
-
-def test_every_template_has_one_place():
-    assert all(template.count("{}") == 1 for template in vocabulary.TEMPLATES)
