@@ -3,21 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import closing
+from typing import TYPE_CHECKING
 
 import rclpy
 from rclpy.exceptions import ParameterException
-from rclpy.executors import ExternalShutdownException
+from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
 from rclpy.logging import get_logger
 
 from fastsam2_ros.config import TrackerConfig
 from fastsam2_ros.errors import FastSam2Error
 from fastsam2_ros.node.tracker_node import TrackerNode
-from fastsam2_ros.tracker import TextTracker
+
+if TYPE_CHECKING:
+    from fastsam2_ros.tracker import TextTracker
 
 
-def main(
-    args: list[str] | None = None, make_tracker: Callable[[TrackerConfig], TextTracker] = TextTracker.from_config
-) -> int:
+def load_tracker(config: TrackerConfig) -> TextTracker:
+    """The real tracker. torch is only imported here, so that wrong parameters are told at once."""
+    from fastsam2_ros.tracker import TextTracker
+
+    return TextTracker.from_config(config)
+
+
+def main(args: list[str] | None = None, make_tracker: Callable[[TrackerConfig], TextTracker] = load_tracker) -> int:
     """Run the node until SIGINT or SIGTERM.
 
     Args:
@@ -29,11 +38,12 @@ def main(
     """
     rclpy.init(args=args)
     try:
-        node = TrackerNode(make_tracker)
-        try:
-            rclpy.spin(node)
-        finally:
-            node.destroy_node()
+        # Before the node, since no executor can be made once a signal has come; and a signal may come at any time.
+        executor = SingleThreadedExecutor()
+        with closing(TrackerNode(make_tracker)) as node:
+            node.start()
+            executor.add_node(node)
+            executor.spin()
     except (KeyboardInterrupt, ExternalShutdownException):
         return 0
     except (FastSam2Error, ParameterException) as error:

@@ -16,7 +16,6 @@ from sensor_msgs.msg import Image, RegionOfInterest
 from std_msgs.msg import Header
 
 from fastsam2_ros import msg
-from fastsam2_ros.config import ModelConfig
 from fastsam2_ros.images import encode_image
 from fastsam2_ros.node.worker import Counts
 from fastsam2_ros.results import Box, TrackedObject, TrackResult, TrackState
@@ -115,7 +114,8 @@ def status(
     result: TrackResult | None,
     descriptions: Sequence[str],
     counts: Counts,
-    model: ModelConfig,
+    model: str,
+    device: str,
     *,
     untrained: bool,
     processing_time: float = 0.0,
@@ -129,7 +129,8 @@ def status(
         result: the newest one, or None.
         descriptions: what is looked for or tracked now.
         counts: frames since the start; pending ones count as not yet received, so that received is the sum.
-        model: the settings that the tracker was made with.
+        model: name or path of the SAM 2 model.
+        device: torch device that it runs on.
         untrained: True where the weights are random.
         processing_time, latency: seconds, see msg/TrackerStatus.msg.
         message: the newest problem; empty: all is well.
@@ -145,8 +146,8 @@ def status(
         received=counts.received - counts.pending,
         processed=counts.processed,
         dropped=counts.dropped,
-        model=model.name,
-        device=model.device,
+        model=model,
+        device=device,
         untrained=untrained,
         message=message,
     )

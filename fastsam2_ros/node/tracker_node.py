@@ -6,7 +6,7 @@ import math
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from diagnostic_msgs.msg import DiagnosticArray
 from rclpy.node import Node
@@ -16,6 +16,7 @@ from std_msgs.msg import Header, String
 
 from fastsam2_ros import msg
 from fastsam2_ros.config import TrackerConfig
+from fastsam2_ros.errors import FastSam2Error
 from fastsam2_ros.images import RgbImage
 from fastsam2_ros.node import frames, messages, parameters
 from fastsam2_ros.node.camera_watch import CameraWatch
@@ -24,7 +25,9 @@ from fastsam2_ros.node.journal import Journal
 from fastsam2_ros.node.outputs import LATCHED, RELIABLE, Outputs
 from fastsam2_ros.node.worker import Worker
 from fastsam2_ros.results import TrackResult
-from fastsam2_ros.tracker import TextTracker
+
+if TYPE_CHECKING:
+    from fastsam2_ros.tracker import TextTracker
 
 NEWEST = QoSProfile(depth=1, reliability=ReliabilityPolicy.BEST_EFFORT)
 
@@ -41,9 +44,7 @@ class TrackerNode(Node):
         ModelError: the models cannot be loaded.
     """
 
-    def __init__(
-        self, make_tracker: Callable[[TrackerConfig], TextTracker] = TextTracker.from_config, **arguments: Any
-    ) -> None:
+    def __init__(self, make_tracker: Callable[[TrackerConfig], TextTracker], **arguments: Any) -> None:
         super().__init__("fastsam2_tracker", **arguments)
         self._config, own = parameters.declare(self)
         self._journal = Journal()
@@ -62,17 +63,19 @@ class TrackerNode(Node):
         compressed = own.image_transport == "compressed"
         self._image_topic = self.resolve_topic_name("image/compressed" if compressed else "image")
         self._camera = CameraWatch(self._image_topic)
-        waiting = self._waiting(own.description)
-        self._journal.report("start", waiting)
+        self._journal.report("start", self._waiting(own.description))
         self._status = self._publish_status(Header())
         self.create_subscription(CompressedImage if compressed else Image, self._image_topic, self._on_image, NEWEST)
         self.create_timer(1.0, self._on_timer)
         if own.description:
             self._look_for(own.description)
-        self._worker.start()
-        self.get_logger().info(f"{self._config.model.name} is ready. {waiting}")
 
-    def destroy_node(self) -> None:
+    def start(self) -> None:
+        """Begin to work. From here on `close` has to be called."""
+        self._worker.start()
+        self.get_logger().info(f"{self._config.model.name} is ready. {self._journal.newest}")
+
+    def close(self) -> None:
         """End the worker, then the node."""
         self._worker.stop()
         counts = self._worker.counts()
@@ -80,7 +83,7 @@ class TrackerNode(Node):
             f"Images received: {counts.received}, processed: {counts.processed}, dropped: {counts.dropped}, "
             f"of them unusable: {counts.unusable}."
         )
-        super().destroy_node()
+        self.destroy_node()
 
     # Callbacks of the executor. They only leave things for the worker.
 
@@ -128,8 +131,8 @@ class TrackerNode(Node):
 
     def on_error(self, subject: str, error: Exception) -> None:
         """See `worker.Listener`."""
-        unexpected = "" if subject in ("image", "target") else f"{type(error).__name__}: "
-        self._complain(subject, f"{unexpected}{error}")
+        expected = isinstance(error, FastSam2Error)
+        self._complain(subject, str(error) if expected else f"{type(error).__name__}: {error}")
         self._status = self._publish_status(self._status.header)
 
     def _accept_text(self, tracker: TextTracker, text: str) -> None:
@@ -170,7 +173,8 @@ class TrackerNode(Node):
             self._result,
             self._descriptions,
             self._worker.counts(),
-            self._config.model,
+            self._config.model.name,
+            str(self._tracker.device),
             untrained=self._tracker.untrained,
             processing_time=processing_time,
             latency=age * 1e-9 if processing_time else 0.0,

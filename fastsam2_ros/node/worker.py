@@ -8,19 +8,21 @@ import time
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Generic, Protocol, TypeVar
+from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
 
 from fastsam2_ros.errors import InputError
 from fastsam2_ros.images import RgbImage
 from fastsam2_ros.node.rates import RateMeter
 from fastsam2_ros.results import TrackResult
-from fastsam2_ros.tracker import TextTracker
+
+if TYPE_CHECKING:
+    from fastsam2_ros.tracker import TextTracker
 
 _log = logging.getLogger(__name__)
 
 Source = TypeVar("Source")
 Source_contra = TypeVar("Source_contra", contravariant=True)
-Command = Callable[[TextTracker], None]
+Command = Callable[["TextTracker"], None]
 
 
 @dataclass(frozen=True)
@@ -116,7 +118,8 @@ class Worker(Generic[Source]):
         with self._condition:
             self._stopping = True
             self._condition.notify_all()
-        self._thread.join()
+        if self._thread.ident is not None:
+            self._thread.join()
         with self._condition:
             if self._waiting is not None:
                 self._waiting = None
@@ -139,7 +142,7 @@ class Worker(Generic[Source]):
         try:
             command(self._tracker)
         except Exception as error:
-            self._tell("target" if isinstance(error, InputError) else "tracker", error)
+            self._tell("target", error)
 
     def _track(self, source: Source) -> None:
         started = time.perf_counter()

@@ -3,6 +3,8 @@ import random
 import pytest
 import rclpy
 
+from .graph import Graph
+
 
 @pytest.fixture
 def domain():
@@ -16,3 +18,17 @@ def context(domain):
     rclpy.init(context=context, domain_id=domain)
     yield context
     rclpy.try_shutdown(context=context)
+
+
+@pytest.fixture
+def graph(context):
+    """Makes a `Graph` of a tracker and parameters."""
+    graphs = []
+
+    def make(tracker, **options):
+        graphs.append(Graph(context, tracker, **options))
+        return graphs[-1]
+
+    yield make
+    for made in graphs:
+        made.close()

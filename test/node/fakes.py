@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import threading
+import time
 from collections.abc import Callable
 
 import numpy as np
@@ -17,6 +18,7 @@ class CentreTracker:
     """Every target is the middle quarter of the frame."""
 
     untrained = True
+    device = "cpu"
 
     def __init__(self, config: TrackerConfig | None = None, before_step: Callable[[], None] = lambda: None) -> None:
         self.config = config or TrackerConfig()
@@ -101,4 +103,8 @@ class CentreTracker:
 if __name__ == "__main__":
     from fastsam2_ros.node.main import main
 
-    sys.exit(main(make_tracker=CentreTracker))
+    def make_tracker(config: TrackerConfig) -> CentreTracker:
+        """A tracker that takes as long for a frame as a small model does."""
+        return CentreTracker(config, before_step=lambda: time.sleep(0.05))
+
+    sys.exit(main(make_tracker=make_tracker))

@@ -1,0 +1,124 @@
+"""The node and a peer that talks to it, on a graph of their own in this process."""
+
+from __future__ import annotations
+
+import array
+import threading
+from collections import defaultdict
+from contextlib import suppress
+
+import numpy as np
+from diagnostic_msgs.msg import DiagnosticArray
+from rcl_interfaces.msg import Log
+from rclpy.event_handler import PublisherEventCallbacks, SubscriptionEventCallbacks
+from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
+from rclpy.node import Node
+from rclpy.parameter import Parameter
+from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
+from sensor_msgs.msg import Image, RegionOfInterest
+from std_msgs.msg import Header, String
+
+from fastsam2_ros import msg
+from fastsam2_ros.node.tracker_node import TrackerNode
+
+ALL = QoSProfile(depth=1000, reliability=ReliabilityPolicy.RELIABLE)
+LATCHED = QoSProfile(depth=100, reliability=ReliabilityPolicy.RELIABLE, durability=DurabilityPolicy.TRANSIENT_LOCAL)
+OUTPUTS = {
+    "mask": (Image, ALL),
+    "labels": (Image, ALL),
+    "tracks": (msg.TrackedObjectArray, ALL),
+    "status": (msg.TrackerStatus, LATCHED),
+    "overlay": (Image, ALL),
+}
+
+
+class Graph:
+    """Everything that the node publishes is kept in `heard`, by topic; `wait_for` waits for what is to come."""
+
+    def __init__(self, context, tracker, *, subscribe=tuple(OUTPUTS), **values):
+        parameters = [Parameter(name, value=value) for name, value in values.items()]
+        self.heard = defaultdict(list)
+        self._changed = threading.Condition()
+        self.node = TrackerNode(lambda config: tracker, context=context, parameter_overrides=parameters)
+        self.peer = Node("peer", context=context)
+        matched = PublisherEventCallbacks(matched=self._notify)
+        subscribed = SubscriptionEventCallbacks(matched=self._notify)
+        self.image = self.peer.create_publisher(Image, "image", 10, event_callbacks=matched)
+        self.description = self.peer.create_publisher(String, "target_description", 10, event_callbacks=matched)
+        self.box = self.peer.create_publisher(RegionOfInterest, "target_box", 10, event_callbacks=matched)
+        inputs = [self.description, self.box] + [self.image] * (values.get("image_transport") != "compressed")
+        topics = {name: (f"fastsam2_tracker/{name}", *OUTPUTS[name]) for name in subscribe}
+        topics |= {"log": ("/rosout", Log, LATCHED), "diagnostics": ("/diagnostics", DiagnosticArray, ALL)}
+        outputs = [
+            self.peer.create_subscription(type_, topic, self._keep(name), qos, event_callbacks=subscribed)
+            for name, (topic, type_, qos) in topics.items()
+        ]
+        self._executor = SingleThreadedExecutor(context=context)
+        self._executor.add_node(self.node)
+        self._executor.add_node(self.peer)
+        self._thread = threading.Thread(target=self._spin)
+        self._thread.start()
+        self.node.start()
+        self.wait_for(lambda: all(publisher.get_subscription_count() for publisher in inputs))
+        self.wait_for(lambda: all(subscription.get_publisher_count() for subscription in outputs))
+
+    def _spin(self):
+        with suppress(ExternalShutdownException):
+            self._executor.spin()
+
+    def _notify(self, *_):
+        with self._changed:
+            self._changed.notify_all()
+
+    def _keep(self, name):
+        def keep(message):
+            with self._changed:
+                self.heard[name].append(message)
+                self._changed.notify_all()
+
+        return keep
+
+    def wait_for(self, condition, timeout=10.0):
+        with self._changed:
+            assert self._changed.wait_for(condition, timeout), f"it did not happen within {timeout} s"
+
+    def wait_for_status(self, condition):
+        """The first status, of those heard and those to come, that meets the condition."""
+        self.wait_for(lambda: any(condition(status) for status in self.heard["status"]))
+        return next(status for status in self.heard["status"] if condition(status))
+
+    def log(self, level=Log.WARN):
+        return [line.msg for line in self.heard["log"] if line.level >= level]
+
+    def say(self, text):
+        self.description.publish(String(data=text))
+
+    def send(self, stamp, size=(48, 64), **fields):
+        self.image.publish(image(stamp, size, **fields))
+
+    def send_good(self, stamp, size=(48, 64)):
+        """Send an image and wait until it was processed; stamp: above 0, which is that of the first status."""
+        self.send(stamp, size)
+        return self.wait_for_status(lambda status: status.header.stamp == header(stamp).stamp)
+
+    def close(self):
+        self._executor.shutdown()
+        self._thread.join()
+        self.node.close()
+        self.peer.destroy_node()
+
+
+def header(stamp):
+    """stamp: milliseconds."""
+    header = Header(frame_id="camera")
+    header.stamp.sec, milliseconds = divmod(stamp, 1000)
+    header.stamp.nanosec = milliseconds * 1_000_000
+    return header
+
+
+def image(stamp, size=(48, 64), **fields):
+    """A grey rgb8 image; stamp: milliseconds."""
+    height, width = size
+    data = array.array("B", np.full(height * width * 3, 128, np.uint8).tobytes())
+    good = {"height": height, "width": width, "encoding": "rgb8", "step": width * 3, "data": data}
+    return Image(header=header(stamp), **{**good, **fields})

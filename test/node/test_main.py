@@ -1,0 +1,70 @@
+import pytest
+
+from fastsam2_ros.errors import ModelError
+from fastsam2_ros.node.main import load_tracker, main
+
+from .fakes import CentreTracker
+
+
+@pytest.fixture
+def run(monkeypatch, domain, capfd):
+    """Runs the node's main with parameters; gives exit code and log."""
+    monkeypatch.setenv("ROS_DOMAIN_ID", str(domain))
+
+    def run(make_tracker, **parameters):
+        words = [word for name, value in parameters.items() for word in ("-p", f"{name}:={value}")]
+        code = main(["node", "--ros-args", *words], make_tracker)
+        return code, "".join(capfd.readouterr())
+
+    return run
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("pruning.keep_ratio", "7.0"),
+        ("pruning.keep_ratio", "7"),
+        ("pruning.keep_ratio", ".nan"),
+        ("image_transport", "theora"),
+        ("model.checkpoint", "5"),
+        ("max_targets", "0"),
+    ],
+)
+def test_a_bad_parameter_is_one_line_that_names_it_and_exit_code_1(run, name, value):
+    code, log = run(CentreTracker, **{name: value})
+    assert code == 1
+    (line,) = log.splitlines()
+    assert "FATAL" in line
+    assert name in line
+
+
+def test_models_that_cannot_be_had_are_one_line_and_exit_code_1(run):
+    def fail(config):
+        raise ModelError("There is no checkpoint. Give model.checkpoint.")
+
+    code, log = run(fail)
+    assert code == 1
+    (line,) = log.splitlines()
+    assert "There is no checkpoint" in line
+
+
+def test_a_checkpoint_that_is_not_there_is_one_line_and_exit_code_1(run):
+    code, log = run(load_tracker, **{"model.checkpoint": "/no/such/file.pt"})
+    assert code == 1
+    (line,) = log.splitlines()
+    assert "/no/such/file.pt" in line
+
+
+def test_an_interrupt_while_models_are_loaded_is_a_clean_end(run):
+    def interrupt(config):
+        raise KeyboardInterrupt
+
+    assert run(interrupt) == (0, "")
+
+
+def test_a_mistake_in_the_program_is_not_hidden(run):
+    def fail(config):
+        raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        run(fail)

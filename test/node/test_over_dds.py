@@ -1,0 +1,157 @@
+"""The node as a process of its own, on real DDS."""
+
+import os
+import re
+import signal
+import subprocess
+import sys
+import threading
+from collections import defaultdict
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+import numpy as np
+import pytest
+from rclpy.event_handler import SubscriptionEventCallbacks
+from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
+from rclpy.node import Node
+from sensor_msgs.msg import Image
+
+from fastsam2_ros import msg
+from fastsam2_ros.bags.frames import open_frames
+from fastsam2_ros.bags.make import make_bag
+from fastsam2_ros.node.messages import stamp_ns
+
+from .graph import ALL, LATCHED
+
+ROOT = Path(__file__).parents[2]
+VIDEO = ROOT / "../shared/video/03_blocks.mp4"
+FAKE_NODE = [sys.executable, str(Path(__file__).with_name("fakes.py"))]
+FRAMES, SIZE = 90, (1280, 720)
+OUTPUTS = {"mask": (Image, ALL), "labels": (Image, ALL), "tracks": (msg.TrackedObjectArray, ALL)}
+
+
+@pytest.fixture(scope="module")
+def bag(tmp_path_factory):
+    if not VIDEO.exists():
+        pytest.skip(f"the clip {VIDEO} is not here")
+    path = tmp_path_factory.mktemp("bag") / "blocks"
+    make_bag(open_frames(VIDEO), path, max_frames=FRAMES, size=SIZE, rate=30.0)
+    return path
+
+
+@pytest.fixture
+def environment(domain):
+    """Two variables of the ROS wheels belong together (scripts/environment.sh), so nothing is taken away."""
+    profile = str(ROOT / "config/fastdds.xml")
+    return {**os.environ, "ROS_DOMAIN_ID": str(domain), "FASTDDS_DEFAULT_PROFILES_FILE": profile}
+
+
+@contextmanager
+def process(command, environment):
+    """A process whose output is a pipe; ended at the end, whatever happened."""
+    child = subprocess.Popen(
+        command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, cwd=ROOT
+    )
+    try:
+        yield child
+    finally:
+        child.kill()
+        child.communicate()
+
+
+class Ears(threading.Thread):
+    """Hears everything that the node publishes."""
+
+    def __init__(self, context):
+        super().__init__()
+        self.heard = defaultdict(list)
+        self.missed = 0
+        self._changed = threading.Condition()
+        self._node = Node("ears", context=context)
+        lost = SubscriptionEventCallbacks(message_lost=self._miss)
+        topics = {**OUTPUTS, "status": (msg.TrackerStatus, LATCHED)}
+        for name, (type_, qos) in topics.items():
+            topic = f"fastsam2_tracker/{name}"
+            self._node.create_subscription(type_, topic, self._keep(name), qos, event_callbacks=lost)
+        self._executor = SingleThreadedExecutor(context=context)
+        self._executor.add_node(self._node)
+
+    def run(self):
+        with suppress(ExternalShutdownException):
+            self._executor.spin()
+
+    def _miss(self, event):
+        self.missed += event.total_count_change
+
+    def _keep(self, name):
+        def keep(message):
+            with self._changed:
+                self.heard[name].append(message)
+                self._changed.notify_all()
+
+        return keep
+
+    def wait_for(self, condition, timeout):
+        with self._changed:
+            return self._changed.wait_for(condition, timeout)
+
+    def close(self):
+        self._executor.shutdown()
+        self.join()
+        self._node.destroy_node()
+
+
+@pytest.fixture
+def ears(context):
+    ears = Ears(context)
+    ears.start()
+    yield ears
+    ears.close()
+
+
+def test_a_camera_at_30_hz_gets_masks_with_its_own_stamps(bag, ears, environment):
+    heard = ears.heard
+    arguments = ["--ros-args", "-r", "image:=/camera/image_raw", "-p", "description:=blocks"]
+    with process([*FAKE_NODE, *arguments], environment) as node:
+        assert ears.wait_for(lambda: heard["status"], 60), "the node has not come up"
+        replay = [sys.executable, "-m", "fastsam2_ros.cli", "replay", str(bag), "--hz", "30"]
+        subprocess.run(replay, env=environment, check=True, timeout=60, cwd=ROOT)
+        ears.wait_for(lambda: heard["status"][-1].received >= FRAMES, 5)
+        node.send_signal(signal.SIGINT)
+        log, _ = node.communicate(timeout=20)
+        assert node.returncode == 0, log
+
+    received, processed, dropped = final_counts(log)
+    assert received >= 0.99 * FRAMES
+    assert processed + dropped == received
+    assert min(processed, dropped) > 0  # Else the sum says nothing.
+
+    sources = {frame.stamp_ns for frame in open_frames(bag)}
+    assert len(sources) == FRAMES
+    for name in OUTPUTS:
+        stamps = [stamp_ns(message.header) for message in heard[name]]
+        assert set(stamps) <= sources, name
+        assert len(set(stamps)) == len(stamps) == processed, name
+        assert {message.header.frame_id for message in heard[name]} == {"camera"}
+    assert {(mask.width, mask.height, mask.encoding) for mask in heard["mask"]} == {(*SIZE, "mono8")}
+    assert {int(value) for mask in heard["mask"] for value in np.unique(mask.data)} == {0, 255}
+    last = heard["status"][-1]
+    assert (last.received, last.processed, last.dropped) == (received, processed, dropped)
+
+
+def final_counts(log):
+    """Received, processed, dropped, of the line that the node leaves at its end."""
+    found = re.search(r"received: (\d+), processed: (\d+), dropped: (\d+)", log)
+    assert found, log
+    return tuple(int(number) for number in found.groups())
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_ends_the_node_with_exit_code_0(ears, environment, number):
+    with process(FAKE_NODE, environment) as node:
+        assert ears.wait_for(lambda: ears.heard["status"], 60), "the node has not come up"
+        node.send_signal(number)
+        log, _ = node.communicate(timeout=20)
+    assert node.returncode == 0, log
+    assert "Traceback" not in log

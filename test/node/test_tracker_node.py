@@ -1,0 +1,149 @@
+import array
+import statistics
+import threading
+import time
+
+import cv2
+import numpy as np
+import pytest
+from sensor_msgs.msg import CompressedImage, RegionOfInterest
+
+from fastsam2_ros.errors import ModelError
+from fastsam2_ros.node.tracker_node import TrackerNode
+
+from .fakes import CentreTracker
+from .graph import header
+
+
+def test_every_output_has_the_header_of_its_image(graph):
+    graph = graph(CentreTracker(), description="cup")
+    graph.send_good(1234)
+    outputs = ("mask", "labels", "tracks", "overlay")
+    graph.wait_for(lambda: all(graph.heard[name] for name in outputs))
+    assert [graph.heard[name][0].header for name in outputs] == [header(1234)] * 4
+
+
+def test_images_are_as_large_as_the_source(graph):
+    graph = graph(CentreTracker(), description="cup")
+    graph.send_good(1, size=(30, 40))
+    images = ("mask", "labels", "overlay")
+    graph.wait_for(lambda: all(graph.heard[name] for name in images))
+    assert {(graph.heard[name][0].height, graph.heard[name][0].width) for name in images} == {(30, 40)}
+
+
+def test_a_frame_has_its_results_once(graph):
+    graph = graph(CentreTracker(), description="cup")
+    for stamp in (1, 2, 3):
+        graph.send_good(stamp)
+    graph.wait_for(lambda: len(graph.heard["mask"]) >= 3)
+    assert [message.header.stamp.nanosec // 1_000_000 for message in graph.heard["mask"]] == [1, 2, 3]
+
+
+def test_a_late_subscriber_learns_what_the_node_waits_for(graph):
+    status = graph(CentreTracker()).wait_for_status(lambda status: True)
+    assert "/image" in status.message
+    assert "/target_description" in status.message
+
+
+def test_nothing_is_wrong_once_images_are_tracked(graph):
+    assert graph(CentreTracker(), description="cup").send_good(1).message == ""
+
+
+def test_a_description_is_a_target_from_the_next_image_on(graph):
+    graph = graph(CentreTracker())
+    graph.say("red mug; plate")
+    graph.wait_for_status(lambda status: status.descriptions == ["red mug", "plate"])
+    graph.send_good(1)
+    graph.wait_for(lambda: graph.heard["tracks"])
+    assert [track.description for track in graph.heard["tracks"][0].objects] == ["red mug", "plate"]
+
+
+@pytest.mark.parametrize("text", ["", "  \n\t "])
+def test_a_blank_description_ends_the_search(graph, text):
+    graph = graph(CentreTracker(), description="cup")
+    graph.wait_for_status(lambda status: status.descriptions == ["cup"])
+    graph.say(text)
+    graph.wait_for_status(lambda status: not status.descriptions and graph.heard["status"][-1] is status)
+
+
+def test_text_of_any_script_arrives_as_it_is(graph):
+    graph = graph(CentreTracker())
+    graph.say("rote Tasse mit ä, 赤いカップ ☕")
+    graph.wait_for_status(lambda status: status.descriptions == ["rote Tasse mit ä, 赤いカップ ☕"])
+
+
+def test_a_box_is_handed_on(graph):
+    tracker = CentreTracker()
+    graph = graph(tracker)
+    graph.box.publish(RegionOfInterest(x_offset=5, y_offset=6, width=7, height=8))
+    graph.wait_for(lambda: any("(5, 6)" in line for line in graph.log(level=20)))
+    assert tracker.box == (5.0, 6.0, 7.0, 8.0)
+
+
+def test_the_overlay_is_not_drawn_while_nobody_looks(graph, monkeypatch):
+    drawn = []
+    monkeypatch.setattr("fastsam2_ros.node.outputs.draw", lambda frame, result: drawn.append(1) or frame)
+    graph(CentreTracker(), subscribe=("status",), description="cup").send_good(1)
+    assert drawn == []
+
+
+def test_the_tracker_runs_beside_the_executor(graph):
+    released = threading.Event()
+    graph = graph(CentreTracker(before_step=lambda: released.wait(10)))
+    graph.send(1)
+    seen = len(graph.heard["diagnostics"])
+    graph.wait_for(lambda: len(graph.heard["diagnostics"]) > seen)  # The timer runs on during the step.
+    released.set()
+    graph.wait_for_status(lambda status: status.processed == 1)
+
+
+def test_compressed_images_are_taken_when_asked_for(graph):
+    tracker = CentreTracker()
+    graph = graph(tracker, image_transport="compressed")
+    publisher = graph.peer.create_publisher(CompressedImage, "image/compressed", 10)
+    while not publisher.get_subscription_count():
+        time.sleep(0.001)
+    publisher.publish(jpeg(np.zeros((48, 64, 3), np.uint8)))
+    graph.wait_for_status(lambda status: status.processed == 1)
+    assert tracker.steps[0][0] == (48, 64, 3)
+
+
+def test_callbacks_are_done_before_5_ms(context):
+    """The image callback only leaves the message: a 720p JPEG of noise alone takes several times as long to decode."""
+    node = TrackerNode(lambda config: CentreTracker(), context=context)
+    message = jpeg(np.random.default_rng(0).integers(0, 256, (720, 1280, 3), np.uint8))
+    times = []
+    for _ in range(50):
+        started = time.perf_counter()
+        node._on_image(message)
+        times.append(time.perf_counter() - started)
+    node.close()
+    assert statistics.median(times) < 0.005
+
+
+def test_diagnostics_name_the_node_and_its_state(graph):
+    graph = graph(CentreTracker(), description="cup")
+    graph.send_good(1)
+    seen = len(graph.heard["diagnostics"])
+    graph.wait_for(lambda: len(graph.heard["diagnostics"]) > seen)
+    (entry,) = graph.heard["diagnostics"][-1].status
+    assert (entry.name, entry.message) == ("/fastsam2_tracker: tracker", "TRACKING")
+
+
+def test_a_camera_that_is_seen_but_not_heard_is_reported_with_the_cure(graph):
+    graph = graph(CentreTracker(), subscribe=("status",))
+    graph.wait_for(lambda: any("config/fastdds.xml" in line for line in graph.log()))
+    graph.wait_for(lambda: "config/fastdds.xml" in graph.heard["diagnostics"][-1].status[0].message)
+
+
+def test_models_that_cannot_be_had_are_the_callers_affair(context):
+    def fail(config):
+        raise ModelError("There is no checkpoint.")
+
+    with pytest.raises(ModelError):
+        TrackerNode(fail, context=context)
+
+
+def jpeg(pixels):
+    data = cv2.imencode(".jpg", pixels)[1]
+    return CompressedImage(format="jpeg", data=array.array("B", data.tobytes()))
