@@ -126,3 +126,16 @@ def test_what_is_no_box_is_refused(text: str) -> None:
 def test_what_is_no_size_is_refused(text: str) -> None:
     with pytest.raises(argparse.ArgumentTypeError, match="no size"):
         image_size(text)
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["record", "out"], "Name the topics"),
+        (["record", "out", "/a", "--all"], "Name the topics"),
+        (["replay", "nothing"], "There is no bag nothing"),
+    ],
+)
+def test_impossible_requests_are_named(words: list[str], message: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(words) == 2
+    assert message in capsys.readouterr().err

@@ -1,4 +1,7 @@
-"""`fastsam2 record`: topics of the ROS graph to a bag, bytes unchanged."""
+"""`fastsam2 record`: topics of the ROS graph to a bag, bytes as they come.
+
+DDS fills a message up to a multiple of four bytes with zeros, which the message does not notice.
+"""
 
 from __future__ import annotations
 
