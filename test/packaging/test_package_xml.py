@@ -1,0 +1,47 @@
+"""package.xml against the code."""
+
+from __future__ import annotations
+
+import ast
+from xml.etree import ElementTree
+
+import pytest
+
+import fastsam2_ros
+
+ROS_MODULES = ("rclpy", "cv_bridge", "launch", "launch_ros", "ament_index_python")
+
+
+@pytest.fixture(scope="module")
+def package(root):
+    return ElementTree.parse(root / "package.xml").getroot()
+
+
+def imported_ros_packages(root):
+    found = set()
+    for path in [*root.glob("fastsam2_ros/**/*.py"), *root.glob("launch/*.py")]:
+        for node in ast.walk(ast.parse(path.read_text())):
+            names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
+            if isinstance(node, ast.ImportFrom) and node.module and not node.level:
+                names = [node.module]
+            found |= {name.split(".")[0] for name in names}
+    return {name for name in found if name in ROS_MODULES or name.endswith(("_msgs", "_interfaces"))}
+
+
+def test_declares_every_ros_package_that_is_imported(root, package):
+    tags = ("depend", "exec_depend")
+    declared = {element.text for tag in tags for element in package.findall(tag)}
+    assert imported_ros_packages(root) <= declared
+
+
+def test_version_is_that_of_the_library(package):
+    assert package.findtext("version") == fastsam2_ros.__version__
+
+
+def test_build_type_can_build_messages(package):
+    assert package.findtext("export/build_type") == "ament_cmake"
+
+
+def test_every_message_is_built(root):
+    listed = (root / "CMakeLists.txt").read_text()
+    assert all(f"msg/{path.name}" in listed for path in root.glob("msg/*.msg"))
