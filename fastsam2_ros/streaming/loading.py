@@ -6,6 +6,7 @@ import hashlib
 import logging
 import pickle
 import zipfile
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -61,7 +62,7 @@ def load_sam2(config: ModelConfig) -> LoadedSam2:
         torch.manual_seed(config.seed)
         model = build(find_config(config.name))
     if untrained:
-        _make_visible(model)
+        make_visible(model)
         _log.warning("SAM 2 '%s' has random weights: its masks mean nothing.", config.name)
     else:
         path = find_checkpoint(config)
@@ -128,8 +129,12 @@ def find_config(name: str) -> Path:
     )
 
 
-def build(config_file: Path) -> SAM2Base:
+def build(config_file: Path, overrides: Mapping[str, Any] | None = None) -> SAM2Base:
     """A SAM 2 with random weights, in evaluation mode, on the CPU.
+
+    Args:
+        config_file: sam2's YAML form.
+        overrides: further settings of its `model` part; `_target_` for one of upstream's predictor classes.
 
     Raises:
         ModelError: not a sam2 configuration.
@@ -141,7 +146,7 @@ def build(config_file: Path) -> SAM2Base:
     from yaml import YAMLError
 
     try:
-        settings = OmegaConf.merge(OmegaConf.load(config_file), {"model": _POSTPROCESSING})
+        settings = OmegaConf.merge(OmegaConf.load(config_file), {"model": {**_POSTPROCESSING, **(overrides or {})}})
         model = instantiate(settings.model, _recursive_=True)
     except (HydraException, OmegaConfBaseException, YAMLError, TypeError) as error:
         raise ModelError(f"{config_file} is not a sam2 model configuration: {error}") from error
@@ -264,7 +269,7 @@ def _guess(state: dict[str, Tensor]) -> str | None:
     return None if first is None else _TRUNKS.get((first.shape[0], depth))
 
 
-def _make_visible(model: SAM2Base) -> None:
+def make_visible(model: SAM2Base) -> None:
     """Let an untrained model judge targets to be visible and masks to be good, so that every stage has something to do."""
     for head in (model.sam_mask_decoder.pred_obj_score_head, model.sam_mask_decoder.iou_prediction_head):
         last = head.layers[-1] if hasattr(head, "layers") else head

@@ -46,7 +46,9 @@ def upstream(attention, inputs):
 def test_all_tokens_equal_upstream_bit_for_bit(attention, table, inputs):
     tokens, positions, memory, memory_positions = inputs
     everywhere = torch.arange(TOKENS).repeat(FRAMES).expand(BATCH, -1)
-    output = attend(attention, Queries(tokens, positions, table.all()), Keys(memory, memory_positions, table.at(everywhere)))
+    output = attend(
+        attention, Queries(tokens, positions, table.all()), Keys(memory, memory_positions, table.at(everywhere))
+    )
     assert torch.equal(output, upstream(attention, inputs))
 
 
@@ -54,12 +56,21 @@ def pruned_inputs(inputs, keep, seed):
     """Random subsets: query indices (B, Q), key rows (B, K) into the spatial memory, and the gathered tensors."""
     generator = torch.Generator().manual_seed(seed)
     tokens, positions, memory, memory_positions = inputs
-    query = torch.stack([torch.randperm(TOKENS, generator=generator)[: int(keep * TOKENS)].sort().values for _ in range(BATCH)])
+    query = torch.stack(
+        [torch.randperm(TOKENS, generator=generator)[: int(keep * TOKENS)].sort().values for _ in range(BATCH)]
+    )
     spatial = FRAMES * TOKENS
-    key = torch.stack([torch.randperm(spatial, generator=generator)[: int(keep * spatial)].sort().values for _ in range(BATCH)])
+    key = torch.stack(
+        [torch.randperm(spatial, generator=generator)[: int(keep * spatial)].sort().values for _ in range(BATCH)]
+    )
     with_pointers = torch.cat([key, torch.arange(spatial, spatial + POINTER_TOKENS).expand(BATCH, -1)], dim=1)
     rows = torch.arange(BATCH)[:, None]
-    gathered = tokens[rows, query], positions[rows, query], memory[rows, with_pointers], memory_positions[rows, with_pointers]
+    gathered = (
+        tokens[rows, query],
+        positions[rows, query],
+        memory[rows, with_pointers],
+        memory_positions[rows, with_pointers],
+    )
     return query, key, gathered
 
 
@@ -81,7 +92,10 @@ def masked_dense(attention, table, inputs, query, key):
     angles = table.angles
     output = tokens + 0.1 * positions
     for layer in attention.layers:
-        for norm, module, mask in ((layer.norm1, layer.self_attn, self_mask), (layer.norm2, layer.cross_attn_image, cross_mask)):
+        for norm, module, mask in (
+            (layer.norm1, layer.self_attn, self_mask),
+            (layer.norm2, layer.cross_attn_image, cross_mask),
+        ):
             normed = norm(output)
             cross = module is layer.cross_attn_image
             q = turn(module.q_proj(normed), angles)
