@@ -23,12 +23,13 @@ from fastsam2_ros.results import Box, TrackedObject, TrackResult, TrackState
 from fastsam2_ros.stopwatch import Stopwatch
 from fastsam2_ros.streaming.loading import LoadedSam2, load_sam2
 from fastsam2_ros.streaming.model import Decoded, FrameFeatures
-from fastsam2_ros.streaming.prompts import Prompt, check_box, clip_box
+from fastsam2_ros.streaming.prompts import Prompt, check_box, check_mask, clip_box
 from fastsam2_ros.targets import Target
 
 MAX_ID = 65535
 """Ids have to fit the 16 bits of the labels image."""
 _STILL = np.eye(2, 3)
+_UNNAMED = "object"
 
 
 class TextTracker:
@@ -46,6 +47,7 @@ class TextTracker:
         self._search = search
         self._targets: list[Target] = []
         self._boxes: list[Box] = []
+        self._masks: list[tuple[npt.NDArray[np.bool_], str]] = []
         self._ids = itertools.count(1)
         self._index = 0
         self._motion = MotionEstimator()
@@ -97,6 +99,7 @@ class TextTracker:
         # Ids are drawn before anything changes, so that a refusal leaves all as it was.
         self._targets = [present.get(each) or Target(self._new_id(), each, searchable=True) for each in wanted]
         self._boxes.clear()
+        self._masks.clear()
         self._search.aim(wanted)
         return wanted
 
@@ -111,9 +114,23 @@ class TextTracker:
                 the next result.)
         """
         check_box(box)
-        if len(self._targets) + len(self._boxes) >= self.config.max_targets:
-            raise InputError(f"{self.config.max_targets} targets are tracked already (max_targets); end one first.")
+        self._require_room()
         self._boxes.append(box)
+
+    def set_mask(self, mask: npt.NDArray[np.bool_], description: str = _UNNAMED) -> None:
+        """Track what this mask covers in the next frame, beside the present targets. Ids rise in the order of calls.
+
+        Args:
+            mask: bool (H, W) of that frame.
+            description: text; with one, the target is searched by it where it is lost.
+
+        Raises:
+            InputError: not such a mask, nothing in it, or too many targets. (Of another size than the frame: a warning of
+                the next result.)
+        """
+        check_mask(mask)
+        self._require_room()
+        self._masks.append((mask, description))
 
     def step(self, frame: npt.NDArray[np.uint8], stamp_ns: int) -> TrackResult:
         """Track through one more frame.
@@ -147,6 +164,7 @@ class TextTracker:
             target.observe(False, 0.0, motion.seconds, self.config)
         with watch.stage("ground"):
             self._start_boxes(frame, features, keep_ratio, warnings)
+            self._start_masks(features, keep_ratio, warnings)
             self._find(frame, features, keep_ratio)
         with watch.stage("resize"):
             objects = self._objects(features)
@@ -171,6 +189,7 @@ class TextTracker:
         """Forget all targets, and all memory. Ids go on rising."""
         self._targets.clear()
         self._boxes.clear()
+        self._masks.clear()
         self._motion = MotionEstimator()
         self._budget = Budget(self.config.pruning)
 
@@ -224,10 +243,27 @@ class TextTracker:
                 continue
             searchable = self._search.config.name != NONE
             target = Target(self._new_id(), self._search.describe(frame, inside), searchable)
-            decoded = self._sam.decode_prompt(features, Prompt.from_box(inside))
-            self._targets.append(target)
-            self._search.aim([each.description for each in self._targets])
-            self._prompt(target, features, decoded, float(_score(decoded)), keep_ratio)
+            self._start(target, Prompt.from_box(inside), features, keep_ratio)
+
+    def _start_masks(self, features: FrameFeatures, keep_ratio: float, warnings: list[str]) -> None:
+        """Start a target for every mask that was given since the last frame."""
+        masks, self._masks = self._masks, []
+        for mask, description in masks:
+            if mask.shape != features.size:
+                warnings.append(
+                    f"The mask of '{description}' is {mask.shape}, but the frame is {features.size} (H, W)."
+                )
+                continue
+            searchable = self._search.config.name != NONE and description != _UNNAMED
+            target = Target(self._new_id(), description, searchable)
+            self._start(target, Prompt.from_mask(mask), features, keep_ratio)
+
+    def _start(self, target: Target, prompt: Prompt, features: FrameFeatures, keep_ratio: float) -> None:
+        """Take a target up whose place in this frame is known."""
+        decoded = self._sam.decode_prompt(features, prompt)
+        self._targets.append(target)
+        self._search.aim([each.description for each in self._targets])
+        self._prompt(target, features, decoded, float(_score(decoded)), keep_ratio)
 
     def _find(self, frame: npt.NDArray[np.uint8], features: FrameFeatures, keep_ratio: float) -> None:
         """Search what is not found yet, or not again."""
@@ -303,6 +339,10 @@ class TextTracker:
                 mask = (logits[0, 0] > 0).cpu().numpy()
             objects.append(target.result(mask))
         return tuple(sorted(objects, key=lambda each: each.id))
+
+    def _require_room(self) -> None:
+        if len(self._targets) + len(self._boxes) + len(self._masks) >= self.config.max_targets:
+            raise InputError(f"{self.config.max_targets} targets are tracked already (max_targets); end one first.")
 
     def _new_id(self) -> int:
         number = next(self._ids)

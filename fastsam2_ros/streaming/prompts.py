@@ -65,3 +65,12 @@ def clip_box(box: Box, size: tuple[int, int]) -> Box:
     if right - left < 1 or bottom - top < 1:
         raise InputError(f"The box {tuple(box)} lies outside the frame, which is {width} x {height} pixels.")
     return left, top, right - left, bottom - top
+
+
+def check_mask(mask: npt.NDArray[np.bool_]) -> None:
+    """Raise `InputError` where this is no bool array (H, W), or nothing in it is set."""
+    if not isinstance(mask, np.ndarray) or mask.dtype != np.bool_ or mask.ndim != 2:
+        what = f"{mask.dtype} {mask.shape}" if isinstance(mask, np.ndarray) else type(mask).__name__
+        raise InputError(f"A mask must be a bool array (H, W); this is {what}.")
+    if not mask.any():
+        raise InputError("The mask is empty: it says of no pixel that it is the target's.")
