@@ -19,11 +19,21 @@ def generate_launch_description() -> LaunchDescription:
         [
             DeclareLaunchArgument("bag", description="path of the bag, sqlite3 or MCAP"),
             DeclareLaunchArgument("rate", default_value="1.0", description="speed, 1: as it was recorded"),
+            # Longer than the command's own default: the models are loaded first.
+            DeclareLaunchArgument("wait", default_value="60", description="seconds to wait for image subscribers"),
             IncludeLaunchDescription(
                 PythonLaunchDescriptionSource(str(Path(__file__).with_name("track.launch.py"))),
             ),
             ExecuteProcess(
-                cmd=[str(command), "replay", LaunchConfiguration("bag"), "--rate", LaunchConfiguration("rate")],
+                cmd=[
+                    str(command),
+                    "replay",
+                    LaunchConfiguration("bag"),
+                    "--rate",
+                    LaunchConfiguration("rate"),
+                    "--wait",
+                    LaunchConfiguration("wait"),
+                ],
                 output="screen",
                 on_exit=[Shutdown(reason="the bag is over")],
             ),
