@@ -16,6 +16,9 @@ COMMANDS = {
     "replay": ("fastsam2_ros.bags.replay", "play a bag's topics into the ROS graph, bytes unchanged"),
     "record": ("fastsam2_ros.bags.record", "write topics of the ROS graph to a bag"),
     "track": ("fastsam2_ros.bags.track", "track through a bag, video or folder of images, without ROS"),
+    "bench": ("fastsam2_ros.evaluation.bench", "time a step by stage, beside upstream's"),
+    "equality": ("fastsam2_ros.evaluation.equality", "show that unpruned masks equal upstream's"),
+    "soak": ("fastsam2_ros.evaluation.soak", "show that memory and time of a step do not grow"),
 }
 """Name: module and one line of help.
 
