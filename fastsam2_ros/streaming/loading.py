@@ -26,7 +26,7 @@ UNTRAINED = "untrained"
 
 _HUB_IDS = {name: f"facebook/sam2.1-hiera-{name.replace('_', '-')}" for name in MODELS if name != "mini"}
 _MINI = Path(__file__).with_name("mini.yaml")
-_TRUNKS = {(96, 12): "tiny", (96, 16): "small", (112, 24): "base_plus", (144, 48): "large", (32, 10): "mini"}
+_TRUNKS = {(96, 12): "tiny", (96, 16): "small", (112, 24): "base_plus", (144, 48): "large", (32, 8): "mini"}
 #: What upstream's `build_sam2_video_predictor` sets with `apply_postprocessing`, but for the hole filling, which needs its
 #: CUDA extension and which it skips without a word where that is missing.
 _POSTPROCESSING = {

@@ -25,8 +25,9 @@ def attention():
 
 
 @pytest.fixture(scope="module")
-def table():
-    return RotaryTable(GRID, 128, 10000.0, torch.device("cpu"))
+def table(attention):
+    width = attention.layers[0].self_attn.internal_dim
+    return RotaryTable(GRID, width, 10000.0, torch.device("cpu"))
 
 
 @pytest.fixture(scope="module")
