@@ -1,0 +1,233 @@
+"""Clips of a made-up world with full truth: masks, boxes, visible fractions, motion, descriptions.
+
+Everything is drawn by OpenCV on a CPU core; a GPU in training is fed by several processes of this.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from fastsam2_ros.errors import InputError
+from fastsam2_ros.synthetic import motion
+from fastsam2_ros.synthetic.camera import Optics, blur_kernel, draw_optics, expose
+from fastsam2_ros.synthetic.compositing import paste, paste_shadow
+from fastsam2_ros.synthetic.scene import MARGIN, Actor, Scene, stage
+from fastsam2_ros.synthetic.vocabulary import absent_descriptions, describe, unique_description
+
+HELD_OUT_SEED = 1_000_000
+"""Training uses seeds below, everything that is measured uses seeds from here on."""
+LEVELS = (1, 2, 3)
+"""1: one thing, slow. 2: several, look-alikes. 3: all difficulties at once."""
+RATE = 30
+"""Frames per second of the world."""
+
+_MIN_FIRST_VISIBLE = 0.7
+_ATTEMPTS = 20
+_GRID = 8
+
+
+@dataclass(frozen=True)
+class WorldObject:
+    """A thing of a scene. Colour, pattern, shape and size are words of `vocabulary`."""
+
+    id: int
+    shape: str
+    colour: str
+    pattern: str
+    size: str
+    description: str
+    is_target: bool
+
+
+@dataclass(frozen=True)
+class WorldSequence:
+    """A clip and its truth; T frames of H x W pixels, n things.
+
+    Attributes:
+        frames: uint8 (T, H, W, 3), RGB.
+        ids: uint8 (T, H, W): 0, or the id of the thing whose visible pixel it is.
+        boxes: float32 (T, n, 4): x, y, width, height of the visible pixels; NaN where there are none. Columns as in
+            `objects`.
+        visible: float32 (T, n): visible part of the thing's own silhouette, [0, 1].
+        motion: float32 (T,): mean movement of the image since the frame before, frame diagonals; 0 at first.
+        camera: float32 (T, 2, 3): from the first frame's pixels to this one's, as far as the ground is concerned.
+        objects: by rising id, 1 to n.
+        target: id of the described thing. In the first frame at least .7 of it is seen.
+        description: true of the target and of nothing else in the scene.
+        absent: descriptions of things that are not there.
+        seed, level: what it was made of.
+        stamps_ns: int64 (T,), nanoseconds from 0.
+    """
+
+    frames: npt.NDArray[np.uint8]
+    ids: npt.NDArray[np.uint8]
+    boxes: npt.NDArray[np.float32]
+    visible: npt.NDArray[np.float32]
+    motion: npt.NDArray[np.float32]
+    camera: npt.NDArray[np.float32]
+    objects: tuple[WorldObject, ...]
+    target: int
+    description: str
+    absent: tuple[str, ...]
+    seed: int
+    level: int
+    stamps_ns: npt.NDArray[np.int64]
+
+
+def generate(
+    seed: int, level: int, frames: int = 60, size: tuple[int, int] = (384, 512), stride: int = 1
+) -> WorldSequence:
+    """Make a clip; the same for the same arguments.
+
+    Args:
+        seed: 0 or more; see `HELD_OUT_SEED`.
+        level: one of `LEVELS`.
+        frames: number of frames, at least 1.
+        size: height, width, pixels, at least 64 each.
+        stride: only every so manieth frame of the 30 Hz world is rendered: a short clip of a long time.
+
+    Raises:
+        InputError: an argument out of its range.
+    """
+    if level not in LEVELS:
+        raise InputError(f"level is {level}; there are {', '.join(map(str, LEVELS))}.")
+    if seed < 0 or frames < 1 or stride < 1 or min(size) < 64:
+        raise InputError(
+            f"seed {seed}, frames {frames}, size {size}, stride {stride}: seed must not be negative, frames and stride "
+            "are 1 or more, and height and width at least 64."
+        )
+    times = np.arange(frames) * stride / RATE
+    # One moment more, so that a single frame still has a duration.
+    moments = times if frames > 1 else np.array([0.0, 1 / RATE])
+    for attempt in range(_ATTEMPTS):
+        rng = np.random.default_rng((seed, level, attempt))
+        scene = stage(rng, level, moments, size)
+        optics = draw_optics(rng, level, moments, size)
+        first, area = _truth_of_first_frame(scene, size)
+        if area and np.count_nonzero(first == scene.target) >= _MIN_FIRST_VISIBLE * area:
+            break
+    else:
+        raise InputError(f"No scene of seed {seed} shows its target at size {size}; take a larger frame.")
+    return _film(rng, scene, optics, seed, level, times, size, stride)
+
+
+def _film(
+    rng: np.random.Generator,
+    scene: Scene,
+    optics: Optics,
+    seed: int,
+    level: int,
+    times: npt.NDArray[np.float64],
+    size: tuple[int, int],
+    stride: int,
+) -> WorldSequence:
+    height, width = size
+    count = max(actor.id for actor in scene.actors)
+    images = np.empty((len(times), height, width, 3), np.uint8)
+    ids = np.zeros((len(times), height, width), np.uint8)
+    boxes = np.full((len(times), count, 4), np.nan, np.float32)
+    visible = np.zeros((len(times), count), np.float32)
+    moved = np.zeros(len(times), np.float32)
+    for t in range(len(times)):
+        image = _ground(scene, optics, t, size, stride)
+        areas = np.zeros(count + 1)
+        for actor in scene.actors:
+            paste_shadow(image, actor.sprite, actor.places[t], actor.shadow)
+            laid = paste(image, actor.sprite, actor.places[t], _blur(actor, optics, t, stride))
+            if laid is not None:
+                areas[actor.id], region, silhouette = laid
+                ids[t][region][silhouette] = actor.id
+        images[t] = expose(rng, image, optics, t)
+        seen = np.bincount(ids[t].ravel(), minlength=count + 1)
+        visible[t] = np.minimum(1, seen[1:] / np.maximum(areas[1:], 1))
+        for index in np.flatnonzero(seen[1:]):
+            boxes[t, index] = cv2.boundingRect((ids[t] == index + 1).view(np.uint8))
+        if t:
+            moved[t] = _image_motion(scene, ids[t], t)
+    return WorldSequence(
+        images,
+        ids,
+        boxes,
+        visible,
+        moved,
+        scene.camera[: len(times)].astype(np.float32),
+        *_told(rng, scene),
+        seed,
+        level,
+        np.round(times * 1e9).astype(np.int64),
+    )
+
+
+def _told(rng: np.random.Generator, scene: Scene) -> tuple[tuple[WorldObject, ...], int, str, tuple[str, ...]]:
+    """The things, the target's id, its description, and what is absent."""
+    looks = {actor.id: actor.look for actor in scene.actors if actor.look is not None}
+    target = looks[scene.target]
+    description = unique_description(rng, target, [look for number, look in looks.items() if number != scene.target])
+    objects = tuple(
+        WorldObject(
+            number,
+            look.shape,
+            look.colour,
+            look.pattern,
+            look.size,
+            description if number == scene.target else describe(*look.attributes)[0],
+            number == scene.target,
+        )
+        for number, look in sorted(looks.items())
+    )
+    return objects, scene.target, description, absent_descriptions(rng, list(looks.values()))
+
+
+def _ground(scene: Scene, optics: Optics, t: int, size: tuple[int, int], stride: int) -> npt.NDArray[np.uint8]:
+    """The background as the camera sees it."""
+    height, width = size
+    corner = np.array([[1, 0, -MARGIN * width], [0, 1, -MARGIN * height]])
+    matrix = motion.compose(scene.camera[t], corner)
+    image = cv2.warpAffine(
+        scene.ground, matrix, (width, height), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT_101
+    )
+    if t and optics.shutter:
+        middle = np.array([width / 2, height / 2, 1])
+        step = (scene.camera[t] - scene.camera[t - 1]) @ middle / stride
+        kernel = blur_kernel(step, optics.shutter)
+        if kernel is not None:
+            image = cv2.filter2D(image, -1, kernel)
+    return np.asarray(image, np.uint8)
+
+
+def _blur(actor: Actor, optics: Optics, t: int, stride: int) -> npt.NDArray[np.float32] | None:
+    if not t or not optics.shutter:
+        return None
+    return blur_kernel((actor.places[t] - actor.places[t - 1])[:, 2] / stride, optics.shutter)
+
+
+def _truth_of_first_frame(scene: Scene, size: tuple[int, int]) -> tuple[npt.NDArray[np.uint8], int]:
+    """Ids, and the pixels of the target's whole silhouette."""
+    ids = np.zeros(size, np.uint8)
+    canvas = np.zeros((*size, 3), np.uint8)
+    area = 0
+    for actor in scene.actors:
+        laid = paste(canvas, actor.sprite, actor.places[0], None)
+        if laid is not None:
+            ids[laid[1]][laid[2]] = actor.id
+            if actor.id == scene.target:
+                area = laid[0]
+    return ids, area
+
+
+def _image_motion(scene: Scene, ids: npt.NDArray[np.uint8], t: int) -> float:
+    """Mean length of the true flow into this frame, frame diagonals; sampled at every eighth pixel."""
+    labels = ids[_GRID // 2 :: _GRID, _GRID // 2 :: _GRID]
+    y, x = np.nonzero(np.ones_like(labels))
+    points = np.stack([x * _GRID + _GRID // 2, y * _GRID + _GRID // 2], 1).astype(np.float64)
+    flow = np.zeros(len(points))
+    ways = {0: scene.camera} | {actor.id: actor.places for actor in scene.actors if actor.id}
+    for number in np.unique(labels).tolist():
+        here = points[labels.ravel() == number]
+        back = motion.compose(ways[number][t - 1], motion.inverse(ways[number][t]))
+        flow[labels.ravel() == number] = np.linalg.norm(here @ (back[:, :2].T) + back[:, 2] - here, axis=1)
+    return float(flow.mean() / np.hypot(*ids.shape))
