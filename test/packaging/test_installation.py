@@ -9,6 +9,7 @@ import sys
 import zipfile
 
 import pytest
+from project import ROOT
 
 from fastsam2_ros import __version__
 
@@ -16,8 +17,8 @@ LEFT_OUT = shutil.ignore_patterns("__pycache__")
 
 
 @pytest.fixture(scope="module")
-def prefix(root):
-    folder = root / "install" / "fastsam2_ros"
+def prefix():
+    folder = ROOT / "install" / "fastsam2_ros"
     if not folder.is_dir():
         pytest.skip("not built by colcon here: make setup")
     return folder
@@ -30,14 +31,14 @@ def site_packages(prefix):
 
 
 @pytest.fixture(scope="module")
-def wheel(root, tmp_path_factory):
+def wheel(tmp_path_factory):
     """The wheel, built from a copy: setuptools leaves its files where it builds."""
     copy = tmp_path_factory.mktemp("source") / "fastsam2_ros"
     copy.mkdir()
     for name in ("fastsam2_ros", "launch", "config", "scripts", "resource"):
-        shutil.copytree(root / name, copy / name, ignore=LEFT_OUT)
+        shutil.copytree(ROOT / name, copy / name, ignore=LEFT_OUT)
     for name in ("setup.py", "pyproject.toml", "package.xml", "LICENSE"):
-        shutil.copy(root / name, copy)
+        shutil.copy(ROOT / name, copy)
     build = "from setuptools import build_meta; build_meta.build_wheel('.')"
     subprocess.run([sys.executable, "-c", build], cwd=copy, check=True, capture_output=True)
     (path,) = copy.glob("*.whl")
@@ -53,9 +54,9 @@ def test_messages_and_modules_are_one_package(site_packages, tmp_path):
     assert answer.stdout.strip() == "1", answer.stderr
 
 
-def test_our_init_replaces_the_generated_one(root, site_packages):
+def test_our_init_replaces_the_generated_one(site_packages):
     installed = (site_packages / "fastsam2_ros" / "__init__.py").read_text()
-    assert installed == (root / "fastsam2_ros" / "__init__.py").read_text()
+    assert installed == (ROOT / "fastsam2_ros" / "__init__.py").read_text()
 
 
 @pytest.mark.parametrize("name", ["fastsam2", "fastsam2_tracker"])
@@ -70,11 +71,11 @@ def test_share_has(prefix, name):
     assert (prefix / "share" / "fastsam2_ros" / name).is_file()
 
 
-def test_wheel_has_every_module_and_data_file(root, wheel):
+def test_wheel_has_every_module_and_data_file(wheel):
     wanted = {
-        str(path.relative_to(root))
+        str(path.relative_to(ROOT))
         for suffix in ("py", "yaml", "json", "safetensors")
-        for path in root.glob(f"fastsam2_ros/**/*.{suffix}")
+        for path in ROOT.glob(f"fastsam2_ros/**/*.{suffix}")
     }
     assert wanted <= set(wheel.namelist())
 

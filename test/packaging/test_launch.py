@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import importlib.util
 import os
 from xml.etree import ElementTree
 
+import project
 import pytest
+from project import ROOT
 
 from fastsam2_ros.config import flat_options
 
@@ -14,23 +15,17 @@ FULL_HD = 1920 * 1080 * 3  # bytes of one raw image
 
 
 @pytest.fixture
-def load(root, monkeypatch):
+def load(monkeypatch):
     pytest.importorskip("launch_ros", reason="launch_ros is part of a ROS installation, and is not here")
     for name in ("FASTDDS_DEFAULT_PROFILES_FILE", "FASTRTPS_DEFAULT_PROFILES_FILE"):
         monkeypatch.delenv(name, raising=False)
 
-    def module(name):
-        spec = importlib.util.spec_from_file_location(name, root / "launch" / f"{name}.launch.py")
-        loaded = importlib.util.module_from_spec(spec)
-        spec.loader.exec_module(loaded)
-        return loaded
-
-    return module
+    return lambda name: project.load(f"launch/{name}.launch.py")
 
 
 @pytest.mark.parametrize("name", ["track", "replay"])
-def test_is_python(root, name):
-    path = root / "launch" / f"{name}.launch.py"
+def test_is_python(name):
+    path = ROOT / "launch" / f"{name}.launch.py"
     compile(path.read_text(), path, "exec")
 
 
@@ -64,7 +59,7 @@ def test_dds_profile_of_the_user_stays(load, monkeypatch):
     assert os.environ["FASTRTPS_DEFAULT_PROFILES_FILE"] == "mine.xml"
 
 
-def test_shared_memory_holds_large_images(root):
-    tree = ElementTree.parse(root / "config" / "fastdds.xml")
+def test_shared_memory_holds_large_images():
+    tree = ElementTree.parse(ROOT / "config" / "fastdds.xml")
     size = {name: int(tree.findtext(f".//{{*}}{name}")) for name in ("segment_size", "maxMessageSize")}
     assert FULL_HD < size["maxMessageSize"] < size["segment_size"]

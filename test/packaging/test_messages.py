@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 import pytest
+from project import ROOT
 
 from fastsam2_ros.results import TrackState
 
@@ -16,8 +17,8 @@ def test_states_have_the_numbers_of_the_library(state):
     assert getattr(msg.TrackedObject, state.name) == state.value
 
 
-def test_every_field_carries_a_comment(root):
-    for path in root.glob("msg/*.msg"):
+def test_every_field_carries_a_comment():
+    for path in ROOT.glob("msg/*.msg"):
         for line in path.read_text().splitlines():
             field = re.match(r"[a-z]\S*\s+\w+", line)
             if field and "objects" not in line:

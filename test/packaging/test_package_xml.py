@@ -6,6 +6,7 @@ import ast
 from xml.etree import ElementTree
 
 import pytest
+from project import ROOT
 
 import fastsam2_ros
 
@@ -13,13 +14,13 @@ ROS_MODULES = ("rclpy", "cv_bridge", "launch", "launch_ros", "ament_index_python
 
 
 @pytest.fixture(scope="module")
-def package(root):
-    return ElementTree.parse(root / "package.xml").getroot()
+def package():
+    return ElementTree.parse(ROOT / "package.xml").getroot()
 
 
-def imported_ros_packages(root):
+def imported_ros_packages():
     found = set()
-    for path in [*root.glob("fastsam2_ros/**/*.py"), *root.glob("launch/*.py")]:
+    for path in [*ROOT.glob("fastsam2_ros/**/*.py"), *ROOT.glob("launch/*.py")]:
         for node in ast.walk(ast.parse(path.read_text())):
             names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
             if isinstance(node, ast.ImportFrom) and node.module and not node.level:
@@ -28,10 +29,10 @@ def imported_ros_packages(root):
     return {name for name in found if name in ROS_MODULES or name.endswith(("_msgs", "_interfaces"))}
 
 
-def test_declares_every_ros_package_that_is_imported(root, package):
+def test_declares_every_ros_package_that_is_imported(package):
     tags = ("depend", "exec_depend")
     declared = {element.text for tag in tags for element in package.findall(tag)}
-    assert imported_ros_packages(root) <= declared
+    assert imported_ros_packages() <= declared
 
 
 def test_version_is_that_of_the_library(package):
@@ -42,6 +43,6 @@ def test_build_type_can_build_messages(package):
     assert package.findtext("export/build_type") == "ament_cmake"
 
 
-def test_every_message_is_built(root):
-    listed = (root / "CMakeLists.txt").read_text()
-    assert all(f"msg/{path.name}" in listed for path in root.glob("msg/*.msg"))
+def test_every_message_is_built():
+    listed = (ROOT / "CMakeLists.txt").read_text()
+    assert all(f"msg/{path.name}" in listed for path in ROOT.glob("msg/*.msg"))

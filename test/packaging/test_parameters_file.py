@@ -6,6 +6,7 @@ from dataclasses import fields
 
 import pytest
 import yaml
+from project import ROOT, load
 
 pytest.importorskip("rclpy", reason="the node's own parameters need rclpy")
 
@@ -20,8 +21,8 @@ def flatten(tree: dict, prefix: str = "") -> dict:
     return flat
 
 
-def test_holds_every_parameter_with_its_default(root):
-    written = yaml.safe_load((root / "config/tracker.yaml").read_text())["/**"]["ros__parameters"]
+def test_holds_every_parameter_with_its_default():
+    written = yaml.safe_load((ROOT / "config/tracker.yaml").read_text())["/**"]["ros__parameters"]
     defaults = {name: field.default for name, field in flat_options().items()}
     defaults |= {field.name: field.default for field in fields(NodeConfig)}
     assert {name: (value, type(value)) for name, value in flatten(written).items()} == {
@@ -29,7 +30,7 @@ def test_holds_every_parameter_with_its_default(root):
     }, "write it anew: scripts/run python scripts/write_parameters.py"
 
 
-def test_comments_are_those_of_the_code(root, script):
-    assert (root / "config/tracker.yaml").read_text() == script("write_parameters").text(), (
+def test_comments_are_those_of_the_code():
+    assert (ROOT / "config/tracker.yaml").read_text() == load("scripts/write_parameters.py").text(), (
         "write it anew: scripts/run python scripts/write_parameters.py"
     )

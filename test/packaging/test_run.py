@@ -6,17 +6,18 @@ import os
 import subprocess
 
 import pytest
+from project import ROOT
 
 
 @pytest.fixture
-def run(root):
-    if not (root / ".venv" / "bin" / "python").exists():
+def run():
+    if not (ROOT / ".venv" / "bin" / "python").exists():
         pytest.skip("there is no .venv here: make setup")
 
     def command(*words, **variables):
         environment = {name: value for name, value in os.environ.items() if "PROFILES_FILE" not in name}
         answer = subprocess.run(
-            [root / "scripts" / "run", *words],
+            [ROOT / "scripts" / "run", *words],
             env={**environment, **variables},
             check=False,
             cwd="/",
@@ -28,16 +29,16 @@ def run(root):
     return command
 
 
-def test_python_is_that_of_the_environment(run, root):
-    assert run("python3", "-c", "import sys; print(sys.prefix)") == (str(root / ".venv"), 0)
+def test_python_is_that_of_the_environment(run):
+    assert run("python3", "-c", "import sys; print(sys.prefix)") == (str(ROOT / ".venv"), 0)
 
 
 def test_exit_code_is_that_of_the_command(run):
     assert run("sh", "-c", "exit 7")[1] == 7
 
 
-def test_gives_the_dds_profile(run, root):
-    assert run("printenv", "FASTDDS_DEFAULT_PROFILES_FILE")[0] == str(root / "config" / "fastdds.xml")
+def test_gives_the_dds_profile(run):
+    assert run("printenv", "FASTDDS_DEFAULT_PROFILES_FILE")[0] == str(ROOT / "config" / "fastdds.xml")
 
 
 @pytest.mark.parametrize("name", ["FASTDDS_DEFAULT_PROFILES_FILE", "FASTRTPS_DEFAULT_PROFILES_FILE"])

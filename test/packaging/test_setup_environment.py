@@ -5,12 +5,13 @@ from __future__ import annotations
 import sys
 
 import pytest
+from project import load
 
 
 @pytest.fixture
-def setup(script, tmp_path, monkeypatch):
+def setup(tmp_path, monkeypatch):
     """The script as if the project lay in an empty folder."""
-    module = script("setup_environment")
+    module = load("scripts/setup_environment.py")
     monkeypatch.setattr(module, "ROOT", tmp_path)
     monkeypatch.setattr(module, "VENV", tmp_path / ".venv")
     monkeypatch.setattr(module, "PYTHON", sys.executable)

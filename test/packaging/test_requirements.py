@@ -1,0 +1,54 @@
+"""What the library imports against what it says it needs."""
+
+from __future__ import annotations
+
+import ast
+import re
+import sys
+
+import pytest
+from project import ROOT
+
+import fastsam2_ros
+
+# Where the name to import is not the name to install.
+DISTRIBUTIONS = {
+    "cv2": "opencv-python-headless",
+    "PIL": "pillow",
+    "open_clip": "open_clip_torch",
+    "yaml": "pyyaml",
+    "skimage": "scikit-image",
+}
+# Their own requirements bring these along, and the library uses them only to talk to those.
+BROUGHT = {"hydra": "sam2", "omegaconf": "sam2", "iopath": "sam2", "tqdm": "sam2"}
+ROS = ("rclpy", "cv_bridge", "ament_index_python")
+
+
+def required(name):
+    lines = (ROOT / "scripts" / "requirements" / f"{name}.txt").read_text().splitlines()
+    return {re.split(r"[<>=\[]", line)[0] for line in lines if line and not line.startswith("#")}
+
+
+def imported():
+    """Top-level names of all imports, those within functions too."""
+    found = set()
+    for path in ROOT.glob("fastsam2_ros/**/*.py"):
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.Import):
+                found |= {alias.name.split(".")[0] for alias in node.names}
+            elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+                found.add(node.module.split(".")[0])
+    ros = {name for name in found if name in ROS or name.endswith(("_msgs", "_interfaces"))}
+    return found - ros - set(sys.stdlib_module_names) - {fastsam2_ros.__name__}
+
+
+def test_every_import_is_required():
+    wanted = {DISTRIBUTIONS.get(name, BROUGHT.get(name, name)) for name in imported()}
+    assert wanted - required("library") - required("sam2") == set()
+
+
+@pytest.mark.parametrize("name", ["library", "sam2", "ros"])
+def test_every_requirement_has_a_lower_bound(name):
+    lines = (ROOT / "scripts" / "requirements" / f"{name}.txt").read_text().splitlines()
+    unbounded = {line for line in lines if line and not line.startswith("#") and ">=" not in line}
+    assert unbounded <= {"wheel"}
