@@ -14,6 +14,7 @@ from torch import Tensor
 from fastsam2_ros.config import TrackerConfig, check
 from fastsam2_ros.errors import InputError
 from fastsam2_ros.language import descriptions
+from fastsam2_ros.language.scoring import mask_iou
 from fastsam2_ros.language.search import NONE, TextSearch
 from fastsam2_ros.pruning import cues
 from fastsam2_ros.pruning.budget import Budget
@@ -28,6 +29,8 @@ from fastsam2_ros.targets import Target
 
 MAX_ID = 65535
 """Ids have to fit the 16 bits of the labels image."""
+SAME_THING = 0.5
+"""A found mask whose IoU with that of a tracked target is above this is that target."""
 _STILL = np.eye(2, 3)
 _UNNAMED = "object"
 
@@ -271,9 +274,15 @@ class TextTracker:
         if not sought:
             return
         found = self._search.search(frame, features, [target.description for target in sought], self._sam)
+        held = [
+            target.low_res[0]
+            for target in self._targets
+            if target.state == TrackState.TRACKING and target.low_res is not None
+        ]
         for target, grounding in zip(sought, found, strict=True):
             target.since_search = 0.0
-            if grounding is None:
+            # One thing is never tracked twice: what another target holds already is not this one.
+            if grounding is None or any(mask_iou(grounding.mask_logits, other) > SAME_THING for other in held):
                 continue
             logits = F.interpolate(grounding.mask_logits[None, None], features.size, mode="bilinear")[0, 0]
             decoded = self._sam.decode_prompt(features, Prompt.from_mask((logits > 0).cpu().numpy()))

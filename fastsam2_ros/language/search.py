@@ -16,7 +16,7 @@ from fastsam2_ros.language.describe import describe
 from fastsam2_ros.language.grounding import Grounding, ground
 from fastsam2_ros.language.protocols import Features, Segmenter
 from fastsam2_ros.language.relevance import RelevanceMap, to_grid
-from fastsam2_ros.language.vocabulary import negatives_for
+from fastsam2_ros.language.vocabulary import NEGATIVES, negatives_for
 from fastsam2_ros.results import Box
 
 NONE = "none"
@@ -34,6 +34,8 @@ class TextSearch:
         self.config = config
         self._clip = None if config.name == NONE else Clip.load(config, device)
         self._map = None if self._clip is None else RelevanceMap(self._clip.logit_scale)
+        if self._clip is not None:
+            self._clip.embed_texts(NEGATIVES)  # while the models load anyway, and not with the first search
 
     @property
     def untrained(self) -> bool:

@@ -54,7 +54,7 @@ class Budget:
         return self._deadline_ceiling
 
     def _bucket(self, level: float) -> float:
-        """The smallest bucket that is not below `level`, within the bounds."""
-        config = self.config
-        bucket = next((share for share in BUCKETS if share >= level - 1e-9), BUCKETS[-1])
-        return min(config.max_keep_ratio, max(config.min_keep_ratio, bucket))
+        """The smallest bucket that is not below `level`, within the bounds, which count as buckets too."""
+        low, high = self.config.min_keep_ratio, self.config.max_keep_ratio
+        buckets = (low, *(share for share in BUCKETS if low < share < high), high)
+        return next((share for share in buckets if share >= level - 1e-9), high)

@@ -1,0 +1,99 @@
+"""The budget: bounded, monotonic, rising at once and falling slowly."""
+
+from __future__ import annotations
+
+import pytest
+
+from fastsam2_ros.config import PruningConfig
+from fastsam2_ros.pruning.budget import BUCKETS, Budget
+
+CONFIG = PruningConfig(min_keep_ratio=0.2, max_keep_ratio=1.0, full_motion=1.0, fall_seconds=1.0)
+
+
+def settled(magnitude: float, config: PruningConfig = CONFIG, **named) -> float:
+    """The ratio after three quiet seconds and then this motion."""
+    budget = Budget(config)
+    for _ in range(30):
+        budget.update(0.0, 0.1, False)
+    return budget.update(magnitude, 0.1, False, **named)
+
+
+def test_a_still_scene_falls_to_the_floor():
+    assert settled(0.0) == 0.2
+
+
+@pytest.mark.parametrize("magnitude", [1.0, 50.0, float("inf"), float("nan")])
+def test_much_motion_asks_for_the_ceiling(magnitude):
+    assert settled(magnitude) == 1.0
+
+
+def test_more_motion_never_gets_less():
+    ratios = [settled(magnitude / 20) for magnitude in range(25)]
+    assert ratios == sorted(ratios)
+    assert len(set(ratios)) > 4
+
+
+def test_only_buckets_come_out():
+    assert {settled(magnitude / 40) for magnitude in range(50)} <= {*BUCKETS, 0.2}
+
+
+def test_it_starts_at_the_ceiling():
+    assert Budget(CONFIG).update(0.0, 0.0, False) == 1.0
+
+
+def test_it_falls_slowly():
+    budget = Budget(CONFIG)
+    ratios = [budget.update(0.0, 0.1, False) for _ in range(12)]
+    assert ratios == sorted(ratios, reverse=True)
+    assert 0.5 <= ratios[4] <= 0.7  # half of the second in which it falls from 1.0 to .2
+    assert ratios[-1] == 0.2
+
+
+def test_it_rises_at_once():
+    budget = Budget(CONFIG)
+    for _ in range(30):
+        budget.update(0.0, 0.1, False)
+    assert budget.update(2.0, 0.1, False) == 1.0
+
+
+def test_one_quiet_frame_between_two_busy_ones_takes_nothing_away():
+    budget = Budget(CONFIG)
+    ratios = [budget.update(magnitude, 0.03, False) for magnitude in (2.0, 0.0, 2.0, 0.0)]
+    assert ratios == [1.0] * 4
+
+
+def test_uncertainty_forces_the_ceiling():
+    budget = Budget(CONFIG)
+    for _ in range(30):
+        budget.update(0.0, 0.1, False)
+    assert budget.update(0.0, 0.1, True) == 1.0
+
+
+@pytest.mark.parametrize("seconds", [0.0, -1.0])
+def test_standing_stamps_do_not_let_it_fall(seconds):
+    budget = Budget(CONFIG)
+    for _ in range(100):
+        ratio = budget.update(0.0, seconds, False)
+    assert ratio == 1.0
+
+
+def test_a_fixed_ratio_is_fixed():
+    budget = Budget(PruningConfig(keep_ratio=0.37))
+    assert {budget.update(m, 0.1, u, 9.0) for m in (0.0, 5.0) for u in (True, False)} == {0.37}
+
+
+def test_late_steps_lower_the_ceiling_and_early_ones_raise_it_again():
+    budget = Budget(PruningConfig(min_keep_ratio=0.2, target_rate=10.0))
+    late = [budget.update(9.0, 0.1, True, 0.2) for _ in range(30)]
+    assert late == sorted(late, reverse=True)
+    assert late[-1] == 0.2
+    early = [budget.update(9.0, 0.1, True, 0.05) for _ in range(200)]
+    assert early == sorted(early)
+    assert early[-1] == 1.0
+
+
+def test_no_ratio_lies_outside_the_bounds():
+    config = PruningConfig(min_keep_ratio=0.33, max_keep_ratio=0.62)
+    ratios = {settled(magnitude / 40, config) for magnitude in range(50)}
+    assert min(ratios) == 0.33
+    assert max(ratios) == 0.62

@@ -1,0 +1,133 @@
+"""Motion from frames whose motion is known."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+import pytest
+
+from fastsam2_ros.pruning.motion import NOMINAL_SECONDS, MotionEstimator
+
+SIZE = (240, 320)
+DIAGONAL = float(np.hypot(*SIZE))
+STEP_NS = 100_000_000  # ten frames per second
+
+
+def texture(seed: int, size=SIZE) -> np.ndarray:
+    noise = np.random.default_rng(seed).integers(0, 256, (*size, 3), np.uint8)
+    smooth = cv2.GaussianBlur(noise, (0, 0), 4).astype(np.float32)
+    return np.clip((smooth - 128) * 8 + 128, 0, 255).astype(np.uint8)
+
+
+def shifted(frame: np.ndarray, x: float, y: float) -> np.ndarray:
+    return cv2.warpAffine(frame, np.float32([[1, 0, x], [0, 1, y]]), frame.shape[1::-1], borderMode=cv2.BORDER_REFLECT)
+
+
+def scene(camera_x: float, thing_x: float) -> tuple[np.ndarray, np.ndarray]:
+    """A textured square of 80 pixels on a background; also its mask."""
+    frame = shifted(texture(1), camera_x, 0)
+    left = round(100 + thing_x)
+    frame[80:160, left : left + 80] = texture(2, (80, 80))
+    mask = np.zeros(SIZE, bool)
+    mask[80:160, left : left + 80] = True
+    return frame, mask
+
+
+def second(first: np.ndarray, then: np.ndarray, mask=None, step_ns=STEP_NS):
+    estimator = MotionEstimator()
+    estimator.update(first, 0)
+    return estimator.update(then, step_ns, mask)
+
+
+def test_the_first_frame_has_no_motion():
+    motion = MotionEstimator().update(texture(1), 5)
+    assert motion.magnitude == 0
+    assert motion.seconds == NOMINAL_SECONDS
+
+
+def test_a_still_scene_has_none():
+    motion = second(texture(1), texture(1))
+    assert motion.magnitude < 0.005
+
+
+def test_sensor_noise_is_not_motion():
+    generator = np.random.default_rng(3)
+    noisy = [np.clip(texture(1) + generator.normal(0, 6, (*SIZE, 3)), 0, 255).astype(np.uint8) for _ in range(2)]
+    assert second(*noisy).magnitude < 0.05
+
+
+def test_a_moving_thing_has_its_speed_in_diagonals_per_second():
+    frame, mask = scene(0, 0)
+    motion = second(frame, scene(0, 6)[0], mask)
+    assert motion.target == pytest.approx(6 / DIAGONAL / 0.1, rel=0.2)
+    assert motion.displacement == pytest.approx(6 / DIAGONAL, rel=0.2)
+    assert motion.revealed < 0.05
+
+
+def test_speed_is_per_second_whatever_the_frame_rate():
+    frame, mask = scene(0, 0)
+    fast = second(frame, scene(0, 6)[0], mask, STEP_NS)
+    slow = second(frame, scene(0, 6)[0], mask, 2 * STEP_NS)
+    assert slow.target == pytest.approx(fast.target / 2, rel=0.01)
+    assert slow.displacement == pytest.approx(fast.displacement, rel=0.01)
+
+
+def test_the_cameras_motion_is_told_apart():
+    """Everything shifts alike: nothing moves by itself, and what came into view is new."""
+    motion = second(texture(1), shifted(texture(1), 8, 0))
+    assert motion.target < 0.05
+    assert motion.camera[0, 2] == pytest.approx(8 / SIZE[1], abs=0.004)
+    assert motion.revealed == pytest.approx(8 / SIZE[1] / 0.1, rel=0.2)
+
+
+def test_a_thing_that_stands_still_before_a_moving_camera_moves():
+    frame, mask = scene(0, 0)
+    motion = second(frame, scene(6, 0)[0], mask)
+    assert motion.target == pytest.approx(6 / DIAGONAL / 0.1, rel=0.25)
+
+
+def test_a_zoom_is_the_cameras():
+    zoom = cv2.warpAffine(texture(1), cv2.getRotationMatrix2D((160, 120), 0, 1.05), SIZE[::-1])
+    motion = second(texture(1), zoom)
+    assert motion.camera[0, 0] == pytest.approx(1.05, abs=0.01)
+    assert motion.revealed < 0.02  # a zoom in shows nothing that was not there
+
+
+@pytest.mark.parametrize("step_ns", [0, -STEP_NS])
+def test_a_stamp_that_does_not_rise_takes_the_last_interval(step_ns):
+    estimator = MotionEstimator()
+    estimator.update(texture(1), 0)
+    estimator.update(texture(1), STEP_NS)
+    motion = estimator.update(texture(1), STEP_NS + step_ns)
+    assert not motion.stamp_ok
+    assert motion.seconds == pytest.approx(0.1)
+
+
+def test_after_a_jump_back_stamps_count_from_there():
+    estimator = MotionEstimator()
+    estimator.update(texture(1), 10 * STEP_NS)
+    estimator.update(texture(1), 0)
+    motion = estimator.update(texture(1), 2 * STEP_NS)
+    assert motion.stamp_ok
+    assert motion.seconds == pytest.approx(0.2)
+
+
+def test_a_change_of_size_starts_anew():
+    assert second(texture(1), texture(1, (200, 320))).magnitude == 0
+
+
+def test_frames_without_any_texture():
+    grey = np.full((*SIZE, 3), 128, np.uint8)
+    assert np.isfinite(second(grey, grey).magnitude)
+    assert second(grey, grey).magnitude < 0.01
+
+
+def test_equal_frames_give_equal_results():
+    first, then = scene(0, 0)[0], scene(3, 9)[0]
+    results = [second(first, then) for _ in range(2)]
+    assert results[0].magnitude == results[1].magnitude
+    assert np.array_equal(results[0].camera, results[1].camera)
+
+
+def test_tiny_frames():
+    assert np.isfinite(second(texture(1, (2, 3)), texture(2, (2, 3))).magnitude)

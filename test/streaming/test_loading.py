@@ -1,0 +1,164 @@
+"""Real loading code on checkpoint files that the tests write, and what is said of bad ones."""
+
+from __future__ import annotations
+
+import hashlib
+import pickle
+
+import pytest
+import torch
+from safetensors.torch import save_file
+
+from fastsam2_ros.config import ModelConfig
+from fastsam2_ros.errors import ModelError
+from fastsam2_ros.streaming import loading
+
+
+@pytest.fixture(scope="module")
+def mini_state():
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(5)
+        return loading.build(loading.find_config("mini")).state_dict()
+
+
+@pytest.fixture(scope="module")
+def mini_file(mini_state, tmp_path_factory):
+    """As the released checkpoints are: a dict with the tensors under 'model'."""
+    path = tmp_path_factory.mktemp("weights") / "mini.pt"
+    torch.save({"model": mini_state}, path)
+    return path
+
+
+def weights_of(loaded):
+    return loaded.streaming.model.state_dict()
+
+
+@pytest.mark.parametrize("form", ["pt", "plain pt", "safetensors"])
+def test_every_form_of_a_checkpoint_loads(form, mini_state, mini_file, tmp_path):
+    path = mini_file
+    if form == "plain pt":
+        path = tmp_path / "plain.pt"
+        torch.save(mini_state, path)
+    elif form == "safetensors":
+        path = tmp_path / "mini.safetensors"
+        save_file({key: value.contiguous() for key, value in mini_state.items()}, path)
+    loaded = loading.load_sam2(ModelConfig(name="mini", checkpoint=str(path), device="cpu"))
+    assert not loaded.untrained
+    assert all(torch.equal(value, mini_state[key]) for key, value in weights_of(loaded).items())
+
+
+@pytest.mark.parametrize("name", ["tiny", "small", "base_plus", "large"])
+def test_released_configurations_are_found(name):
+    assert loading.find_config(name).is_file()
+
+
+def test_a_released_checkpoint_by_its_official_name_and_keys(tmp_path, monkeypatch):
+    """What the hub gives is asked for by upstream's own repository and file name, and loads."""
+    state = loading.build(loading.find_config("tiny")).state_dict()
+    path = tmp_path / "sam2.1_hiera_tiny.pt"
+    torch.save({"model": state}, path)
+    asked = []
+
+    def download(repository, filename, revision=None):
+        asked.append((repository, filename, revision))
+        return str(path)
+
+    monkeypatch.setattr("huggingface_hub.hf_hub_download", download)
+    loaded = loading.load_sam2(ModelConfig(name="tiny", revision="abc", device="cpu"))
+    assert asked == [("facebook/sam2.1-hiera-tiny", "sam2.1_hiera_tiny.pt", "abc")]
+    assert torch.equal(weights_of(loaded)["maskmem_tpos_enc"], state["maskmem_tpos_enc"])
+    assert loaded.streaming.token_count == 4096
+
+
+def test_untrained_weights_follow_their_seed_and_leave_torchs_own_random_state():
+    before = torch.random.get_rng_state()
+    one, two, other = (
+        weights_of(loading.load_sam2(ModelConfig(name="mini", checkpoint="untrained", device="cpu", seed=seed)))
+        for seed in (1, 1, 2)
+    )
+    assert torch.equal(torch.random.get_rng_state(), before)
+    key = "image_encoder.trunk.patch_embed.proj.weight"
+    assert torch.equal(one[key], two[key])
+    assert not torch.equal(one[key], other[key])
+
+
+def refused(**settings) -> str:
+    with pytest.raises(ModelError) as caught:
+        loading.load_sam2(ModelConfig(**{"name": "mini", "device": "cpu", **settings}))
+    return str(caught.value)
+
+
+def test_an_unknown_name():
+    message = refused(name="huge", checkpoint="untrained")
+    assert "huge" in message
+    assert "base_plus" in message
+
+
+def test_a_missing_file():
+    message = refused(checkpoint="/nowhere/weights.pt")
+    assert "/nowhere/weights.pt" in message
+    assert "model.checkpoint" in message
+
+
+def test_a_truncated_file(mini_file, tmp_path):
+    path = tmp_path / "half.pt"
+    path.write_bytes(mini_file.read_bytes()[:100_000])
+    message = refused(checkpoint=str(path))
+    assert "half.pt" in message
+    assert "damaged" in message
+
+
+def test_a_truncated_safetensors_file(tmp_path):
+    path = tmp_path / "half.safetensors"
+    save_file({"a": torch.zeros(1000)}, path)
+    path.write_bytes(path.read_bytes()[:500])
+    assert "damaged" in refused(checkpoint=str(path))
+
+
+def test_a_file_that_would_run_code_does_not(tmp_path):
+    class Trap:
+        def __reduce__(self):
+            return (open, (str(tmp_path / "ran"), "w"))
+
+    path = tmp_path / "trap.pt"
+    path.write_bytes(pickle.dumps({"model": Trap()}))
+    assert "trap.pt" in refused(checkpoint=str(path))
+    assert not (tmp_path / "ran").exists()
+
+
+def test_a_checkpoint_of_another_size_is_named(mini_file):
+    message = refused(name="tiny", checkpoint=str(mini_file))
+    assert "'tiny'" in message
+    assert "looks like 'mini'" in message
+
+
+def test_the_wrong_digest_is_refused_and_the_right_one_accepted(mini_file):
+    digest = hashlib.sha256(mini_file.read_bytes()).hexdigest()
+    assert "SHA-256" in refused(checkpoint=str(mini_file), sha256="0" * 64)
+    loading.load_sam2(ModelConfig(name="mini", checkpoint=str(mini_file), sha256=digest.upper(), device="cpu"))
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="there is a CUDA GPU")
+def test_cuda_where_there_is_none():
+    message = refused(checkpoint="untrained", device="cuda")
+    assert "CUDA" in message
+    assert "cpu" in message
+
+
+def test_a_device_that_is_none():
+    assert "gpu9" in refused(checkpoint="untrained", device="gpu9")
+
+
+def test_no_network_and_no_file_tells_both_ways_out(monkeypatch, tmp_path):
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path))
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    message = refused(name="tiny")
+    assert "network" in message
+    assert "model.checkpoint" in message
+
+
+def test_a_file_that_is_no_configuration(tmp_path):
+    path = tmp_path / "other.yaml"
+    path.write_text("model: {_target_: torch.nn.Linear, in_features: 1, out_features: 1}\n")
+    assert "other.yaml" in refused(name=str(path), checkpoint="untrained")

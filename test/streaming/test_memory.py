@@ -1,0 +1,84 @@
+"""Ring buffers of memory frames, and which tokens they keep."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from fastsam2_ros.streaming.memory import KeyShares, MemoryFrame, TargetMemory
+
+TOKENS = 10
+
+
+def frame(index: int, ranked: bool = True) -> MemoryFrame:
+    features = torch.arange(TOKENS, dtype=torch.bfloat16)[:, None] + 100 * index
+    ranking = torch.tensor([9, 0, 8, 1, 7, 2, 6, 3, 5, 4]) if ranked else None
+    return MemoryFrame(index, features, torch.arange(TOKENS), ranking)
+
+
+def test_a_frame_keeps_its_best_tokens_in_the_order_of_the_grid():
+    kept = frame(0).keep(4)
+    assert kept.tokens.tolist() == [0, 1, 8, 9]
+    assert kept.features[:, 0].tolist() == [0, 1, 8, 9]
+
+
+def test_a_frame_can_be_pruned_again():
+    assert frame(0).keep(6).keep(3).tokens.tolist() == frame(0).keep(3).tokens.tolist() == [0, 8, 9]
+
+
+def test_a_frame_without_ranking_stays_whole():
+    assert len(frame(0, ranked=False).keep(3).tokens) == TOKENS
+
+
+def test_the_newest_frame_is_whole_until_the_next_one_comes():
+    memory = TargetMemory(6, 2, 15)
+    pointer = torch.zeros(4)
+    memory.add_prompt(frame(0), pointer, middle_tokens=2)
+    for index in (1, 2, 3):
+        memory.add(frame(index), pointer, middle_tokens=2)
+    assert [len(each.tokens) for each, _ in memory.frames(4)] == [TOKENS, 2, 2, TOKENS]
+
+
+def test_memory_is_bounded():
+    memory = TargetMemory(6, 2, 15)
+    sizes = []
+    for index in range(60):
+        if index % 10 == 0:
+            memory.add_prompt(frame(index), torch.zeros(4), 3)
+        else:
+            memory.add(frame(index), torch.zeros(4), 3)
+        sizes.append(memory.size_bytes())
+    assert len(memory.prompts) == 2
+    assert len(memory.recent) == 6
+    assert max(sizes[30:]) == sizes[30 + sizes[30:40].index(max(sizes[30:40]))]
+    assert len(memory.pointers(60)) <= 2 + 15
+
+
+def test_frames_and_pointers_come_in_upstreams_order_with_their_distances():
+    memory = TargetMemory(6, 2, 15)
+    memory.add_prompt(frame(0), torch.tensor([0.0]), TOKENS)
+    for index in range(1, 20):
+        memory.add(frame(index), torch.tensor([float(index)]), TOKENS)
+    assert [(each.index, distance) for each, distance in memory.frames(20)] == [
+        (0, 0), (14, 6), (15, 5), (16, 4), (17, 3), (18, 2), (19, 1),
+    ]  # fmt: skip
+    assert [(distance, int(pointer)) for distance, pointer in memory.pointers(20)] == [
+        (20, 0), *((distance, 20 - distance) for distance in range(1, 16)),
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("ratio", "ends", "middle"),
+    [(1.0, 1.0, 1.0), (0.5, 1.0, 0.3), (0.3, 1.0, 0.02), (0.1, 0.3, 0.02), (0.01, 0.01, 0.01)],
+)
+def test_key_shares(ratio, ends, middle):
+    shares = KeyShares.of(ratio, 7)
+    assert shares.ends == pytest.approx(ends)
+    assert shares.middle == pytest.approx(middle)
+
+
+@pytest.mark.parametrize("ratio", [0.01, 0.05, 0.1, 0.2, 0.3, 0.5, 0.7, 0.9, 1.0])
+def test_a_share_costs_what_it_says(ratio):
+    shares = KeyShares.of(ratio, 7)
+    assert 2 * shares.ends + 5 * shares.middle == pytest.approx(7 * ratio)
+    assert 0 < shares.middle <= shares.ends <= 1

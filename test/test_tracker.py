@@ -1,0 +1,359 @@
+"""The tracker's contract, with a real small SAM 2 and a language model that finds what the test says."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from conftest import small_sam2
+
+from fastsam2_ros.config import LanguageConfig, ModelConfig, PruningConfig, TrackerConfig
+from fastsam2_ros.errors import InputError
+from fastsam2_ros.evaluation.upstream import noise_video
+from fastsam2_ros.language.grounding import Grounding
+from fastsam2_ros.language.search import NONE, TextSearch
+from fastsam2_ros.results import TrackState
+from fastsam2_ros.streaming.loading import LoadedSam2
+from fastsam2_ros.streaming.model import StreamingSam2
+from fastsam2_ros.streaming.prompts import Prompt
+from fastsam2_ros.tracker import TextTracker
+
+STEP = 100_000_000
+SIZE = (120, 160)
+BOX = (30.0, 20.0, 60.0, 50.0)
+
+
+class PlantedSearch(TextSearch):
+    """Finds the descriptions in `present`, always in the same place; counts the searches."""
+
+    def __init__(self, *present: str) -> None:
+        super().__init__(LanguageConfig(name=NONE), torch.device("cpu"))
+        self.config = LanguageConfig()
+        self.present = set(present)
+        self.searched: list[list[str]] = []
+
+    def require(self) -> None:
+        pass
+
+    def search(self, frame, features, descriptions, segmenter):
+        self.searched.append(list(descriptions))
+        logits = torch.full((64, 64), -5.0)
+        logits[16:40, 12:36] = 5.0
+        nothing = torch.zeros(0)
+        return [
+            Grounding(each, logits, BOX, nothing, nothing, 0.8, 0.1) if each in self.present else None
+            for each in descriptions
+        ]
+
+
+@pytest.fixture(scope="module")
+def sam():
+    return StreamingSam2(small_sam2())
+
+
+@pytest.fixture(scope="module")
+def video():
+    return noise_video(6, SIZE)
+
+
+@pytest.fixture
+def make(sam):
+    def build(*present: str, pruning: PruningConfig | None = None, **settings) -> TextTracker:
+        config = TrackerConfig(pruning=pruning or PruningConfig(), **settings)
+        return TextTracker(LoadedSam2(sam, "mini", untrained=True), PlantedSearch(*present), config)
+
+    return build
+
+
+def steps(tracker, video, count, first=0):
+    return [tracker.step(video[n % len(video)], n * STEP) for n in range(first, first + count)]
+
+
+def hide(tracker, monkeypatch):
+    """From now on the model judges every target to be absent."""
+    decode = tracker._sam.decode
+
+    def nothing(features, conditioned):
+        decoded = decode(features, conditioned)
+        absent = torch.full_like(decoded.low_res, -1024.0)
+        return type(decoded)(
+            absent, decoded.high_res, decoded.predicted_iou, decoded.object_score * 0 - 9, decoded.pointer
+        )
+
+    monkeypatch.setattr(tracker._sam, "decode", nothing)
+
+
+def test_without_a_target_nothing_is_tracked(make, video):
+    result = make().step(video[0], 7)
+    assert result.objects == ()
+    assert result.state == TrackState.SEARCHING
+    assert result.stamp_ns == 7
+    assert not result.union_mask().any()
+
+
+def test_a_described_target_is_found_and_tracked(make, video):
+    tracker = make("red mug")
+    assert tracker.set_target("red mug") == ("red mug",)
+    results = steps(tracker, video, 4)
+    for result in results:
+        (target,) = result.objects
+        assert (target.id, target.description) == (1, "red mug")
+        assert target.state == TrackState.TRACKING
+        assert target.mask.shape == SIZE
+        assert target.area == target.mask.sum() > 0
+        x, y, width, height = target.box
+        assert target.mask[int(y) : int(y + height), int(x) : int(x + width)].sum() == target.area
+    assert set(np.unique(results[-1].labels())) <= {0, 1}
+
+
+def test_several_descriptions_have_ids_of_their_own(make, video):
+    tracker = make("mug", "spoon")
+    tracker.set_target("mug; spoon; unicorn")
+    objects = steps(tracker, video, 2)[-1].objects
+    assert [each.id for each in objects] == [1, 2, 3]
+    assert [each.state for each in objects] == [TrackState.TRACKING, TrackState.TRACKING, TrackState.SEARCHING]
+    assert objects[2].box is None
+    assert not objects[2].mask.any()
+
+
+def test_what_is_not_found_is_sought_again_after_the_interval(make, video):
+    tracker = make(search_interval=0.25)
+    tracker.set_target("mug")
+    steps(tracker, video, 7)  # 0.1 s apart: searched at 0.0, 0.3 and 0.6 s
+    assert len(tracker._search.searched) == 3
+    tracker._search.present.add("mug")
+    assert steps(tracker, video, 4, first=7)[-1].objects[0].state == TrackState.TRACKING
+
+
+def test_what_another_target_holds_is_not_found_again(make, video, monkeypatch):
+    tracker = make("mug")
+    tracker.set_target("mug")
+    steps(tracker, video, 2)
+    tracker.set_target("mug; cup")
+
+    def the_mug_again(frame, features, descriptions, segmenter):
+        nothing = torch.zeros(0)
+        return [Grounding("cup", tracker._targets[0].low_res[0], BOX, nothing, nothing, 0.9, 0.2)]
+
+    monkeypatch.setattr(tracker._search, "search", the_mug_again)
+    mug, cup = steps(tracker, video, 1, first=2)[0].objects
+    assert mug.state == TrackState.TRACKING
+    assert cup.state == TrackState.SEARCHING
+
+
+def test_the_same_description_again_changes_nothing(make, video):
+    tracker = make("mug")
+    tracker.set_target("mug")
+    steps(tracker, video, 2)
+    tracker.set_target("mug")
+    assert steps(tracker, video, 1, first=2)[0].objects[0].id == 1
+    assert len(tracker._search.searched) == 1
+
+
+def test_a_new_description_replaces_the_old_one_under_a_new_id(make, video):
+    tracker = make("mug", "spoon")
+    tracker.set_target("mug")
+    steps(tracker, video, 2)
+    tracker.set_target("spoon")
+    (target,) = steps(tracker, video, 1, first=2)[0].objects
+    assert (target.id, target.description) == (2, "spoon")
+
+
+@pytest.mark.parametrize("blank", ["", "   ", " ; ;\n"])
+def test_a_blank_description_ends_tracking(make, video, blank):
+    tracker = make("mug")
+    tracker.set_target("mug")
+    steps(tracker, video, 2)
+    assert tracker.set_target(blank) == ()
+    assert steps(tracker, video, 1, first=2)[0].objects == ()
+    assert tracker.memory_bytes == 0
+
+
+@pytest.mark.parametrize("text", ["mug " * 2500, "; ".join(f"mug {n}" for n in range(20))], ids=["10 kB", "too many"])
+def test_a_refused_description_leaves_the_targets_as_they_were(make, video, text):
+    tracker = make("mug")
+    tracker.set_target("mug")
+    steps(tracker, video, 2)
+    with pytest.raises(InputError):
+        tracker.set_target(text)
+    assert steps(tracker, video, 1, first=2)[0].objects[0].id == 1
+
+
+def test_texts_are_refused_without_a_language_model(sam):
+    config = TrackerConfig(language=LanguageConfig(name=NONE))
+    tracker = TextTracker(LoadedSam2(sam, "mini", True), TextSearch(config.language, torch.device("cpu")), config)
+    with pytest.raises(InputError, match=r"language\.name"):
+        tracker.set_target("mug")
+
+
+def test_a_box_is_tracked_from_the_next_frame_on(make, video):
+    tracker = make()
+    tracker.set_box(BOX)
+    (target,) = steps(tracker, video, 1)[0].objects
+    assert target.id == 1
+    assert target.area > 0
+    assert steps(tracker, video, 2, first=1)[-1].objects[0].id == 1
+
+
+@pytest.mark.parametrize("box", [(0, 0, 0, 5), (0, 0, 5, -1), (float("nan"), 0, 5, 5), (0, float("inf"), 5, 5)])
+def test_a_box_that_is_none_is_refused(make, box):
+    with pytest.raises(InputError):
+        make().set_box(box)
+
+
+def test_a_box_outside_the_frame_is_a_warning(make, video):
+    tracker = make("mug")
+    tracker.set_target("mug")
+    tracker.set_box((500.0, 20.0, 60.0, 50.0))
+    result = steps(tracker, video, 1)[0]
+    assert "outside the frame" in result.warnings[0]
+    assert len(result.objects) == 1
+
+
+def test_too_many_boxes_are_refused(make):
+    tracker = make(max_targets=2)
+    tracker.set_box(BOX)
+    tracker.set_box(BOX)
+    with pytest.raises(InputError, match="max_targets"):
+        tracker.set_box(BOX)
+
+
+@pytest.mark.parametrize(
+    "frame",
+    [
+        np.zeros((0, 10, 3), np.uint8),
+        np.zeros((10, 10), np.uint8),
+        np.zeros((10, 10, 4), np.uint8),
+        np.zeros((10, 10, 3), np.float32),
+        None,
+    ],
+    ids=["empty", "grey", "four channels", "float", "none"],
+)
+def test_a_frame_that_is_none_is_refused_and_nothing_is_lost(make, video, frame):
+    tracker = make("mug")
+    tracker.set_target("mug")
+    steps(tracker, video, 2)
+    with pytest.raises(InputError):
+        tracker.step(frame, 2 * STEP)
+    result = tracker.step(video[2], 2 * STEP)
+    assert result.frame_index == 2
+    assert result.objects[0].state == TrackState.TRACKING
+
+
+def test_frames_may_change_their_size(make):
+    tracker = make("mug")
+    tracker.set_target("mug")
+    for number, size in enumerate([(120, 160), (60, 200), (1, 1), (300, 90)]):
+        result = tracker.step(noise_video(1, size)[0], number * STEP)
+        assert result.objects[0].mask.shape == size
+
+
+@pytest.mark.parametrize("stamp", [3 * STEP, 0], ids=["stands still", "goes back"])
+def test_a_stamp_that_does_not_rise_is_a_warning(make, video, stamp):
+    tracker = make("mug")
+    tracker.set_target("mug")
+    steps(tracker, video, 4)
+    result = tracker.step(video[0], stamp)
+    assert "does not rise" in result.warnings[0]
+    assert result.stamp_ns == stamp
+    assert result.objects[0].state == TrackState.TRACKING
+
+
+def test_a_vanished_target_becomes_uncertain_then_lost_then_sought(make, video, monkeypatch):
+    tracker = make("mug", lost_seconds=0.25, search_seconds=0.35, search_interval=0.2)
+    tracker.set_target("mug")
+    steps(tracker, video, 3)
+    hide(tracker, monkeypatch)
+    tracker._search.present.clear()
+    results = steps(tracker, video, 8, first=3)
+    states = [result.objects[0].state.name for result in results]
+    assert states == ["UNCERTAIN", "UNCERTAIN", "LOST", "LOST", "LOST", "SEARCHING", "SEARCHING", "SEARCHING"]
+    for result in results:
+        assert result.objects[0].box is None
+        assert not result.objects[0].mask.any()
+
+
+def test_a_found_again_target_keeps_its_id(make, video, monkeypatch):
+    tracker = make("mug", lost_seconds=0.1, search_seconds=0.1, search_interval=0.2)
+    tracker.set_target("mug")
+    steps(tracker, video, 2)
+    with monkeypatch.context() as patch:
+        hide(tracker, patch)
+        tracker._search.present.clear()
+        assert steps(tracker, video, 3, first=2)[-1].objects[0].state == TrackState.SEARCHING
+        tracker._search.present.add("mug")
+        found = steps(tracker, video, 3, first=5)
+        assert TrackState.TRACKING in {result.objects[0].state for result in found}
+    assert steps(tracker, video, 1, first=8)[0].objects[0].id == 1
+
+
+def test_a_boxed_target_that_was_lost_is_not_sought_without_a_language_model(make, video, monkeypatch):
+    tracker = make(lost_seconds=0.1, search_seconds=0.1)
+    tracker._search.config = LanguageConfig(name=NONE)
+    tracker.set_box(BOX)
+    steps(tracker, video, 2)
+    hide(tracker, monkeypatch)
+    assert steps(tracker, video, 6, first=2)[-1].objects[0].state == TrackState.LOST
+
+
+def test_a_fixed_keep_ratio_is_kept(make, video):
+    tracker = make("mug", pruning=PruningConfig(keep_ratio=0.3))
+    tracker.set_target("mug")
+    results = steps(tracker, video, 4)
+    assert {result.keep_ratio for result in results} == {0.3}
+    assert results[0].tokens_kept == round(0.3 * 256)
+    assert results[0].tokens_total == 256
+
+
+def test_pruned_memory_is_smaller(make, video):
+    sizes = {}
+    for ratio in (1.0, 0.3):
+        tracker = make("mug", pruning=PruningConfig(keep_ratio=ratio))
+        tracker.set_target("mug")
+        steps(tracker, video, 12)
+        sizes[ratio] = sum(len(frame.tokens) for frame, _ in tracker._targets[0].memory.frames(12))
+    assert sizes[1.0] == 7 * 256
+    assert sizes[0.3] == pytest.approx(0.3 * 7 * 256, abs=5)
+
+
+def test_keep_ratio_one_gives_upstreams_masks(make, sam, video):
+    """Through the tracker, not only module by module: the same logits as the plain streaming loop."""
+    tracker = make(pruning=PruningConfig(keep_ratio=1.0))
+    tracker.set_box(BOX)
+    memory = sam.new_memory()
+    for index in range(18):
+        frame = video[index % len(video)]
+        tracker.step(frame, index * STEP)
+        features = sam.encode(frame)
+        if index == 0:
+            decoded = sam.decode_prompt(features, Prompt.from_box(BOX))
+            sam.remember_prompt(features, decoded, memory, 0)
+        else:
+            decoded = sam.decode(features, sam.condition(features, [memory], index, [None]))
+            sam.remember(features, decoded, [memory], index)
+        assert torch.equal(tracker._targets[0].low_res, decoded.low_res[0])
+
+
+def test_equal_runs_give_equal_masks(make, video):
+    runs = []
+    for _ in range(2):
+        tracker = make("mug")
+        tracker.set_target("mug")
+        runs.append([result.labels() for result in steps(tracker, video, 6)])
+    assert all(np.array_equal(first, second) for first, second in zip(*runs, strict=True))
+
+
+def test_a_reset_forgets_everything_but_the_ids(make, video):
+    tracker = make("mug")
+    tracker.set_target("mug")
+    steps(tracker, video, 2)
+    tracker.reset()
+    assert tracker.memory_bytes == 0
+    assert steps(tracker, video, 1, first=2)[0].objects == ()
+    tracker.set_target("mug")
+    assert steps(tracker, video, 1, first=3)[0].objects[0].id == 2
+
+
+def test_settings_out_of_range_are_refused():
+    with pytest.raises(InputError, match=r"model\.max_prompt_frames"):
+        TextTracker.from_config(TrackerConfig(model=ModelConfig(max_prompt_frames=0)))
