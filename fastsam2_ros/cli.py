@@ -16,6 +16,7 @@ COMMANDS = {
     "replay": ("fastsam2_ros.bags.replay", "play a bag's topics into the ROS graph, bytes unchanged"),
     "record": ("fastsam2_ros.bags.record", "write topics of the ROS graph to a bag"),
     "track": ("fastsam2_ros.bags.track", "track through a bag, video or folder of images, without ROS"),
+    "evaluate": ("fastsam2_ros.evaluation.command", "J&F over a data set or the generated world"),
     "bench": ("fastsam2_ros.evaluation.bench", "time a step by stage, beside upstream's"),
     "equality": ("fastsam2_ros.evaluation.equality", "show that unpruned masks equal upstream's"),
     "soak": ("fastsam2_ros.evaluation.soak", "show that memory and time of a step do not grow"),

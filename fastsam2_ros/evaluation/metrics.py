@@ -53,8 +53,8 @@ def region_similarity(truth: Mask, result: Mask, void: Mask | None = None) -> fl
         InputError: masks of different sizes.
     """
     truth, result = _counted(truth, result, void)
-    union = np.count_nonzero(truth | result)
-    return np.count_nonzero(truth & result) / union if union else 1.0
+    union = int(np.count_nonzero(truth | result))
+    return int(np.count_nonzero(truth & result)) / union if union else 1.0
 
 
 def contour_accuracy(
@@ -110,9 +110,7 @@ def statistics(values: Sequence[float]) -> Statistics:
     array = np.asarray(values, float)
     edges = np.floor(np.linspace(0, len(array) - 1, DECAY_BINS + 1) + 0.5 + 1e-10).astype(int)
     first, last = array[: edges[1] + 1], array[edges[-2] :]
-    return Statistics(
-        float(array.mean()), float(np.mean(array > RECALL_THRESHOLD)), float(first.mean() - last.mean())
-    )
+    return Statistics(float(array.mean()), float(np.mean(array > RECALL_THRESHOLD)), float(first.mean() - last.mean()))
 
 
 def _counted(truth: Mask, result: Mask, void: Mask | None) -> tuple[Mask, Mask]:
