@@ -73,5 +73,6 @@ def tracker(context: LaunchContext) -> list[Node]:
             parameters=[LaunchConfiguration("params_file"), *([parameters] if parameters else [])],
             remappings=[("image", image), ("image/compressed", f"{image}/compressed")],
             output="screen",
+            sigterm_timeout="30",  # seconds: on a slow CPU, the step at work takes longer than the usual 5 to end
         )
     ]
