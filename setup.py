@@ -40,6 +40,7 @@ setup(
         (f"share/{NAME}", ["package.xml"]),
         (f"share/{NAME}/launch", files("launch/*.py")),
         (f"share/{NAME}/config", files("config/*")),
+        (f"share/{NAME}/msg", files("msg/*.msg")),
         (f"lib/{NAME}", ["scripts/fastsam2", "scripts/fastsam2_tracker"]),
     ],
 )

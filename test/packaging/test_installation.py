@@ -92,6 +92,7 @@ def test_wheel_has_the_command(wheel):
         "share/fastsam2_ros/package.xml",
         "share/fastsam2_ros/launch/track.launch.py",
         "share/fastsam2_ros/config/tracker.yaml",
+        "share/fastsam2_ros/msg/TrackedObject.msg",
         "lib/fastsam2_ros/fastsam2_tracker",
     ],
 )
