@@ -35,7 +35,7 @@ def wheel(tmp_path_factory):
     """The wheel, built from a copy: setuptools leaves its files where it builds."""
     copy = tmp_path_factory.mktemp("source") / "fastsam2_ros"
     copy.mkdir()
-    for name in ("fastsam2_ros", "launch", "config", "scripts", "resource"):
+    for name in ("fastsam2_ros", "launch", "config", "scripts", "resource", "msg"):
         shutil.copytree(ROOT / name, copy / name, ignore=LEFT_OUT)
     for name in ("setup.py", "pyproject.toml", "package.xml", "LICENSE"):
         shutil.copy(ROOT / name, copy)
