@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from diagnostic_msgs.msg import DiagnosticArray
+from rclpy.logging import get_logger
 from rclpy.node import Node
 from rclpy.qos import QoSProfile, ReliabilityPolicy
 from sensor_msgs.msg import CompressedImage, Image, RegionOfInterest
@@ -79,7 +80,8 @@ class TrackerNode(Node):
         """End the worker, then the node."""
         self._worker.stop()
         counts = self._worker.counts()
-        self.get_logger().info(
+        # Not the node's own logger: after a signal, /rosout is gone already.
+        get_logger(f"{self.get_name()}.summary").info(
             f"Images received: {counts.received}, processed: {counts.processed}, dropped: {counts.dropped}, "
             f"of them unusable: {counts.unusable}."
         )

@@ -15,7 +15,7 @@ from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
 from rclpy.node import Node
 from rclpy.parameter import Parameter
 from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
-from sensor_msgs.msg import Image, RegionOfInterest
+from sensor_msgs.msg import CompressedImage, Image, RegionOfInterest
 from std_msgs.msg import Header, String
 
 from fastsam2_ros import msg
@@ -43,10 +43,12 @@ class Graph:
         self.peer = Node("peer", context=context)
         matched = PublisherEventCallbacks(matched=self._notify)
         subscribed = SubscriptionEventCallbacks(matched=self._notify)
-        self.image = self.peer.create_publisher(Image, "image", 10, event_callbacks=matched)
+        compressed = values.get("image_transport") == "compressed"
+        type_, topic = (CompressedImage, "image/compressed") if compressed else (Image, "image")
+        self.image = self.peer.create_publisher(type_, topic, 10, event_callbacks=matched)
         self.description = self.peer.create_publisher(String, "target_description", 10, event_callbacks=matched)
         self.box = self.peer.create_publisher(RegionOfInterest, "target_box", 10, event_callbacks=matched)
-        inputs = [self.description, self.box] + [self.image] * (values.get("image_transport") != "compressed")
+        inputs = (self.image, self.description, self.box)
         topics = {name: (f"fastsam2_tracker/{name}", *OUTPUTS[name]) for name in subscribe}
         topics |= {"log": ("/rosout", Log, LATCHED), "diagnostics": ("/diagnostics", DiagnosticArray, ALL)}
         outputs = [

@@ -12,10 +12,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from rclpy.event_handler import SubscriptionEventCallbacks
+from rclpy.event_handler import PublisherEventCallbacks
 from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
 from rclpy.node import Node
-from sensor_msgs.msg import Image
+from sensor_msgs.msg import Image, RegionOfInterest
 
 from fastsam2_ros import msg
 from fastsam2_ros.bags.frames import open_frames
@@ -26,8 +26,10 @@ from .graph import ALL, LATCHED
 
 ROOT = Path(__file__).parents[2]
 VIDEO = ROOT / "../shared/video/03_blocks.mp4"
-FAKE_NODE = [sys.executable, str(Path(__file__).with_name("fakes.py"))]
-FRAMES, SIZE = 90, (1280, 720)
+FAKE_NODE = [sys.executable, str(Path(__file__).with_name("fakes.py")), "--ros-args"]
+UNTRAINED = ["-p", "model.name:=mini", "-p", "model.checkpoint:=untrained", "-p", "language.name:=none"]
+NODE = [sys.executable, str(ROOT / "scripts/fastsam2_tracker"), "--ros-args", *UNTRAINED]
+FRAMES, SIZE = 120, (1280, 720)
 OUTPUTS = {"mask": (Image, ALL), "labels": (Image, ALL), "tracks": (msg.TrackedObjectArray, ALL)}
 
 
@@ -38,6 +40,14 @@ def bag(tmp_path_factory):
     path = tmp_path_factory.mktemp("bag") / "blocks"
     make_bag(open_frames(VIDEO), path, max_frames=FRAMES, size=SIZE, rate=30.0)
     return path
+
+
+@pytest.fixture(scope="module")
+def sources(bag):
+    """The stamps of the bag's images, nanoseconds."""
+    stamps = {frame.stamp_ns for frame in open_frames(bag)}
+    assert len(stamps) == FRAMES
+    return stamps
 
 
 @pytest.fixture
@@ -66,14 +76,14 @@ class Ears(threading.Thread):
     def __init__(self, context):
         super().__init__()
         self.heard = defaultdict(list)
-        self.missed = 0
         self._changed = threading.Condition()
         self._node = Node("ears", context=context)
-        lost = SubscriptionEventCallbacks(message_lost=self._miss)
         topics = {**OUTPUTS, "status": (msg.TrackerStatus, LATCHED)}
         for name, (type_, qos) in topics.items():
             topic = f"fastsam2_tracker/{name}"
-            self._node.create_subscription(type_, topic, self._keep(name), qos, event_callbacks=lost)
+            self._node.create_subscription(type_, topic, self._keep(name), qos)
+        matched = PublisherEventCallbacks(matched=self._notify)
+        self.box = self._node.create_publisher(RegionOfInterest, "target_box", 1, event_callbacks=matched)
         self._executor = SingleThreadedExecutor(context=context)
         self._executor.add_node(self._node)
 
@@ -81,8 +91,9 @@ class Ears(threading.Thread):
         with suppress(ExternalShutdownException):
             self._executor.spin()
 
-    def _miss(self, event):
-        self.missed += event.total_count_change
+    def _notify(self, _):
+        with self._changed:
+            self._changed.notify_all()
 
     def _keep(self, name):
         def keep(message):
@@ -110,14 +121,16 @@ def ears(context):
     ears.close()
 
 
-def test_a_camera_at_30_hz_gets_masks_with_its_own_stamps(bag, ears, environment):
+@pytest.mark.parametrize("command", [FAKE_NODE, NODE], ids=["fake tracker", "untrained model"])
+def test_a_camera_at_30_hz_gets_masks_with_its_own_stamps(bag, sources, ears, environment, command):
     heard = ears.heard
-    arguments = ["--ros-args", "-r", "image:=/camera/image_raw", "-p", "description:=blocks"]
-    with process([*FAKE_NODE, *arguments], environment) as node:
-        assert ears.wait_for(lambda: heard["status"], 60), "the node has not come up"
+    with process([*command, "-r", "image:=/camera/image_raw"], environment) as node:
+        up = ears.wait_for(lambda: heard["status"] and ears.box.get_subscription_count(), 60)
+        assert up, "the node has not come up"
+        ears.box.publish(RegionOfInterest(x_offset=400, y_offset=200, width=400, height=300))
         replay = [sys.executable, "-m", "fastsam2_ros.cli", "replay", str(bag), "--hz", "30"]
         subprocess.run(replay, env=environment, check=True, timeout=60, cwd=ROOT)
-        ears.wait_for(lambda: heard["status"][-1].received >= FRAMES, 5)
+        ears.wait_for(lambda: heard["status"][-1].received >= FRAMES, 10)
         node.send_signal(signal.SIGINT)
         log, _ = node.communicate(timeout=20)
         assert node.returncode == 0, log
@@ -127,15 +140,14 @@ def test_a_camera_at_30_hz_gets_masks_with_its_own_stamps(bag, ears, environment
     assert processed + dropped == received
     assert min(processed, dropped) > 0  # Else the sum says nothing.
 
-    sources = {frame.stamp_ns for frame in open_frames(bag)}
-    assert len(sources) == FRAMES
     for name in OUTPUTS:
         stamps = [stamp_ns(message.header) for message in heard[name]]
         assert set(stamps) <= sources, name
         assert len(set(stamps)) == len(stamps) == processed, name
         assert {message.header.frame_id for message in heard[name]} == {"camera"}
     assert {(mask.width, mask.height, mask.encoding) for mask in heard["mask"]} == {(*SIZE, "mono8")}
-    assert {int(value) for mask in heard["mask"] for value in np.unique(mask.data)} == {0, 255}
+    assert {int(value) for mask in heard["mask"] for value in np.unique(mask.data)} <= {0, 255}
+    assert [len(tracks.objects) for tracks in heard["tracks"]] == [1] * processed
     last = heard["status"][-1]
     assert (last.received, last.processed, last.dropped) == (received, processed, dropped)
 
