@@ -31,12 +31,16 @@ class Steps:
 
     Attributes:
         keep_ratio: share of tokens, (0, 1].
+        tokens: query tokens per target.
+        tokens_total: in the grid.
         motion: frame diagonals per second.
         seconds: of the step.
         untrained: the weights are random.
     """
 
     keep_ratio: list[float] = field(default_factory=list)
+    tokens: list[int] = field(default_factory=list)
+    tokens_total: int = 0
     motion: list[float] = field(default_factory=list)
     seconds: list[float] = field(default_factory=list)
     untrained: bool = False
@@ -44,6 +48,8 @@ class Steps:
     def add(self, result: TrackResult) -> None:
         """Append one frame's."""
         self.keep_ratio.append(result.keep_ratio)
+        self.tokens.append(result.tokens_kept)
+        self.tokens_total = result.tokens_total
         self.motion.append(result.motion)
         self.seconds.append(sum(result.stage_seconds.values()))
         self.untrained = result.untrained

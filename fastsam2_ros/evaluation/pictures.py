@@ -103,7 +103,7 @@ def _result(sequence: VideoSequence, index: int, labels: Labels, record: Record)
         objects=tuple(targets),
         motion=record["motion"][index] if ours else 0.0,
         keep_ratio=record["keep_ratio"][index] if ours else 1.0,
-        tokens_kept=0,
-        tokens_total=0,
+        tokens_kept=record["tokens"][index] if ours else 0,
+        tokens_total=record["tokens_total"],
         untrained=record["untrained"],
     )

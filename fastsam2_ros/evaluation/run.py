@@ -144,7 +144,7 @@ def evaluate_sequence(sequence: VideoSequence, method: Method, mode: str, masks:
     Returns:
         plain values: sequence, group, method, untrained; objects by id, with description, frames (indices), J and F (of
         those frames), and found (in the first frame; None where it was not to be searched there); absent: whether it was
-        "found", by description; keep_ratio, motion and seconds by frame, of our own tracker.
+        "found", by description; keep_ratio, tokens (of tokens_total), motion and seconds by frame, of our own tracker.
 
     Raises:
         FastSam2Error: the sequence is damaged, or the method cannot deal with it.
@@ -184,6 +184,8 @@ def evaluate_sequence(sequence: VideoSequence, method: Method, mode: str, masks:
         "objects": {str(number): scores for number, scores in objects.items()},
         "absent": absent,
         "keep_ratio": [round(value, _DIGITS) for value in steps.keep_ratio],
+        "tokens": steps.tokens,
+        "tokens_total": steps.tokens_total,
         "motion": [round(value, _DIGITS) for value in steps.motion],
         "seconds": [round(value, _DIGITS) for value in steps.seconds],
     }
