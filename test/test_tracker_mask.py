@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
-from conftest import small_sam2
+from small_models import small_sam2
 
 from fastsam2_ros.config import LanguageConfig, TrackerConfig
 from fastsam2_ros.errors import InputError

@@ -139,8 +139,8 @@ class StreamingSam2:
         """
         groups: dict[tuple[int, int, int], list[int]] = defaultdict(list)
         for row, (memory, kept) in enumerate(zip(memories, tokens, strict=True)):
-            count = self.token_count if kept is None else len(kept)
-            groups[(*memory.layout(index), count)].append(row)
+            spatial, pointers = memory.layout(index)
+            groups[spatial, pointers, self.token_count if kept is None else len(kept)].append(row)
         conditioned: list[Tensor | None] = [None] * len(memories)
         with self._autocast():
             for (_, _, count), rows in groups.items():

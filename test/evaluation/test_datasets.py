@@ -6,10 +6,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from footage import ids, names, square, write_davis, write_frames, write_masks
 
 from fastsam2_ros.errors import InputError
 from fastsam2_ros.evaluation.datasets import open_dataset
+
+from .footage import ids, names, square, write_davis, write_frames, write_masks
 
 
 def test_davis_2017_has_several_objects_in_every_frame(tmp_path: Path) -> None:

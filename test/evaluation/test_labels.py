@@ -2,11 +2,12 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from footage import ids, square, write_masks
 from PIL import Image
 
 from fastsam2_ros.errors import InputError
 from fastsam2_ros.evaluation.labels import read_labels, write_labels
+
+from .footage import ids, square, write_masks
 
 
 def test_a_palette_holds_ids_and_void(tmp_path) -> None:

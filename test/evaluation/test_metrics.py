@@ -5,7 +5,6 @@ import math
 
 import numpy as np
 import pytest
-from footage import square
 
 from fastsam2_ros.errors import InputError
 from fastsam2_ros.evaluation.baselines import StoredMasks
@@ -13,6 +12,8 @@ from fastsam2_ros.evaluation.datasets import open_dataset
 from fastsam2_ros.evaluation.metrics import boundary, contour_accuracy, region_similarity, statistics
 from fastsam2_ros.evaluation.ours import FIRST_MASK
 from fastsam2_ros.evaluation.run import evaluate_sequence
+
+from .footage import square
 
 EMPTY = np.zeros((24, 32), bool)
 FULL = np.ones((24, 32), bool)

@@ -7,7 +7,7 @@ import math
 import pytest
 import torch
 import torch.nn.functional as F
-from conftest import small_sam2
+from small_models import small_sam2
 
 from fastsam2_ros.streaming.attention import Keys, Queries, attend
 from fastsam2_ros.streaming.rotary import RotaryTable

@@ -6,7 +6,7 @@ from itertools import islice
 
 import numpy as np
 import pytest
-from conftest import small_sam2
+from small_models import small_sam2
 
 from fastsam2_ros.bags.frames import open_frames
 from fastsam2_ros.evaluation.equality import largest_difference, streaming_logits, upstream_logits

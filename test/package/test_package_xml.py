@@ -6,9 +6,10 @@ import ast
 from xml.etree import ElementTree
 
 import pytest
-from project import ROOT
 
 import fastsam2_ros
+
+from .project import ROOT
 
 ROS_MODULES = ("rclpy", "cv_bridge", "launch", "launch_ros", "ament_index_python")
 

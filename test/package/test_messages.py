@@ -5,9 +5,10 @@ from __future__ import annotations
 import re
 
 import pytest
-from project import ROOT
 
 from fastsam2_ros.results import TrackState
+
+from .project import ROOT
 
 msg = pytest.importorskip("fastsam2_ros.msg", reason="the messages are not built: make setup")
 

@@ -5,11 +5,12 @@ from __future__ import annotations
 import os
 from xml.etree import ElementTree
 
-import project
 import pytest
-from project import ROOT
 
 from fastsam2_ros.config import flat_options
+
+from . import project
+from .project import ROOT
 
 FULL_HD = 1920 * 1080 * 3  # bytes of one raw image
 

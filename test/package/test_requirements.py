@@ -7,9 +7,10 @@ import re
 import sys
 
 import pytest
-from project import ROOT
 
 import fastsam2_ros
+
+from .project import ROOT
 
 # Where the name to import is not the name to install.
 DISTRIBUTIONS = {

@@ -9,9 +9,10 @@ import sys
 import zipfile
 
 import pytest
-from project import ROOT
 
 from fastsam2_ros import __version__
+
+from .project import ROOT
 
 LEFT_OUT = shutil.ignore_patterns("__pycache__")
 

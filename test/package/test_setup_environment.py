@@ -5,7 +5,8 @@ from __future__ import annotations
 import sys
 
 import pytest
-from project import load
+
+from .project import load
 
 
 @pytest.fixture

@@ -6,7 +6,8 @@ from dataclasses import fields
 
 import pytest
 import yaml
-from project import ROOT, load
+
+from .project import ROOT, load
 
 pytest.importorskip("rclpy", reason="the node's own parameters need rclpy")
 

@@ -6,7 +6,8 @@ import os
 import subprocess
 
 import pytest
-from project import ROOT
+
+from .project import ROOT
 
 
 @pytest.fixture

@@ -1,0 +1,93 @@
+"""The demo's other processes: started, watched, and ended whatever happens."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from types import TracebackType
+from typing import IO
+
+from fastsam2_ros.errors import FastSam2Error
+
+_PATIENCE = 30.0
+"""Seconds that a process gets to end after SIGINT; what it computes at that moment is finished first."""
+
+
+class Processes:
+    """Python modules run as processes, each with a log file; a context manager that leaves none running.
+
+    They stay in the process group of this one, so that a terminal that is closed closes them too.
+
+    Args:
+        logs: folder for the log files; made where it does not exist.
+    """
+
+    def __init__(self, logs: Path) -> None:
+        self._logs = logs
+        self._files: list[IO[bytes]] = []
+        self._running: dict[str, subprocess.Popen[bytes]] = {}
+        logs.mkdir(parents=True, exist_ok=True)
+
+    def start(self, name: str, module: str, *words: str | Path) -> None:
+        """Run `python -m module words...` as `name`; what it prints goes to `name`.log."""
+        log = (self._logs / f"{name}.log").open("wb")
+        self._files.append(log)
+        command = [sys.executable, "-u", "-m", module, *map(str, words)]
+        # The environment goes along whole: two variables of the ROS wheels belong together.
+        self._running[name] = subprocess.Popen(
+            command, stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT, env=dict(os.environ)
+        )
+
+    def ended(self, name: str) -> bool:
+        """Whether it has ended by itself, well.
+
+        Raises:
+            FastSam2Error: it, or any other process, has failed.
+        """
+        for each, process in self._running.items():
+            if process.poll() is not None:
+                self._require_success(each, process.returncode)
+        return self._running[name].poll() is not None
+
+    def stop(self, name: str) -> None:
+        """End it with SIGINT.
+
+        Raises:
+            FastSam2Error: it does not end, or with another exit code than 0.
+        """
+        process = self._running[name]
+        if process.poll() is None:
+            process.send_signal(signal.SIGINT)
+        try:
+            code = process.wait(_PATIENCE)
+        except subprocess.TimeoutExpired:
+            raise FastSam2Error(f"The process '{name}' does not end within {_PATIENCE:.0f} s of SIGINT.") from None
+        self._require_success(name, code)
+
+    def _require_success(self, name: str, code: int) -> None:
+        if code:
+            path = self._logs / f"{name}.log"
+            lines = [line for line in path.read_text(encoding="utf-8", errors="replace").splitlines() if line.strip()]
+            told = lines[-1] if lines else "It printed nothing."
+            raise FastSam2Error(f"The process '{name}' ended with exit code {code}: {told} (all of it: {path})")
+
+    def __enter__(self) -> Processes:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        left = [process for process in self._running.values() if process.poll() is None]
+        for process in left:
+            process.send_signal(signal.SIGINT)
+        for process in left:
+            try:
+                process.wait(_PATIENCE)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+        for file in self._files:
+            file.close()
