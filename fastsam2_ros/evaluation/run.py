@@ -216,7 +216,5 @@ def _weights(method: Method) -> list[tuple[str, int, int]]:
 
 def _limit_threads(threads: int) -> None:
     """Keep the processes of a pool from fighting for the same cores."""
-    import torch
-
-    torch.set_num_threads(threads)
+    os.environ["OMP_NUM_THREADS"] = str(threads)  # read by torch, which is not imported before a model is loaded
     cv2.setNumThreads(threads)
