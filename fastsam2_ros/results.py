@@ -63,7 +63,7 @@ class TrackResult:
         motion: how much moves, in frame diagonals per second (`pruning.motion`).
         keep_ratio: share of tokens that the budget allowed, (0, 1].
         tokens_kept, tokens_total: query tokens per target in memory attention, and in the grid.
-        stage_seconds: seconds by stage: encode, motion, route, attend, decode, remember, ground.
+        stage_seconds: seconds by stage: encode, motion, route, attend, decode, remember, ground, resize.
         warnings: what was wrong with the input and what was done about it, one sentence each.
         untrained: True where the weights are random, so that the masks mean nothing.
     """

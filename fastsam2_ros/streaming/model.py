@@ -352,7 +352,7 @@ class StreamingSam2:
 
     def _point_inputs(self, points: Tensor, labels: Tensor, size: tuple[int, int]) -> dict[str, Tensor]:
         height, width = size
-        scaled = points / torch.tensor([width, height]) * self.model.image_size
+        scaled = points / torch.tensor([width, height], device=points.device) * self.model.image_size
         return {"point_coords": scaled.to(self.device), "point_labels": labels.to(self.device)}
 
     def _mask_input(self, mask: npt.NDArray[np.bool_]) -> Tensor:

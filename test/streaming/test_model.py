@@ -1,0 +1,85 @@
+"""Streaming at lower precision, on subsets, and with targets of unlike memories in one batch."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from small_models import small_sam2
+
+from fastsam2_ros.evaluation.upstream import noise_video
+from fastsam2_ros.streaming.model import StreamingSam2
+from fastsam2_ros.streaming.prompts import Prompt
+
+BOXES = ((30.0, 20.0, 60.0, 50.0), (90.0, 60.0, 40.0, 40.0))
+
+
+@pytest.fixture(scope="module")
+def video():
+    return noise_video(6, (120, 160))
+
+
+@pytest.fixture(scope="module")
+def sam():
+    return StreamingSam2(small_sam2())
+
+
+def run(sam, video, starts, keep=None):
+    """Mask logits of the last frame, by target; target n is started at frame starts[n]."""
+    memories = {}
+    logits = {}
+    for index, frame in enumerate(video):
+        features = sam.encode(frame)
+        if memories:
+            held = list(memories.values())
+            tokens = [None if keep is None else torch.arange(keep)] * len(held)
+            decoded = sam.decode(features, sam.condition(features, held, index, tokens))
+            sam.remember(features, decoded, held, index)
+            logits = dict(zip(memories, decoded.low_res[:, 0], strict=True))
+        for target, start in enumerate(starts):
+            if start == index:
+                decoded = sam.decode_prompt(features, Prompt.from_box(BOXES[target]))
+                memories[target] = sam.new_memory()
+                sam.remember_prompt(features, decoded, memories[target], index)
+    return logits
+
+
+def test_bf16_gives_nearly_the_masks_of_fp32(sam, video):
+    exact = run(sam, video, [0])[0]
+    rounded = run(StreamingSam2(sam.model, torch.bfloat16), video, [0])[0]
+    assert not torch.equal(exact, rounded)
+    assert (exact - rounded).abs().mean() < 0.1 * exact.std() + 0.02
+
+
+@pytest.mark.parametrize("starts", [[0, 0], [0, 3]], ids=["together", "one later"])
+@pytest.mark.parametrize("keep", [None, 100])
+def test_targets_in_one_batch_do_not_touch_each_other(sam, video, starts, keep):
+    both = run(sam, video, starts, keep)
+    for target, start in enumerate(starts):
+        alone = [start if n == target else -1 for n in range(2)]
+        assert (both[target] - run(sam, video, alone, keep)[target]).abs().max() <= 1e-4
+
+
+def test_what_is_left_out_keeps_the_last_frames_feature(sam, video):
+    features = sam.encode(video[0])
+    memory = sam.new_memory()
+    sam.remember_prompt(features, sam.decode_prompt(features, Prompt.from_box(BOXES[0])), memory, 0)
+    before = memory.conditioned.clone()
+    kept = torch.tensor([3, 50, 200])
+    after = sam.condition(sam.encode(video[1]), [memory], 1, [kept])[0]
+    left_out = torch.ones(sam.token_count, dtype=torch.bool)
+    left_out[kept] = False
+    assert torch.equal(after[left_out], before[left_out])
+    assert (after[kept] - before[kept]).abs().min(dim=1).values.max() > 0
+    assert torch.equal(memory.conditioned, after)
+
+
+def test_segmenting_many_prompts_equals_one_by_one(sam, video):
+    features = sam.encode(video[0])
+    points = torch.tensor([[[40.0, 40.0]], [[100.0, 80.0]], [[10.0, 100.0]]])
+    labels = torch.ones(3, 1, dtype=torch.int32)
+    masks, ious = sam.segment(features, points, labels, features.size)
+    assert masks.shape == (3, 3, 64, 64)
+    for row in range(3):
+        mask, iou = sam.segment(features, points[row : row + 1], labels[row : row + 1], features.size)
+        assert (masks[row] - mask[0]).abs().max() <= 1e-4
+        assert (ious[row] - iou[0]).abs().max() <= 1e-5
