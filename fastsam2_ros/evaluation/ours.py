@@ -82,19 +82,18 @@ class Ours:
             InputError: by description, and there is none.
             ModelError: weights cannot be had.
         """
-        if self.mode == DESCRIPTION and not sequence.descriptions:
+        asked = {number: _plain(text) for number, text in sequence.descriptions.items() if number in sequence.first}
+        if self.mode == DESCRIPTION and not asked:
             raise InputError(
                 f"The sequence {sequence.name} has no descriptions; write descriptions.json into the data set's folder: "
                 f'{{"{sequence.name}": {{"objects": {{"1": "red mug"}}}}}}, or take the mode {FIRST_MASK}.'
             )
         tracker = self._tracker(len(sequence.first))
-        objects: dict[int, int] = {}  # the data set's by the tracker's id
         if self.mode == DESCRIPTION:
-            asked = {number: _plain(text) for number, text in sequence.descriptions.items()}
-            numbers = {text.casefold(): number for number, text in reversed(asked.items())}
             tracker.set_target(SEPARATOR.join(asked.values()))
-        else:
-            given = iter(sorted(sequence.first, key=lambda number: (sequence.first[number], number)))
+        described = {text.casefold(): number for number, text in reversed(asked.items())}
+        given = iter(sorted(sequence.first, key=lambda number: (sequence.first[number], number)))
+        objects: dict[int, int] = {}  # the data set's by the tracker's id
         for index, stamp_ns in enumerate(sequence.stamps_ns):
             if self.mode == FIRST_MASK:
                 for number, mask in starting(sequence, index).items():
@@ -103,7 +102,7 @@ class Ours:
             for target in result.objects:
                 if target.id not in objects:
                     by_text = self.mode == DESCRIPTION
-                    objects[target.id] = numbers[target.description.casefold()] if by_text else next(given)
+                    objects[target.id] = described[target.description.casefold()] if by_text else next(given)
             if steps is not None:
                 steps.add(result)
             yield _renumbered(result.labels(), objects)

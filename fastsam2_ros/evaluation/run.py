@@ -16,6 +16,7 @@ import cv2
 import numpy as np
 
 from fastsam2_ros import __version__
+from fastsam2_ros.errors import FastSam2Error
 from fastsam2_ros.evaluation.baselines import BoxTracker, FirstMask, StoredMasks
 from fastsam2_ros.evaluation.labels import write_labels
 from fastsam2_ros.evaluation.metrics import contour_accuracy, region_similarity
@@ -72,7 +73,7 @@ def plan(
             "mode": mode,
             "method": {"kind": type(method).__name__, **asdict(method)},
             "max_frames": max_frames,
-            "weights": _weights(method),
+            "files": _files(method),
             "version": __version__,
         }
         text = json.dumps(settings, indent=1, sort_keys=True, default=str)
@@ -121,9 +122,12 @@ def run_jobs(jobs: Sequence[Job], processes: int = 1) -> Iterator[tuple[Job, Rec
 
 
 def perform(job: Job) -> Record:
-    """Do one job and write its record and its masks."""
-    sequence = job.dataset.open(job.sequence, job.max_frames)
-    record = evaluate_sequence(sequence, job.method, job.mode, job.folder / "masks" / job.sequence)
+    """Do one job and write its record and its masks; an error names the sequence."""
+    try:
+        sequence = job.dataset.open(job.sequence, job.max_frames)
+        record = evaluate_sequence(sequence, job.method, job.mode, job.folder / "masks" / job.sequence)
+    except FastSam2Error as error:
+        raise type(error)(f"{job.sequence}: {error}") from error
     job.file.parent.mkdir(parents=True, exist_ok=True)
     # Whole or not at all: the file says that the job is done.
     part = job.file.with_suffix(".part")
@@ -202,16 +206,19 @@ def counted_frames(sequence: VideoSequence, number: int, mode: str) -> frozenset
     return frozenset(index for index in sequence.annotated[:-1] if index > sequence.first[number])
 
 
-def _weights(method: Method) -> list[tuple[str, int, int]]:
-    """Path, size and time of the files of weights: other weights under the same name are another run."""
+def _files(method: Method) -> list[tuple[str, int, int]]:
+    """Path, size and time of weights, or of stored masks: others under the same name are another run."""
+    if isinstance(method, StoredMasks):
+        files = sorted(method.folder.glob("*/*.png"))
+        return [(str(method.folder.resolve()), len(files), max((file.stat().st_mtime_ns for file in files), default=0))]
     if not isinstance(method, Ours):
         return []
     from fastsam2_ros.streaming.loading import UNTRAINED, find_checkpoint
 
-    files = [Path(method.config.language.weights)]
+    weights = [Path(method.config.language.weights)]
     if method.config.model.checkpoint != UNTRAINED:
-        files.append(find_checkpoint(method.config.model))
-    return [(str(file), file.stat().st_size, file.stat().st_mtime_ns) for file in files if file.is_file()]
+        weights.append(find_checkpoint(method.config.model))
+    return [(str(file), file.stat().st_size, file.stat().st_mtime_ns) for file in weights if file.is_file()]
 
 
 def _limit_threads(threads: int) -> None:

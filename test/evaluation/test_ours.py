@@ -86,6 +86,12 @@ def test_without_descriptions_it_says_how_to_write_them(tracker, sequence) -> No
         next(Ours(TrackerConfig(), DESCRIPTION).predict(sequence))
 
 
+def test_what_is_described_but_has_no_mask_is_not_asked_for(tracker, sequence) -> None:
+    described = replace(sequence, descriptions={7: "left thing", 9: "a ghost"})
+    next(Ours(TrackerConfig(), DESCRIPTION).predict(described))
+    assert tracker.calls == ["left thing"]
+
+
 def test_absent_things_are_asked_for_one_by_one(tracker, sequence) -> None:
     ours = Ours(TrackerConfig(), DESCRIPTION)
     assert ours.found(sequence, ["red mug", "left thing"]) == {"red mug": False, "left thing": True}

@@ -154,6 +154,13 @@ def test_other_weights_under_the_same_name_have_another_folder(dataset, tmp_path
     assert len(folders) == 2
 
 
+def test_other_masks_in_the_same_folder_have_another_folder(dataset, tmp_path: Path) -> None:
+    method = stored(tmp_path / "r", MASKS)
+    before = plan(dataset, ["a"], [method], FIRST_MASK, tmp_path, None)[0].folder
+    (tmp_path / "r" / "a" / "00002.png").unlink()
+    assert plan(dataset, ["a"], [method], FIRST_MASK, tmp_path, None)[0].folder != before
+
+
 def test_several_processes_give_what_one_gives(dataset, tmp_path: Path) -> None:
     alone = plan(dataset, ["a", "b"], [FirstMask()], FIRST_MASK, tmp_path / "one", None)
     shared = plan(dataset, ["a", "b"], [FirstMask()], FIRST_MASK, tmp_path / "two", None)
@@ -163,6 +170,6 @@ def test_several_processes_give_what_one_gives(dataset, tmp_path: Path) -> None:
 
 
 def test_an_error_in_another_process_arrives(dataset, tmp_path: Path) -> None:
-    jobs = plan(dataset, ["b", "a"], [StoredMasks(tmp_path)], FIRST_MASK, tmp_path / "out", None)
-    with pytest.raises(InputError, match=r"00000\.png"):
+    jobs = plan(dataset, ["b", "a"], [stored(tmp_path / "r", MASKS)], FIRST_MASK, tmp_path / "out", None)
+    with pytest.raises(InputError, match=r"^b: .*00000\.png"):
         list(run_jobs(jobs, processes=2))
