@@ -19,19 +19,18 @@ from fastsam2_ros.language.search import NONE, TextSearch
 from fastsam2_ros.pruning import cues
 from fastsam2_ros.pruning.budget import Budget
 from fastsam2_ros.pruning.motion import Motion, MotionEstimator
-from fastsam2_ros.pruning.router import Cues, best_tokens, token_count, token_scores
+from fastsam2_ros.pruning.router import FrameCues, Router, best_tokens, token_count
 from fastsam2_ros.results import Box, TrackedObject, TrackResult, TrackState
 from fastsam2_ros.stopwatch import Stopwatch
 from fastsam2_ros.streaming.loading import LoadedSam2, load_sam2
-from fastsam2_ros.streaming.model import Decoded, FrameFeatures
 from fastsam2_ros.streaming.prompts import Prompt, check_box, check_mask, clip_box
+from fastsam2_ros.streaming.values import Decoded, FrameFeatures
 from fastsam2_ros.targets import Target
 
 MAX_ID = 65535
 """Ids have to fit the 16 bits of the labels image."""
 SAME_THING = 0.5
 """A found mask whose IoU with that of a tracked target is above this is that target."""
-_STILL = np.eye(2, 3)
 _UNNAMED = "object"
 
 
@@ -55,6 +54,7 @@ class TextTracker:
         self._index = 0
         self._motion = MotionEstimator()
         self._budget = Budget(config.pruning)
+        self._router = Router(config.pruning)
         self._step_seconds = 0.0
 
     @classmethod
@@ -208,9 +208,9 @@ class TextTracker:
             if self._prunes:
                 shared = self._frame_cues(tracked, features)
                 masks = torch.stack([target.low_res for target in tracked if target.low_res is not None])
-                scores = torch.tensor([target.score for target in tracked], device=self.device)
-                prior = cues.mask_prior(masks, features.grid, motion.camera, motion.displacement)
-                tokens = best_tokens(self._scores(prior, masks, scores, features, shared), keep_ratio)
+                trust = torch.tensor([target.score for target in tracked], device=self.device)
+                scores = self._router.scores(shared, masks, trust, motion.camera, motion.displacement)
+                tokens = best_tokens(scores, keep_ratio)
         with watch.stage("attend"):
             conditioned = self._sam.condition(features, memories, self._index, tokens)
         with watch.stage("decode"):
@@ -222,8 +222,7 @@ class TextTracker:
             key_scores = None
             if self._prunes:
                 # The frame's own mask is known now: what is kept of it goes by that.
-                prior = cues.mask_prior(decoded.low_res, features.grid, _STILL, 0.0)
-                key_scores = self._scores(prior, decoded.low_res, score, features, shared)
+                key_scores = self._router.scores(shared, decoded.low_res, score)
             self._sam.remember(features, decoded, memories, self._index, keep_ratio, key_scores)
             prototypes = cues.prototype(features.tokens, decoded.low_res, features.grid)
         for row, target in enumerate(tracked):
@@ -297,9 +296,8 @@ class TextTracker:
         target.memory = target.memory or self._sam.new_memory()
         key_scores = None
         if self._prunes:
-            prior = cues.mask_prior(decoded.low_res, features.grid, _STILL, 0.0)
             shared = self._frame_cues([target], features)
-            key_scores = self._scores(prior, decoded.low_res, _score(decoded), features, shared)
+            key_scores = self._router.scores(shared, decoded.low_res, _score(decoded))
         self._sam.remember_prompt(features, decoded, target.memory, self._index, keep_ratio, key_scores)
         visible = bool((decoded.object_score > 0).all() and (decoded.low_res > 0).any())
         target.since_prompt, target.unseen = 0, 0.0
@@ -312,26 +310,12 @@ class TextTracker:
     def _prunes(self) -> bool:
         return self.config.pruning.keep_ratio != 1.0
 
-    def _frame_cues(self, targets: Sequence[Target], features: FrameFeatures) -> tuple[Tensor, Tensor | None]:
-        """Cues that do not depend on the mask: context (targets, N), and text (targets, N) or None."""
-        context = cues.local_context(features.tokens, features.grid)
-        known = [target.prototype for target in targets]
+    def _frame_cues(self, targets: Sequence[Target], features: FrameFeatures) -> FrameCues:
         blank = torch.zeros(features.tokens.shape[1], device=self.device)
-        looks = cues.appearance(features.tokens, torch.stack([blank if each is None else each for each in known]))
+        prototypes = torch.stack([blank if each.prototype is None else each.prototype for each in targets])
         relevance = self._search.relevance(features.tokens)
-        rows = [self._targets.index(target) for target in targets]
-        return (context + looks) / 2, None if relevance is None else relevance[rows]
-
-    def _scores(
-        self,
-        prior: Tensor,
-        masks: Tensor,
-        score: Tensor,
-        features: FrameFeatures,
-        shared: tuple[Tensor, Tensor | None],
-    ) -> Tensor:
-        doubt = cues.uncertainty(masks, score, features.tokens, features.grid)
-        return token_scores(Cues(prior, shared[0], shared[1], doubt), self.config.pruning)
+        text = None if relevance is None else relevance[[self._targets.index(target) for target in targets]]
+        return self._router.frame_cues(features.tokens, features.grid, prototypes, text)
 
     def _where(self) -> npt.NDArray[np.bool_] | None:
         """Where any target was in the last frame: bool (h, w), stretched over the frame."""

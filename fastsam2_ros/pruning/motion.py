@@ -81,7 +81,9 @@ class MotionEstimator:
         if before is None or before.shape != grey.shape:
             return Motion(seconds, _IDENTITY, 0.0, 0.0, 0.0, stamp_ok)
 
-        flow = self._flow.calc(before, grey, np.zeros((*grey.shape, 2), np.float32))  # (h, w, 2), pixels: x(now) - x(before)
+        flow = self._flow.calc(
+            before, grey, np.zeros((*grey.shape, 2), np.float32)
+        )  # (h, w, 2), pixels: x(now) - x(before)
         mask = None
         if targets is not None and targets.any():
             mask = cv2.resize(targets.astype(np.uint8), grey.shape[::-1], interpolation=cv2.INTER_NEAREST) > 0

@@ -4,41 +4,77 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import numpy as np
+import numpy.typing as npt
 import torch
 from torch import Tensor
 
 from fastsam2_ros.config import PruningConfig
+from fastsam2_ros.pruning import cues
+
+_STILL = np.eye(2, 3)
 
 
 @dataclass(frozen=True)
-class Cues:
-    """The cues of one frame, each (targets or 1, N) in [0, 1], or None where it is not to be had.
+class FrameCues:
+    """What speaks for a frame's tokens whatever the masks are.
 
     Attributes:
-        mask: prior from the last mask, moved and dilated.
-        context: local visual context.
-        text: relevance to the target's text.
-        uncertainty: entropy of the last mask, and doubt.
+        tokens: (N, C).
+        grid: (rows, columns) of the tokens.
+        context: (targets, N), [0, 1]: local visual context, and likeness to the target.
+        text: (targets, N), [0, 1]: relevance to the target's text; None where there is none.
     """
 
-    mask: Tensor
-    context: Tensor | None = None
+    tokens: Tensor
+    grid: cues.Grid
+    context: Tensor
     text: Tensor | None = None
-    uncertainty: Tensor | None = None
 
 
-def token_scores(cues: Cues, config: PruningConfig) -> Tensor:
-    """Weighted sum of the cues: float32, (targets, N). A weight of 0 switches a cue off."""
-    scores = config.mask_weight * cues.mask
-    parts = (
-        (config.context_weight, cues.context),
-        (config.text_weight, cues.text),
-        (config.uncertainty_weight, cues.uncertainty),
-    )
-    for weight, cue in parts:
-        if weight > 0 and cue is not None:
-            scores = scores + weight * cue
-    return scores
+class Router:
+    """Scores tokens by the cues; a weight of 0 switches a cue off."""
+
+    def __init__(self, config: PruningConfig) -> None:
+        self.config = config
+
+    def frame_cues(self, tokens: Tensor, grid: cues.Grid, prototypes: Tensor, text: Tensor | None) -> FrameCues:
+        """Cues of one frame, to be used for its queries and for its memory.
+
+        Args:
+            tokens: (N, C).
+            grid: (rows, columns) of the tokens.
+            prototypes: (targets, C), `cues.prototype`; zeros where a target's looks are not known.
+            text: (targets, N), [0, 1], or None.
+        """
+        context = (cues.local_context(tokens, grid) + cues.appearance(tokens, prototypes)) / 2
+        return FrameCues(tokens, grid, context, text)
+
+    def scores(
+        self,
+        frame: FrameCues,
+        masks: Tensor,
+        trust: Tensor,
+        camera: npt.NDArray[np.float64] = _STILL,
+        displacement: float = 0.0,
+    ) -> Tensor:
+        """Weighted sum of the cues.
+
+        Args:
+            frame: of the frame whose tokens are scored.
+            masks: float, (targets, 1, h, w), logits: of the frame before, or of this one where it is known already.
+            trust: (targets,), [0, 1], visibility times predicted IoU of those masks.
+            camera, displacement: `Motion`'s, from the masks' frame to this one; none by default.
+
+        Returns:
+            float32, (targets, N).
+        """
+        config = self.config
+        scores = config.mask_weight * cues.mask_prior(masks, frame.grid, camera, displacement)
+        scores = scores + config.context_weight * frame.context
+        if frame.text is not None:
+            scores = scores + config.text_weight * frame.text
+        return scores + config.uncertainty_weight * cues.uncertainty(masks, trust, frame.tokens, frame.grid)
 
 
 def best_tokens(scores: Tensor, keep_ratio: float) -> list[Tensor | None]:

@@ -19,6 +19,7 @@ from torch import Tensor
 
 from fastsam2_ros.config import MODELS, ModelConfig
 from fastsam2_ros.errors import ModelError
+from fastsam2_ros.shipped import MINI_SAM2
 from fastsam2_ros.streaming.model import StreamingSam2
 
 UNTRAINED = "untrained"
@@ -158,7 +159,8 @@ def build(config_file: Path, overrides: Mapping[str, Any] | None = None) -> SAM2
 
 
 def find_checkpoint(config: ModelConfig) -> Path:
-    """The file of weights: the given one, or the released one from huggingface_hub's cache or the hub.
+    """The file of weights: the given one; else, for 'mini', the one that comes with this package; else the released one from
+    huggingface_hub's cache or the hub.
 
     Raises:
         ModelError: no such file, not to be had, or not the file that `sha256` names.
@@ -172,6 +174,8 @@ def find_checkpoint(config: ModelConfig) -> Path:
             )
     elif config.name in _HUB_IDS:
         path = _download(_HUB_IDS[config.name], config.revision)
+    elif config.name == "mini" and MINI_SAM2.is_file():
+        path = MINI_SAM2
     else:
         raise ModelError(
             f"SAM 2 {config.name!r} has no released weights. Give a file as model.checkpoint, "

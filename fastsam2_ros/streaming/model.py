@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
@@ -25,49 +24,10 @@ from fastsam2_ros.streaming.attention import Keys, Queries, attend
 from fastsam2_ros.streaming.memory import KeyShares, MemoryFrame, TargetMemory
 from fastsam2_ros.streaming.prompts import Prompt
 from fastsam2_ros.streaming.rotary import RotaryTable
+from fastsam2_ros.streaming.values import Decoded, FrameFeatures
 
 IMAGE_MEAN = (0.485, 0.456, 0.406)
 IMAGE_STD = (0.229, 0.224, 0.225)
-
-
-@dataclass(frozen=True)
-class FrameFeatures:
-    """What the image encoder makes of one frame, once for all targets.
-
-    Attributes:
-        maps: (1, C0, 4 g, 4 g), (1, C1, 2 g, 2 g), (1, C, g, g): fine to coarse, g the side of the token grid.
-        tokens: (g * g, C), the coarsest map, row-major.
-        grid: (g, g). The grid covers the whole frame, which is stretched to a square for the encoder.
-        size: (H, W) of the frame, pixels.
-    """
-
-    maps: tuple[Tensor, Tensor, Tensor]
-    tokens: Tensor
-    grid: tuple[int, int]
-    size: tuple[int, int]
-
-
-@dataclass(frozen=True)
-class Decoded:
-    """Masks of one frame.
-
-    Attributes:
-        low_res: float32, (targets, 1, 4 g, 4 g), mask logits; -1024 where the target is judged to be absent.
-        high_res: float32, (targets, 1, S, S), the same at the encoder's image size S.
-        predicted_iou: float32, (targets,), [0, 1].
-        object_score: float32, (targets,), logit of the target being visible.
-        pointer: (targets, C), object pointers.
-    """
-
-    low_res: Tensor
-    high_res: Tensor
-    predicted_iou: Tensor
-    object_score: Tensor
-    pointer: Tensor
-
-    def at_size(self, size: tuple[int, int]) -> Tensor:
-        """Mask logits at a frame's size: float32, (targets, H, W)."""
-        return F.interpolate(self.low_res, size=size, mode="bilinear", align_corners=False)[:, 0]
 
 
 class StreamingSam2:
@@ -168,7 +128,7 @@ class StreamingSam2:
             tokens = features.tokens[None]
             with self._autocast():
                 outputs = self.model._use_mask_as_output(self._as_map(tokens), self._fine_maps(features, 1), mask)
-            return _decoded(outputs)
+            return Decoded.of_heads(outputs)
         points = torch.from_numpy(prompt.points)[None]
         labels = torch.from_numpy(prompt.labels)[None]
         inputs = self._point_inputs(points, labels, features.size)
@@ -348,7 +308,7 @@ class StreamingSam2:
                 high_res_features=self._fine_maps(features, len(tokens)),
                 multimask_output=multimask,
             )
-        return _decoded(outputs)
+        return Decoded.of_heads(outputs)
 
     def _point_inputs(self, points: Tensor, labels: Tensor, size: tuple[int, int]) -> dict[str, Tensor]:
         height, width = size
@@ -392,14 +352,3 @@ class StreamingSam2:
 
     def _tokens(self, share: float) -> int:
         return max(1, round(share * self.token_count))
-
-
-def _decoded(outputs: tuple[Tensor, ...]) -> Decoded:
-    _, _, ious, low_res, high_res, pointer, object_score = outputs
-    return Decoded(
-        low_res=low_res.float(),
-        high_res=high_res.float(),
-        predicted_iou=ious.float().max(dim=1).values,
-        object_score=object_score.float().flatten(),
-        pointer=pointer,
-    )

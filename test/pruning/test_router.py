@@ -8,7 +8,7 @@ import torch
 
 from fastsam2_ros.config import PruningConfig
 from fastsam2_ros.pruning import cues
-from fastsam2_ros.pruning.router import Cues, best_tokens, token_count, token_scores
+from fastsam2_ros.pruning.router import Router, best_tokens, token_count
 
 GRID = (8, 8)
 STILL = np.eye(2, 3)
@@ -108,19 +108,31 @@ def test_cues_lie_between_zero_and_one():
         assert cue.max() <= 1 + 1e-5
 
 
-def test_a_weight_of_zero_switches_a_cue_off():
+def scored(text=None, **weights) -> torch.Tensor:
     generator = torch.Generator().manual_seed(2)
-    mask, context, text, doubt = torch.rand(4, 2, 64, generator=generator)
-    all_cues = Cues(mask, context, text, doubt)
-    config = PruningConfig(context_weight=0.0, text_weight=0.0, uncertainty_weight=0.0)
-    assert torch.equal(token_scores(all_cues, config), mask)
-    config = PruningConfig(mask_weight=0.0, context_weight=0.0, text_weight=2.0, uncertainty_weight=0.0)
-    assert torch.allclose(token_scores(all_cues, config), 2 * text)
+    tokens, prototypes = torch.randn(64, 16, generator=generator), torch.randn(1, 16, generator=generator)
+    none = dict.fromkeys(("mask_weight", "context_weight", "text_weight", "uncertainty_weight"), 0.0)
+    router = Router(PruningConfig(**{**none, **weights}))
+    return router.scores(router.frame_cues(tokens, GRID, prototypes, text), mask_logits((4, 4)), torch.zeros(1))
+
+
+@pytest.mark.parametrize("name", ["mask_weight", "context_weight", "text_weight", "uncertainty_weight"])
+def test_every_cue_counts_by_its_weight_and_can_be_switched_off(name):
+    text = torch.rand(1, 64, generator=torch.Generator().manual_seed(3))
+    once, twice = scored(text, **{name: 1.0}), scored(text, **{name: 2.0})
+    assert torch.allclose(twice, 2 * once)
+    assert once.max() > 0.5
+    assert not scored(text).any()
+
+
+def test_scores_are_the_sum_of_the_cues():
+    text = torch.rand(1, 64, generator=torch.Generator().manual_seed(3))
+    parts = scored(text, mask_weight=1.0) + scored(text, text_weight=0.3)
+    assert torch.allclose(scored(text, mask_weight=1.0, text_weight=0.3), parts)
 
 
 def test_a_text_without_relevance_leaves_the_other_cues():
-    mask = torch.rand(1, 64, generator=torch.Generator().manual_seed(3))
-    assert torch.allclose(token_scores(Cues(mask), PruningConfig()), mask)
+    assert torch.equal(scored(None, mask_weight=1.0, text_weight=1.0), scored(None, mask_weight=1.0))
 
 
 def test_the_best_are_kept_in_the_order_of_the_grid():

@@ -1,0 +1,60 @@
+"""What goes from stage to stage: a frame's features, and the masks decoded from them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch.nn.functional as F
+from torch import Tensor
+
+
+@dataclass(frozen=True)
+class FrameFeatures:
+    """What the image encoder makes of one frame, once for all targets.
+
+    Attributes:
+        maps: (1, C0, 4 g, 4 g), (1, C1, 2 g, 2 g), (1, C, g, g): fine to coarse, g the side of the token grid.
+        tokens: (g * g, C), the coarsest map, row-major.
+        grid: (g, g). The grid covers the whole frame, which is stretched to a square for the encoder.
+        size: (H, W) of the frame, pixels.
+    """
+
+    maps: tuple[Tensor, Tensor, Tensor]
+    tokens: Tensor
+    grid: tuple[int, int]
+    size: tuple[int, int]
+
+
+@dataclass(frozen=True)
+class Decoded:
+    """Masks of one frame.
+
+    Attributes:
+        low_res: float32, (targets, 1, 4 g, 4 g), mask logits; -1024 where the target is judged to be absent.
+        high_res: float32, (targets, 1, S, S), the same at the encoder's image size S.
+        predicted_iou: float32, (targets,), [0, 1].
+        object_score: float32, (targets,), logit of the target being visible.
+        pointer: (targets, C), object pointers.
+    """
+
+    low_res: Tensor
+    high_res: Tensor
+    predicted_iou: Tensor
+    object_score: Tensor
+    pointer: Tensor
+
+    def at_size(self, size: tuple[int, int]) -> Tensor:
+        """Mask logits at a frame's size: float32, (targets, H, W)."""
+        return F.interpolate(self.low_res, size=size, mode="bilinear", align_corners=False)[:, 0]
+
+    @classmethod
+    def of_heads(cls, outputs: tuple[Tensor, ...]) -> Decoded:
+        """From what upstream's `_forward_sam_heads` and `_use_mask_as_output` return."""
+        _, _, ious, low_res, high_res, pointer, object_score = outputs
+        return cls(
+            low_res=low_res.float(),
+            high_res=high_res.float(),
+            predicted_iou=ious.float().max(dim=1).values,
+            object_score=object_score.float().flatten(),
+            pointer=pointer,
+        )
