@@ -5,9 +5,9 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import random
 import shutil
 from pathlib import Path
+from typing import Any
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
@@ -17,6 +17,7 @@ from fastsam2_ros.bags.make import image_size
 from fastsam2_ros.bags.track import add_settings
 from fastsam2_ros.config import TrackerConfig
 from fastsam2_ros.demo import pictures, report
+from fastsam2_ros.demo.environment import own_graph
 from fastsam2_ros.demo.footage import Footage, generated, shortened
 from fastsam2_ros.demo.recording import Recording
 from fastsam2_ros.demo.session import run_session
@@ -64,10 +65,13 @@ def run(arguments: argparse.Namespace) -> None:
     """Track, and show what came of it."""
     if arguments.frames < 1 or not 0 < arguments.rate < 1e9:
         raise InputError(f"--frames is {arguments.frames} and --rate {arguments.rate}; both must be above 0.")
+    named = arguments.video or arguments.bag
+    if named and not arguments.description.strip():
+        raise InputError(f"What is to be tracked in {named}? Say it with --description 'red mug' (make: DESCRIPTION=).")
     config = demo_settings(arguments)
     folder = arguments.out
     _clear(folder)
-    _enter_own_domain()
+    os.environ.update(own_graph(os.environ))
     columns = (
         SpinnerColumn(),
         TextColumn("{task.description}"),
@@ -96,12 +100,10 @@ def _footage(arguments: argparse.Namespace, path: Path) -> Footage:
     named = arguments.video or arguments.bag
     if named is None:
         return generated(path, arguments.description, **limits)
-    if not arguments.description.strip():
-        raise InputError(f"What is to be tracked in {named}? Say it with --description 'red mug' (make: DESCRIPTION=).")
     return shortened(path, open_frames(named, arguments.topic), arguments.description, **limits)
 
 
-def _track(footage: Footage, config: TrackerConfig, folder: Path, progress: Progress) -> dict:
+def _track(footage: Footage, config: TrackerConfig, folder: Path, progress: Progress) -> dict[str, Any]:
     parameters = folder / "node.yaml"
     write_parameters(parameters, config)
     run_session(footage, parameters, folder / "recording", folder / "logs", progress)
@@ -125,9 +127,3 @@ def _clear(folder: Path) -> None:
                 path.unlink(missing_ok=True)
     except OSError as error:
         raise BagError(f"The folder {folder} cannot be used for the results: {error}") from error
-
-
-def _enter_own_domain() -> None:
-    """Keep this process and its children to themselves: no robot nearby hears the command or gets the images."""
-    os.environ["ROS_DOMAIN_ID"] = str(random.SystemRandom().randint(1, 100))
-    os.environ["ROS_AUTOMATIC_DISCOVERY_RANGE"] = "LOCALHOST"

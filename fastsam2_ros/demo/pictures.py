@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -45,9 +46,10 @@ def draw_all(footage: Footage, recording: Recording, folder: Path, progress: Pro
             if source is None:
                 raise BagError(f"The labels with stamp {result.stamp_ns} ns belong to no frame of {footage.path}.")
             frame, truth = source
-            picture = draw(frame.rgb, result)
-            video.write(picture, result.stamp_ns)
+            video.write(draw(frame.rgb, result), result.stamp_ns)
             if result.frame_index in chosen:
+                # Without the times of the stages, for which a small picture has no room.
+                picture = draw(frame.rgb, replace(result, stage_seconds={}))
                 pictures.append(_cell(picture, (result.stamp_ns - footage.stamps_ns[0]) / 1e9))
             if truth is not None and truth.any():
                 overlaps.append(region_similarity(truth, result.union_mask() > 0))

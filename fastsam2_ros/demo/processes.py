@@ -48,9 +48,9 @@ class Processes:
             FastSam2Error: it, or any other process, has failed.
         """
         for each, process in self._running.items():
-            if process.poll() is not None:
-                self._require_success(each, process.returncode)
-        return self._running[name].poll() is not None
+            self._require_success(each, process.poll() or 0)
+        # Not asked again: it may have ended, and badly, since then.
+        return self._running[name].returncode is not None
 
     def stop(self, name: str) -> None:
         """End it with SIGINT.

@@ -54,11 +54,14 @@ class Recording:
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        images, times, tracks, statuses = {}, {}, {}, {}
+        images: dict[int, int] = {}  # by stamp: when they came, nanoseconds
+        times: dict[int, int] = {}
+        tracks: dict[int, Any] = {}
+        statuses: dict[int, Any] = {}
         self.last: Any = None
         with Bag(path) as bag:
             for message in bag.messages([IMAGE_TOPIC, TRACKS_TOPIC, STATUS_TOPIC]):
-                content = message_types().deserialize_cdr(message.data, message.connection.msgtype)
+                content: Any = message_types().deserialize_cdr(message.data, message.connection.msgtype)
                 stamp_ns = stamp_to_ns(content.header.stamp)
                 if message.connection.topic == IMAGE_TOPIC:
                     images[stamp_ns] = message.time_ns
@@ -85,7 +88,7 @@ class Recording:
         frames = {frame.stamp_ns: (number, frame) for number, frame in enumerate(self.frames)}
         with Bag(self._path) as bag:
             for message in bag.messages([LABELS_TOPIC]):
-                image = message_types().deserialize_cdr(message.data, message.connection.msgtype)
+                image: Any = message_types().deserialize_cdr(message.data, message.connection.msgtype)
                 found = frames.get(stamp_to_ns(image.header.stamp))
                 if found is not None:
                     yield _result(*found, labels=_labels(image))

@@ -15,6 +15,9 @@ from fastsam2_ros.demo.recording import Recording
 from fastsam2_ros.overlay import UNTRAINED
 from fastsam2_ros.results import TrackState
 
+_DONE = 1e-4
+"""Seconds below which a stage had nothing to do: most frames are not searched."""
+
 
 def summarise(footage: Footage, recording: Recording, overlaps: Sequence[float]) -> dict[str, Any]:
     """Everything that is known, as plain data. Times are seconds, rates Hz.
@@ -94,11 +97,11 @@ def table(summary: dict[str, Any]) -> Table:
 
 
 def _stages(recording: Recording) -> dict[str, float]:
-    """Median seconds of each stage, over the frames that have it."""
+    """Median seconds of each stage, over the frames in which it had something to do."""
     seconds: dict[str, list[float]] = {}
     for frame in recording.frames:
         for name, value in zip(frame.status.stages, frame.status.stage_seconds, strict=True):
-            if value > 0:
+            if value > _DONE:
                 seconds.setdefault(name, []).append(float(value))
     return {name: statistics.median(values) for name, values in seconds.items()}
 

@@ -65,7 +65,8 @@ def run_session(footage: Footage, parameters: Path, recording: Path, logs: Path,
 
         watcher.wait_until(lambda: processes.ended("replay"), show)
         watcher.wait_until(lambda: watcher.stamp_ns >= footage.stamps_ns[-1] or watcher.is_silent(), show)
-        progress.update(tracking, description="tracking")
+        received = watcher.status.received
+        progress.update(tracking, description="tracking", completed=received, total=received)
         # The node first, so that nothing of it is missing in the recording.
         processes.stop("node")
         processes.stop("record")

@@ -20,9 +20,12 @@ from safetensors.torch import load_file
 
 from fastsam2_ros.config import LanguageConfig
 from fastsam2_ros.errors import ModelError
+from fastsam2_ros.shipped import MINI_CLIP
 
 HUB = "hf-hub:"
 UNTRAINED = "untrained"
+MINI = "mini"
+"""Name of this package's own small model, and of its weights."""
 FILE_ENDINGS = (".pt", ".pth", ".bin", ".safetensors")
 SUPPORTED = (
     "Dense relevance needs open_clip's own VisionTransformer with a class or average pooled output, "
@@ -65,6 +68,8 @@ def find(config: LanguageConfig) -> Source:
     _check_kind(config.name, architecture)
     if config.weights == UNTRAINED:
         return Source(config.name, architecture, preprocess)
+    if config.weights == MINI and config.name == MINI and MINI_CLIP.is_file():
+        return Source(config.name, architecture, preprocess, MINI_CLIP)
     if Path(config.weights).is_file():
         return Source(config.name, architecture, preprocess, Path(config.weights))
     if config.weights.endswith(FILE_ENDINGS) or os.sep in config.weights:
@@ -123,6 +128,8 @@ def read_tensors(path: Path) -> dict[str, torch.Tensor]:
 
 
 def _architecture(name: str) -> tuple[Mapping[str, Any], Mapping[str, Any]]:
+    if name == MINI:
+        return _read_json(MINI_CLIP.with_suffix(".json"))
     if name.endswith(".json") or os.sep in name:
         return _read_json(Path(name))
     architecture = open_clip.get_model_config(name) if name in open_clip.list_models() else None
@@ -151,6 +158,12 @@ def _read_json(path: Path) -> tuple[Mapping[str, Any], Mapping[str, Any]]:
 
 
 def _from_tag(name: str, tag: str, architecture: Mapping[str, Any]) -> Source:
+    if name == MINI:
+        known = f"{MINI!r}, " if MINI_CLIP.is_file() else ""
+        raise ModelError(
+            f"The open_clip model {MINI!r} has no weights {tag!r}; set language.weights to {known}{UNTRAINED!r} or a "
+            "checkpoint's path."
+        )
     entry = get_pretrained_cfg(name, tag)
     if not entry:
         tags = open_clip.list_pretrained_tags_by_model(name)
