@@ -1,0 +1,124 @@
+"""Training of the mini SAM 2: from single frames to clips, from coarse to full size. No pruning of any kind."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import partial
+
+import numpy as np
+import torch
+from sam2.modeling.sam2_base import SAM2Base
+from torch import Tensor, nn
+
+from fastsam2_ros.streaming import loading
+from fastsam2_ros.streaming.model import StreamingSam2
+from fastsam2_ros.streaming.prompts import Prompt
+from fastsam2_ros.synthetic.world import HELD_OUT_SEED, LEVELS, generate
+from fastsam2_ros.training.clips import ClipBatch, ClipShape, clip_stream
+from fastsam2_ros.training.loop import Phase, precision
+from fastsam2_ros.training.unroll import Plan, set_side, unroll
+
+VALIDATION_SEED = 2 * HELD_OUT_SEED
+"""Neither trained on, nor among the sequences that evaluations report."""
+VALIDATION_FRAMES = 12
+VALIDATION_STRIDE = 3
+
+#: Share of the training by which each ends, and shape of its batches. All weights serve every image size; at 256 px a
+#: frame costs a fifth of what it costs at 512.
+_CPU = (
+    (0.12, ClipShape(side=128, frames=1, clips=12, targets=3)),
+    (0.75, ClipShape(side=256, frames=4, clips=3, targets=3)),
+    (1.0, ClipShape(side=512, frames=4, clips=1, targets=4)),
+)
+_GPU = (
+    (0.1, ClipShape(side=256, frames=1, clips=64, targets=3)),
+    (0.5, ClipShape(side=256, frames=6, clips=16, targets=3)),
+    (1.0, ClipShape(side=512, frames=8, clips=8, targets=3)),
+)
+
+
+class Sam2Task:
+    """See `loop.Task`.
+
+    Args:
+        device: where it will train; a CPU gets a smaller schedule.
+        seed: of weights, clips and prompts.
+        validation_clips: held-out clips for each level.
+        shapes: of batches, each with the share of the training by which it ends; None: what suits the device.
+    """
+
+    name = "mini"
+
+    def __init__(
+        self,
+        device: torch.device,
+        seed: int = 0,
+        validation_clips: int = 2,
+        shapes: tuple[tuple[float, ClipShape], ...] | None = None,
+    ) -> None:
+        self.seed, self.validation_clips = seed, validation_clips
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(seed)
+            self.model: SAM2Base = loading.build(loading.find_config("mini"))
+        _wake(self.model)
+        self.side = self.model.image_size
+        self._precision = precision(device)
+        chosen = shapes or (_GPU if device.type == "cuda" else _CPU)
+        self.phases = tuple(
+            Phase(until, f"{shape.frames} x {shape.side} px", partial(self._batches, shape)) for until, shape in chosen
+        )
+
+    def loss(self, batch: ClipBatch, number: int, progress: float) -> tuple[Tensor, dict[str, float]]:
+        """See `loop.Task`."""
+        model = self.model
+        device = model.device
+        generator = torch.Generator().manual_seed((self.seed << 32) + number)
+        set_side(model, batch.frames.shape[2])
+        # In the first half SAM 2 is told who is visible; then less and less, as it will be left to itself.
+        told = min(1.0, max(0.0, 1.5 - 2 * progress))
+        plan = Plan.draw(batch.frames.shape[1], told, generator)
+        with torch.autocast(device.type, self._precision, enabled=self._precision != torch.float32):
+            unrolled = unroll(model, batch.to(device), plan, generator)
+        return unrolled.losses.total(), {**unrolled.losses.as_floats(), "1 - IoU": 1 - float(unrolled.iou.mean())}
+
+    @torch.no_grad()
+    def validate(self, model: nn.Module) -> dict[str, float]:
+        """Mean J (IoU, both empty: 1) of the target after its first mask, streamed as in use, for each level and over all."""
+        assert isinstance(model, SAM2Base)
+        set_side(model, self.side)
+        streaming = StreamingSam2(model)
+        scores = {}
+        for level in LEVELS:
+            seeds = range(VALIDATION_SEED, VALIDATION_SEED + self.validation_clips)
+            scores[f"J level {level}"] = float(np.mean([_clip_j(streaming, seed, level) for seed in seeds]))
+        return {"J": float(np.mean(list(scores.values()))), **scores}
+
+    def _batches(self, shape: ClipShape, first: int, workers: int) -> Iterator[ClipBatch]:
+        return clip_stream(self.seed, first, shape, workers)
+
+
+def _clip_j(streaming: StreamingSam2, seed: int, level: int) -> float:
+    world = generate(seed, level, VALIDATION_FRAMES, stride=VALIDATION_STRIDE)
+    memory, scores = streaming.new_memory(), []
+    for index, frame in enumerate(world.frames):
+        truth = world.ids[index] == world.target
+        features = streaming.encode(frame)
+        if index == 0:
+            decoded = streaming.decode_prompt(features, Prompt.from_mask(truth))
+            streaming.remember_prompt(features, decoded, memory, index)
+            continue
+        decoded = streaming.decode(features, streaming.condition(features, [memory], index, [None]))
+        streaming.remember(features, decoded, [memory], index)
+        mask = decoded.at_size(truth.shape)[0].cpu().numpy() > 0
+        union = np.count_nonzero(mask | truth)
+        scores.append(np.count_nonzero(mask & truth) / union if union else 1.0)
+    return float(np.mean(scores))
+
+
+def _wake(model: SAM2Base) -> None:
+    """Start values that learn faster in a short training than those made for long ones."""
+    # The fuser's layers would be added with a factor of 1e-6.
+    for block in model.memory_encoder.fuser.layers:
+        nn.init.constant_(block.gamma, 0.1)
+    # Absent is the exception.
+    nn.init.constant_(model.sam_mask_decoder.pred_obj_score_head.layers[-1].bias, 1.0)

@@ -1,0 +1,47 @@
+"""Batches of clips."""
+
+from __future__ import annotations
+
+import itertools
+
+import pytest
+import torch
+
+from fastsam2_ros.training.clips import ClipShape, clip_batch, clip_stream
+
+SHAPE = ClipShape(side=96, frames=3, clips=2, targets=2)
+
+
+@pytest.fixture(scope="module")
+def batch():
+    return clip_batch(0, 0, SHAPE)
+
+
+def test_shapes(batch):
+    rows = len(batch.clip_of_row)
+    assert batch.frames.shape == (2, 3, 96, 96, 3)
+    assert batch.frames.dtype == torch.uint8
+    assert batch.masks.shape == (rows, 3, 96, 96)
+    assert 2 <= rows <= 4
+
+
+def test_every_target_is_there_to_be_prompted(batch):
+    assert batch.masks[:, 0].flatten(1).any(1).all()
+
+
+def test_every_clip_has_a_target(batch):
+    assert set(batch.clip_of_row.tolist()) == {0, 1}
+
+
+def test_a_batch_is_a_function_of_seed_and_number(batch):
+    again, other, elsewhere = clip_batch(0, 0, SHAPE), clip_batch(0, 1, SHAPE), clip_batch(1, 0, SHAPE)
+    assert torch.equal(batch.frames, again.frames)
+    assert torch.equal(batch.masks, again.masks)
+    assert not torch.equal(batch.frames, other.frames)
+    assert not torch.equal(batch.frames, elsewhere.frames)
+
+
+def test_a_worker_makes_the_same_batches():
+    with_worker = itertools.islice(clip_stream(0, 3, SHAPE, workers=1), 2)
+    alone = itertools.islice(clip_stream(0, 3, SHAPE, workers=0), 2)
+    assert all(torch.equal(a.frames, b.frames) for a, b in zip(with_worker, alone, strict=True))

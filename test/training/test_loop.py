@@ -1,0 +1,82 @@
+"""The training loop, on the model that it was made for."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+
+import pytest
+import torch
+
+from fastsam2_ros.config import ModelConfig
+from fastsam2_ros.errors import InputError
+from fastsam2_ros.streaming.loading import load_sam2
+from fastsam2_ros.training.clips import ClipShape
+from fastsam2_ros.training.loop import CHECKPOINT, CURVES, LOG, Settings, Trainer
+from fastsam2_ros.training.sam2 import Sam2Task
+
+CPU = torch.device("cpu")
+SHAPES = ((0.5, ClipShape(96, 1, 1, 2)), (1.0, ClipShape(96, 2, 1, 2)))
+
+
+class QuickTask(Sam2Task):
+    """Without the validation, which streams at full size."""
+
+    def __init__(self) -> None:
+        super().__init__(CPU, seed=3, shapes=SHAPES)
+
+    def validate(self, model):
+        return {"J": 0.25}
+
+
+def settings(out, **more) -> Settings:
+    return Settings(out, CPU, steps=4, warmup=2, validations=2, **more)
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory):
+    out = tmp_path_factory.mktemp("whole")
+    trainer = Trainer(QuickTask(), settings(out))
+    trainer.run()
+    return trainer
+
+
+def test_a_resumed_run_equals_an_uninterrupted_one(whole, tmp_path):
+    Trainer(QuickTask(), settings(tmp_path, stop_after=3)).run()
+    resumed = Trainer(QuickTask(), settings(tmp_path))
+    assert resumed.state.step == 3
+    resumed.run()
+    assert resumed.state.step == 4
+    for trained in ("model", "average"):
+        once, twice = (getattr(trainer, trained).state_dict() for trainer in (whole, resumed))
+        assert all(torch.equal(once[name], twice[name]) for name in once)
+
+
+def test_weights_load_as_any_checkpoint(whole):
+    path = whole.settings.out / "mini.safetensors"
+    loaded = load_sam2(ModelConfig(name="mini", checkpoint=str(path), device="cpu")).streaming.model
+    average = whole.average.state_dict()
+    assert all(torch.equal(value, average[name].half().float()) for name, value in loaded.state_dict().items())
+    assert path.stat().st_size < 12_000_000
+
+
+def test_log_has_every_step_and_its_validations(whole):
+    rows = [json.loads(line) for line in (whole.settings.out / LOG).read_text().splitlines()]
+    assert [row["step"] for row in rows] == [1, 2, 3, 4]
+    assert [row["step"] for row in rows if "val J" in row] == [2, 4]
+    assert rows[0]["phase"] != rows[-1]["phase"]
+
+
+def test_curves_are_drawn(whole):
+    assert (whole.settings.out / CURVES).read_bytes().startswith(b"\x89PNG")
+
+
+def test_a_checkpoint_of_another_training_is_refused(tmp_path):
+    torch.save({"model": {}}, tmp_path / CHECKPOINT)
+    with pytest.raises(InputError, match="another training"):
+        Trainer(QuickTask(), settings(tmp_path))
+
+
+def test_training_needs_an_end(tmp_path):
+    with pytest.raises(InputError, match="minutes or steps"):
+        Trainer(QuickTask(), replace(settings(tmp_path), steps=0))
