@@ -64,5 +64,5 @@ def test_a_given_file_comes_before_the_shipped_one(sam2_file: Path, tmp_path: Pa
 
 
 def test_mini_sam2_without_weights_is_told(sam2_file: Path) -> None:
-    with pytest.raises(ModelError, match="'mini' has no released weights.*'untrained'"):
+    with pytest.raises(ModelError, match=r"'mini' has no released weights.*'untrained'"):
         loading.find_checkpoint(ModelConfig("mini"))
