@@ -17,6 +17,7 @@ COMMANDS = {
     "replay": ("fastsam2_ros.bags.replay", "play a bag's topics into the ROS graph, bytes unchanged"),
     "record": ("fastsam2_ros.bags.record", "write topics of the ROS graph to a bag"),
     "track": ("fastsam2_ros.bags.track", "track through a bag, video or folder of images, without ROS"),
+    "world": ("fastsam2_ros.synthetic.command", "make clips of the generated world with their truth"),
     "train": ("fastsam2_ros.training.command", "train the mini models on the generated world"),
     "evaluate": ("fastsam2_ros.evaluation.command", "J&F over a data set or the generated world"),
     "bench": ("fastsam2_ros.evaluation.bench", "time a step by stage, beside upstream's"),

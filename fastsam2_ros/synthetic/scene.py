@@ -92,7 +92,10 @@ def stage(rng: np.random.Generator, level: int, times: npt.NDArray[np.float64], 
     events = _events(rng, level, float(times[-1]))
     target = parts[0]
     target_path = _target_path(rng, target, times, size, manner, events)
-    order = [*rng.permutation(len(parts)).tolist()]
+    order = rng.permutation(len(parts)).tolist()
+    if rng.random() < 0.6:  # hidden on purpose rather than all the time
+        order.remove(0)
+        order.append(0)
     actors: dict[int, Actor] = {}
     ids = rng.permutation(len(parts)) + 1
     crossing = int(rng.integers(1, len(parts))) if "crossed" in events and rng.random() < 0.5 else 0
@@ -215,7 +218,7 @@ def _actor(
     if view is not None:
         places = motion.compose(view, places)
     sprite = thing(rng, part.look, part.form, _sprite_scale(places), light - angle)
-    return Actor(number, part.look, sprite, places, _shadow_offset(rng, light))
+    return Actor(number, part.look, sprite, places, shadow_offset(rng, light))
 
 
 def _hider(
@@ -232,7 +235,7 @@ def _hider(
     path = _crossing(rng, target, times, target_reach, 1.4 * scale)
     places = motion.poses(rng, path, times, scale, 0.0, manner)
     sprite, _ = dull_thing(rng, _sprite_scale(places), light)
-    return Actor(0, None, sprite, places, _shadow_offset(rng, light))
+    return Actor(0, None, sprite, places, shadow_offset(rng, light))
 
 
 def _litter(rng: np.random.Generator, ground: RgbImage, light: float) -> None:
@@ -242,7 +245,7 @@ def _litter(rng: np.random.Generator, ground: RgbImage, light: float) -> None:
     for _ in range(rng.integers(2, 7)):
         scale = unit * float(np.exp(rng.uniform(np.log(0.008), np.log(0.05))))
         sprite, _ = dull_thing(rng, scale, light)
-        offset = _shadow_offset(rng, light)
+        offset = shadow_offset(rng, light)
         for _ in range(rng.integers(1, 5)):
             angle = rng.uniform(0, 2 * np.pi)
             c, s = np.cos(angle) * scale, np.sin(angle) * scale
@@ -256,5 +259,6 @@ def _sprite_scale(places: Matrices) -> float:
     return min(max(largest, 4.0), _MAX_SCALE)
 
 
-def _shadow_offset(rng: np.random.Generator, light: float) -> npt.NDArray[np.float64]:
+def shadow_offset(rng: np.random.Generator, light: float) -> npt.NDArray[np.float64]:
+    """x, y, outline units: away from the light, as far as the thing is thick."""
     return -rng.uniform(0.04, 0.25) * np.array([np.cos(light), np.sin(light)])

@@ -262,11 +262,11 @@ def _duck(rng: np.random.Generator) -> list[Part]:
     )
     head = 0.34 + rng.uniform(-0.03, 0.05)
     return [
-        Part(polygon((0.7, -0.62), (1.15, -0.45), (1.1, -0.36), (0.7, -0.35)), 1, "beak"),
+        Part(polygon((0.7, -0.42), (1.15, -0.25), (1.1, -0.16), (0.7, -0.15)), 1, "beak"),
         Part(body),
-        Part(oval(0.52, -0.5, head, head)),
+        Part(oval(0.52, -0.3, head, head)),
         Part(curve([(-0.6, 0.2), (-0.1, 0.12), (0.25, 0.3), (-0.05, 0.56), (-0.45, 0.5)]), 0.82),
-        Part(oval(0.62, -0.56, 0.06, 0.06), 1, "dark"),
+        Part(oval(0.62, -0.38, 0.06, 0.06), 1, "dark"),
     ]
 
 

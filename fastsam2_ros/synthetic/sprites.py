@@ -121,9 +121,10 @@ def colours(rng: np.random.Generator, look: Look) -> tuple[npt.NDArray[np.float3
     """A shade of the look's colour, and the second colour of its pattern: float32 (3,), 0 to 255."""
     hue, saturation, value = (rng.uniform(*bounds) for bounds in _SHADES[look.colour])
     main = 255 * np.array(colorsys.hsv_to_rgb(hue / 360 % 1, saturation, value), np.float32)
-    if look.colour == "white":
-        second = np.full(3, rng.uniform(60, 120), np.float32)
-    elif look.colour == "black" or rng.random() < 0.7:
+    if look.colour in ("black", "white"):
+        # Grey: black with white checks is white with black checks.
+        second = np.full(3, rng.uniform(125, 175), np.float32)
+    elif rng.random() < 0.7:
         second = np.array([1, 1, rng.uniform(0.85, 1)], np.float32) * rng.uniform(205, 250)
     else:
         second = main * np.float32(rng.uniform(0.15, 0.35))
