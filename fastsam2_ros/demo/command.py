@@ -68,8 +68,12 @@ def run(arguments: argparse.Namespace) -> None:
     named = arguments.video or arguments.bag
     if named and not arguments.description.strip():
         raise InputError(f"What is to be tracked in {named}? Say it with --description 'red mug' (make: DESCRIPTION=).")
-    config = demo_settings(arguments)
     folder = arguments.out
+    if named and folder.resolve() in named.resolve().parents:
+        raise InputError(
+            f"{named} lies in {folder}, which is emptied first: move it, or name another folder with --out."
+        )
+    config = demo_settings(arguments)
     _clear(folder)
     os.environ.update(own_graph(os.environ))
     columns = (

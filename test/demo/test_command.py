@@ -131,6 +131,14 @@ def test_wrong_words_are_told_before_anything_is_made(
     assert not (tmp_path / "out").exists()
 
 
+def test_footage_among_the_results_is_not_removed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "recording").mkdir()
+    words = ["--bag", str(tmp_path / "recording"), "--description", "mug", "--out", str(tmp_path)]
+    assert cli.main(["demo", *words]) == 2
+    assert "move it" in capsys.readouterr().err
+    assert (tmp_path / "recording").is_dir()
+
+
 def recorded(folder: Path) -> Recording:
     return Recording(folder / "recording")
 
