@@ -89,8 +89,9 @@ def expose(rng: np.random.Generator, image: RgbImage, optics: Optics, frame: int
         cv2.addWeighted(image, 1, grain, optics.sigma / _NOISE_SIGMA, -128 * optics.sigma / _NOISE_SIGMA)
     )
     if optics.quality:
-        _, data = cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, optics.quality])
-        image = np.asarray(cv2.imdecode(data, cv2.IMREAD_COLOR), np.uint8)
+        bgr = cv2.cvtColor(image, cv2.COLOR_RGB2BGR)
+        _, data = cv2.imencode(".jpg", bgr, [cv2.IMWRITE_JPEG_QUALITY, optics.quality])
+        image = np.asarray(cv2.cvtColor(cv2.imdecode(data, cv2.IMREAD_COLOR), cv2.COLOR_BGR2RGB), np.uint8)
     return image
 
 
