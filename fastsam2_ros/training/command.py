@@ -44,7 +44,7 @@ def run(arguments: argparse.Namespace) -> None:
     if arguments.model == "sam2":
         from fastsam2_ros.training.sam2 import Sam2Task
 
-        task, rate = Sam2Task(device, arguments.seed), 6e-4
+        task, rate = Sam2Task(device, arguments.seed), 1e-3
     else:
         from fastsam2_ros.training.clip import ClipTask
 

@@ -37,9 +37,9 @@ SIZE = (384, 512)
 class LanguageShape:
     """Scenes in a batch, frames of each, how many of the frames are also used densely, and the sizes in pixels."""
 
-    scenes: int = 6
-    frames: int = 2
-    dense: int = 4
+    scenes: int = 4
+    frames: int = 3
+    dense: int = 3
     absent: int = 12
     side: int = 128
     patch: int = 16
