@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import signal
 from pathlib import Path
 
 from fastsam2_ros.errors import InputError
@@ -57,5 +58,8 @@ def run(arguments: argparse.Namespace) -> None:
         steps=arguments.steps,
         learning_rate=rate,
     )
+    # Whoever stops it, and however it was started, gets a checkpoint.
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.default_int_handler)
     Trainer(task, settings).run()
     print(f"{arguments.out}: {task.name}.safetensors, log.jsonl, curves.png")
