@@ -49,16 +49,15 @@ class Plan:
     told: float
 
     @staticmethod
-    def draw(frames: int, told: float, generator: torch.Generator) -> Plan:
-        """A random plan for clips of `frames` frames."""
+    def draw(frames: int, masks: float, told: float, generator: torch.Generator) -> Plan:
+        """A random plan for clips of `frames` frames, of which a share of `masks` starts from a mask."""
 
         def chance() -> float:
             return float(torch.rand((), generator=generator))
 
         # A lone frame with a given mask has nothing left to predict.
-        kinds = PROMPT_KINDS if frames > 1 and chance() < 0.75 else PROMPT_KINDS[1:]
-        # Half of all clips start from a mask: it is what tracking is measured with.
-        kind = kinds[0] if kinds[0] == "mask" and chance() < 0.6 else kinds[int(chance() * len(kinds))]
+        given = frames > 1 and chance() < masks
+        kind = "mask" if given else PROMPT_KINDS[1:][int(chance() * (len(PROMPT_KINDS) - 1))]
         corrections = int(kind != "mask" and chance() < 0.3)
         second = 1 + int(chance() * (frames - 1)) if frames > 2 and chance() < 0.15 else 0
         jump = int(chance() * LONGEST_JUMP) if chance() < 0.3 else 0

@@ -13,17 +13,17 @@ from fastsam2_ros.errors import InputError
 from fastsam2_ros.streaming.loading import load_sam2
 from fastsam2_ros.training.clips import ClipShape
 from fastsam2_ros.training.loop import CHECKPOINT, CURVES, LOG, Settings, Trainer
-from fastsam2_ros.training.sam2 import Sam2Task
+from fastsam2_ros.training.sam2 import Sam2Task, Stage
 
 CPU = torch.device("cpu")
-SHAPES = ((0.5, ClipShape(96, 1, 1, 2)), (1.0, ClipShape(96, 2, 1, 2)))
+STAGES = (Stage(0.5, ClipShape(96, 1, 1, 2), 0.5), Stage(1.0, ClipShape(96, 2, 1, 2), 0.5))
 
 
 class QuickTask(Sam2Task):
     """Without the validation, which streams at full size."""
 
     def __init__(self) -> None:
-        super().__init__(CPU, seed=3, shapes=SHAPES)
+        super().__init__(CPU, seed=3, stages=STAGES)
 
     def validate(self, model):
         return {"J": 0.25}

@@ -104,9 +104,9 @@ def test_the_loss_of_one_clip_falls(model, generator):
 
 def test_plans_of_lone_frames_never_give_the_mask():
     generator = torch.Generator().manual_seed(0)
-    assert "mask" not in {Plan.draw(1, 1.0, generator).kind for _ in range(50)}
+    assert "mask" not in {Plan.draw(1, 1.0, 1.0, generator).kind for _ in range(50)}
 
 
 def test_plans_are_drawn_from_the_generator_alone():
-    first, second = ([Plan.draw(4, 0.5, torch.Generator().manual_seed(s)) for s in range(9)] for _ in range(2))
+    first, second = ([Plan.draw(4, 0.5, 0.5, torch.Generator().manual_seed(s)) for s in range(9)] for _ in range(2))
     assert first == second
