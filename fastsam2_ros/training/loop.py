@@ -23,7 +23,10 @@ from fastsam2_ros.training import curves
 CHECKPOINT = "checkpoint.pt"
 LOG = "log.jsonl"
 CURVES = "curves.png"
+LONGEST_STEP = 60.0
+"""Seconds of one batch, with the validation after the one before it, that count as training."""
 _FLOOR = 0.01
+"""Of the learning rate, as a share of the highest."""
 
 
 @dataclass(frozen=True)
@@ -164,17 +167,19 @@ class Trainer:
         settings, state = self.settings, self.state
         if self._ended(phase):
             return
-        started = time.monotonic() - state.seconds
+        before = time.monotonic()
         for batch in phase.batches(state.step, settings.workers):
             terms = self._step(batch)
             state.step += 1
-            state.seconds = time.monotonic() - started
+            now = time.monotonic()
+            # Whoever halts the process for a while does not take that time from the training.
+            state.seconds += min(now - before, LONGEST_STEP)
+            before = now
             row = {"step": state.step, "seconds": round(state.seconds, 1), "phase": phase.name, **terms}
             show(f"{phase.name} · step {state.step} · " + _text(terms))
             if self.progress >= (state.validated + 1) / settings.validations:
                 state.validated = int(self.progress * settings.validations)
                 row |= {f"val {name}": value for name, value in self.task.validate(self.average).items()}
-                state.seconds = time.monotonic() - started
                 bar.console.print(f"{self.progress:4.0%} {phase.name} step {state.step}: {_text(row)}")
             self._record(row)
             if any(name.startswith("val ") for name in row):
