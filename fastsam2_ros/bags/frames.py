@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -39,7 +40,7 @@ class Frame:
     rgb: RgbImage
 
 
-class FrameSource:
+class FrameSource(ABC):
     """Frames in their order; can be gone through again.
 
     Attributes:
@@ -50,9 +51,9 @@ class FrameSource:
     name: str
     length: int | None
 
+    @abstractmethod
     def __iter__(self) -> Iterator[Frame]:
         """Raises `BagError` at the place of a damage, after the frames before it."""
-        raise NotImplementedError
 
 
 def open_frames(source: str | Path, topic: str = "") -> FrameSource:
