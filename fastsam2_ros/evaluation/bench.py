@@ -6,7 +6,6 @@ import argparse
 import itertools
 import json
 import platform
-import resource
 import statistics
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
@@ -199,7 +198,9 @@ def peak_bytes(setting: Setting) -> int:
         stepper.step(video[index % 2])
     if setting.device.startswith("cuda"):
         return torch.cuda.max_memory_allocated()
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+    # Not getrusage: its maximum begins with that of the parent process.
+    status = Path("/proc/self/status").read_text(encoding="ascii")
+    return next(int(line.split()[1]) * 1024 for line in status.splitlines() if line.startswith("VmHWM"))
 
 
 def describe_machine(device: torch.device) -> str:
