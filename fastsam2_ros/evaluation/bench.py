@@ -223,10 +223,9 @@ def rows(timings: Sequence[Timing]) -> list[list[str]]:
         name = f"ours, keep {setting.keep_ratio:g}" if setting.variant == "ours" else setting.variant
         stages = [f"{timing.stages[stage] * 1e3:.1f}" if stage in timing.stages else "" for stage in STAGES]
         ratio = f"{timing.step / upstream[_key(setting)]:.2f}"
-        cells.append(
-            [setting.model, setting.precision, str(setting.targets), name]
-            + [*stages, f"{timing.step * 1e3:.1f}", ratio, f"{timing.peak_bytes / (1 << 20):.0f}"]
-        )
+        what = (setting.model, setting.precision, str(setting.targets), name)
+        peak = f"{timing.peak_bytes / (1 << 20):.0f}"
+        cells.append([*what, *stages, f"{timing.step * 1e3:.1f}", ratio, peak])
     return cells
 
 
