@@ -30,6 +30,9 @@ class Processes:
         self._files: list[IO[bytes]] = []
         self._running: dict[str, subprocess.Popen[bytes]] = {}
         logs.mkdir(parents=True, exist_ok=True)
+        if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
+            # A script's shell starts what runs in its background so, and processes would inherit it: none could be ended.
+            signal.signal(signal.SIGINT, signal.default_int_handler)
 
     def start(self, name: str, module: str, *words: str | Path) -> None:
         """Run `python -m module words...` as `name`; what it prints goes to `name`.log."""

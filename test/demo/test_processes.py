@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from pathlib import Path
 
 import pytest
@@ -60,3 +61,14 @@ def test_an_exit_code_after_a_signal_is_looked_at(tmp_path: Path) -> None:
         started(processes, tmp_path)
         with pytest.raises(FastSam2Error, match="KeyboardInterrupt"):
             processes.stop("waiting")
+
+
+def test_processes_hear_signals_although_this_one_was_started_in_the_background(tmp_path: Path) -> None:
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        with Processes(tmp_path) as processes:
+            started(processes, tmp_path)
+            with pytest.raises(FastSam2Error, match="KeyboardInterrupt"):
+                processes.stop("waiting")
+    finally:
+        signal.signal(signal.SIGINT, before)
