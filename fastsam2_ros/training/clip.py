@@ -103,8 +103,8 @@ class ClipTask:
         for index in range(self.scenes):
             world = generate(VALIDATION_SEED + index, 2 + index % 2, 1)
             ids = [thing.id for thing in world.objects if world.visible[0, thing.id - 1] > 0.3]
-            boxes = [tuple(float(v) for v in world.boxes[0, number - 1]) for number in ids]
-            crops = clip.embed_crops(world.frames[0], boxes)  # type: ignore[arg-type]
+            boxes = [(float(x), float(y), float(w), float(h)) for x, y, w, h in world.boxes[0, [n - 1 for n in ids]]]
+            crops = clip.embed_crops(world.frames[0], boxes)
             texts = clip.embed_texts([world.description, *world.absent])
             margins = crops @ texts.T - (crops @ negatives.T).amax(1, keepdim=True)  # (things, texts)
             best = int(margins[:, 0].argmax())
