@@ -136,7 +136,8 @@ def run(arguments: argparse.Namespace) -> None:
     console = Console()
     console.print(result_table(timings))
     console.print(machine)
-    stem = arguments.out / f"{date.today().isoformat()}-bench-{device.type}"
+    models = "-".join(Path(model).stem for model in arguments.models)
+    stem = arguments.out / f"{date.today().isoformat()}-bench-{device.type}-{models}"
     arguments.out.mkdir(parents=True, exist_ok=True)
     figures = {"machine": machine, "frames": arguments.frames, "size": SIZE, "timings": [asdict(t) for t in timings]}
     stem.with_suffix(".json").write_text(json.dumps(figures, indent=1) + "\n", encoding="utf-8")

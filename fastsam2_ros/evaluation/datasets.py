@@ -99,20 +99,10 @@ class SavFootage:
 
 
 @dataclass(frozen=True)
-class LabelDataset:
-    """DAVIS, YouTube-VOS, MOSE and LVOS: images of ids, of all frames or of some.
-
-    Attributes:
-        root: folder with the descriptions.
-        frames: folder with a folder of frames by sequence.
-        masks: folder with a folder of label images by sequence.
-        names: of the sequences.
-    """
+class _Folder:
+    """What every stored data set has: a folder."""
 
     root: Path
-    frames: Path
-    masks: Path
-    names: Sequence[str]
 
     @property
     def title(self) -> str:
@@ -123,6 +113,22 @@ class LabelDataset:
     def identity(self) -> str:
         """The folder's path."""
         return str(self.root.resolve())
+
+
+@dataclass(frozen=True)
+class LabelDataset(_Folder):
+    """DAVIS, YouTube-VOS, MOSE and LVOS: images of ids, of all frames or of some.
+
+    Attributes:
+        root: folder with the descriptions.
+        frames: folder with a folder of frames by sequence.
+        masks: folder with a folder of label images by sequence.
+        names: of the sequences.
+    """
+
+    frames: Path
+    masks: Path
+    names: Sequence[str]
 
     def open(self, name: str, max_frames: int | None = None) -> VideoSequence:
         """See `Dataset.open`."""
@@ -134,7 +140,7 @@ class LabelDataset:
 
 
 @dataclass(frozen=True)
-class SavDataset:
+class SavDataset(_Folder):
     """SA-V's val and test: 24 frames per second, of which every fourth is annotated. Object 000 has the id 1.
 
     Attributes:
@@ -142,18 +148,7 @@ class SavDataset:
         names: of the sequences.
     """
 
-    root: Path
     names: Sequence[str]
-
-    @property
-    def title(self) -> str:
-        """The folder's name."""
-        return self.root.resolve().name
-
-    @property
-    def identity(self) -> str:
-        """The folder's path."""
-        return str(self.root.resolve())
 
     def open(self, name: str, max_frames: int | None = None) -> VideoSequence:
         """See `Dataset.open`."""
