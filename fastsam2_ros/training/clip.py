@@ -21,14 +21,16 @@ from fastsam2_ros.language.vocabulary import NEGATIVES, TEMPLATES
 from fastsam2_ros.synthetic.world import HELD_OUT_SEED, generate
 from fastsam2_ros.training.crops import GROUND, MIXED, LanguageBatch, LanguageShape, language_stream
 from fastsam2_ros.training.loop import Phase, precision
-from fastsam2_ros.training.phrases import UNSAID
+from fastsam2_ros.training.phrases import PARTS, UNSAID, WORDS
+from fastsam2_ros.training.unroll import plain_attention
 
 MODEL = Path(fastsam2_ros.language.__file__).with_name("mini_clip.json")
 VALIDATION_SEED = 2 * HELD_OUT_SEED
 MARGIN = 0.04
 """Cosine by which the right answer must lead in training, so that some lead is left in use."""
 LARGEST_SCALE = 60.0
-DENSE_WEIGHT = 1.0
+# Negatives that speak of things in the world would be wrong now and then.
+_NEGATIVES = tuple(text for text in NEGATIVES if not set(text.split()) & WORDS)
 
 
 class ClipTask:
@@ -64,22 +66,27 @@ class ClipTask:
         with torch.no_grad():
             model.logit_scale.clamp_(max=float(np.log(LARGEST_SCALE)))
         template = TEMPLATES[number % len(TEMPLATES)]
-        sentences = [*batch.sentences, *(template.replace("{}", text) for text in NEGATIVES)]
-        with torch.autocast(device.type, self._precision, enabled=self._precision != torch.float32):
-            texts = F.normalize(model.encode_text(self.tokenizer(sentences).to(device)).float(), dim=-1)
-            crops = F.normalize(model.encode_image(_normalised(batch.crops.to(device))).float(), dim=-1)
+        sentences = [*batch.sentences, *batch.singles, *(template.replace("{}", text) for text in _NEGATIVES)]
+        half = torch.autocast(device.type, self._precision, enabled=self._precision != torch.float32)
+        with half:
+            with plain_attention(device):
+                texts = F.normalize(model.encode_text(self.tokenizer(sentences).to(device)).float(), dim=-1)
+                crops = F.normalize(model.encode_image(_normalised(batch.crops.to(device))).float(), dim=-1)
             patches = dense.encode(model.visual, _normalised(batch.frames.to(device))).float()
-        described, negatives = texts[: len(batch.sentences)], texts[len(batch.sentences) :]
+        described, singles, negatives = texts.split((len(batch.sentences), len(batch.singles), len(_NEGATIVES)))
         named, scale = batch.named.to(device), model.logit_scale.exp()
         flat = patches.flatten(2).transpose(1, 2).flatten(0, 1)  # (patches, D)
         of_patch = batch.patch_attributes.flatten(0, 2).to(device)
         clear = of_patch[:, 0] != MIXED
-        crop_loss = contrast(crops, batch.crop_attributes.to(device), described, named, negatives, scale)
-        patch_loss = contrast(flat[clear], of_patch[clear], described, named, negatives, scale)
-        loss = crop_loss + DENSE_WEIGHT * patch_loss
-        return loss, {
-            name: float(v.detach()) for name, v in (("loss", loss), ("crops", crop_loss), ("patches", patch_loss))
+        of_crop = batch.crop_attributes.to(device)
+        terms = {
+            "crops": contrast(crops, of_crop, described, named, negatives, scale),
+            "patches": contrast(flat[clear], of_patch[clear], described, named, negatives, scale),
+            "crop attributes": classify(crops, of_crop, singles, scale),
+            "patch attributes": classify(flat[clear], of_patch[clear], singles, scale),
         }
+        loss = torch.stack(tuple(terms.values())).sum()
+        return loss, {name: float(value.detach()) for name, value in {"loss": loss, **terms}.items()}
 
     @torch.no_grad()
     def validate(self, model: nn.Module) -> dict[str, float]:
@@ -152,6 +159,21 @@ def contrast(things: Tensor, of: Tensor, texts: Tensor, named: Tensor, negatives
     others = torch.where(true, -torch.inf, similarity).logsumexp(0, keepdim=True)
     across = _mean_of(F.softplus(others - lowered).T, true.T)
     return up + across + 0.5 * down
+
+
+def classify(things: Tensor, of: Tensor, singles: Tensor, scale: Tensor) -> Tensor:
+    """Cross-entropy of each thing's colour, pattern and shape, told by the nearest text that names nothing else.
+
+    What the contrast with whole descriptions learns slowly, one attribute at a time teaches from the first step.
+
+    Args:
+        things, of, scale: as for `contrast`.
+        singles: (8 + 5 + 24, D), unit norm, of `phrases.single_attributes`.
+    """
+    seen = of[:, 0] != GROUND
+    logits = scale * (things[seen] @ singles.T)
+    losses = [F.cross_entropy(logits[:, part], of[seen, n], reduction="sum") for n, part in enumerate(PARTS)]
+    return torch.stack(losses).sum() / seen.sum().clamp(min=1)
 
 
 def _mean_of(values: Tensor, where: Tensor) -> Tensor:

@@ -49,12 +49,17 @@ class ClipBatch:
 
 @dataclass(frozen=True)
 class ClipShape:
-    """Of a batch: side of the encoder's image in pixels, frames of a clip, clips, and at most so many targets in each."""
+    """Of a batch: side of the encoder's image in pixels, frames of a clip, clips, and at most so many targets in each.
+
+    With a `zoom` above 1 the frames are rendered up to so much larger, and cut to what is near a target: a small image then
+    shows things at the size that they have in a large one.
+    """
 
     side: int
     frames: int
     clips: int
     targets: int
+    zoom: float = 1.0
 
 
 def clip_batch(seed: int, number: int, shape: ClipShape, levels: tuple[int, ...] = LEVELS) -> ClipBatch:
@@ -125,21 +130,31 @@ def _clips(
     """One clip of a new scene, or several stills: frames (T, S, S, 3) and masks (targets, T, S, S); none is empty at first."""
     side = shape.side
     aspect = ASPECTS[rng.integers(len(ASPECTS))]
-    size = round(side / aspect**0.5), round(side * aspect**0.5)
+    full = round(side * rng.uniform(1.0, shape.zoom))
+    size = round(full / aspect**0.5), round(full * aspect**0.5)
     stills = shape.frames == 1
     stride = STILL_STRIDE if stills else int(rng.integers(1, LONGEST_STRIDE + 1))
     level = levels[rng.integers(len(levels))]
     # To stage a scene takes as long as to render some frames of it.
     count = STILLS if stills else shape.frames
     world = generate(int(rng.integers(HELD_OUT_SEED)), level, count, size, stride)
-    square = (side, side)
-    frames = np.stack([cv2.resize(frame, square, interpolation=cv2.INTER_LINEAR) for frame in world.frames])
-    ids = np.stack([cv2.resize(each, square, interpolation=cv2.INTER_NEAREST) for each in world.ids])
+    square = (full, full)
+    window = _window(rng, cv2.resize(world.ids[0], square, interpolation=cv2.INTER_NEAREST), side)
+    frames = np.stack([cv2.resize(frame, square, interpolation=cv2.INTER_LINEAR)[window] for frame in world.frames])
+    ids = np.stack([cv2.resize(each, square, interpolation=cv2.INTER_NEAREST)[window] for each in world.ids])
     if rng.random() < BACKWARDS:
         frames, ids = frames[::-1].copy(), ids[::-1].copy()
     parts = [slice(t, t + 1) for t in range(count)] if stills else [slice(None)]
     clips = [(frames[part], _targets(rng, ids[part], shape.targets)) for part in parts]
     return [(clip, masks) for clip, masks in clips if len(masks)]
+
+
+def _window(rng: np.random.Generator, ids: npt.NDArray[np.uint8], side: int) -> tuple[slice, slice]:
+    """A window of `side` pixels that shows a part of something."""
+    places = np.argwhere(ids > 0)
+    place = places[rng.integers(len(places))] if len(places) else np.array(ids.shape) // 2
+    starts = np.clip(place - rng.integers(0, side, 2), 0, np.array(ids.shape) - side)
+    return slice(starts[0], starts[0] + side), slice(starts[1], starts[1] + side)
 
 
 def _targets(rng: np.random.Generator, ids: npt.NDArray[np.uint8], limit: int) -> npt.NDArray[np.bool_]:

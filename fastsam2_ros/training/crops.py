@@ -16,7 +16,7 @@ from fastsam2_ros.language.clip import CROP_CONTEXT
 from fastsam2_ros.synthetic.vocabulary import Look
 from fastsam2_ros.synthetic.world import HELD_OUT_SEED, WorldSequence, generate
 from fastsam2_ros.training.clips import stream
-from fastsam2_ros.training.phrases import attributes, phrases
+from fastsam2_ros.training.phrases import attributes, phrases, single_attributes
 
 GROUND = -1
 """Of a patch or crop: nothing but background."""
@@ -30,7 +30,8 @@ MEAN_COLOUR = (123, 117, 104)
 """CLIP's mean, which is what crops are padded with."""
 DENSE_SIDES = (256, 320, 384, 448, 512)
 """Longer side of the dense frames; one for each batch."""
-SIZE = (384, 512)
+SIZES = ((288, 384), (288, 384), (384, 512))
+"""Of the rendered frames, pixels."""
 
 
 @dataclass(frozen=True)
@@ -39,7 +40,7 @@ class LanguageShape:
 
     scenes: int = 4
     frames: int = 3
-    dense: int = 3
+    dense: int = 2
     absent: int = 12
     side: int = 128
     patch: int = 16
@@ -56,6 +57,7 @@ class LanguageBatch:
         patch_attributes: int64 (f, rows, columns, 3); `GROUND` or `MIXED` where no thing covers the patch.
         sentences: texts.
         named: int64 (m, 3), what each names (see `phrases`).
+        singles: texts that name one attribute each (see `single_attributes`).
     """
 
     crops: Tensor
@@ -64,6 +66,7 @@ class LanguageBatch:
     patch_attributes: Tensor
     sentences: list[str]
     named: Tensor
+    singles: list[str]
 
 
 def language_batch(seed: int, number: int, shape: LanguageShape) -> LanguageBatch:
@@ -73,7 +76,8 @@ def language_batch(seed: int, number: int, shape: LanguageShape) -> LanguageBatc
     crops, things, dense, patches, looks = [], [], [], [], []
     for scene in range(shape.scenes):
         level = int(rng.choice((1, 2, 2, 3, 3)))
-        world = generate(int(rng.integers(HELD_OUT_SEED)), level, shape.frames, SIZE, stride=int(rng.integers(5, 30)))
+        size = SIZES[rng.integers(len(SIZES))]
+        world = generate(int(rng.integers(HELD_OUT_SEED)), level, shape.frames, size, stride=int(rng.integers(5, 30)))
         known = {thing.id: Look(thing.colour, thing.pattern, thing.shape, thing.size) for thing in world.objects}
         looks += list(known.values())
         for t, frame in enumerate(world.frames):
@@ -92,6 +96,7 @@ def language_batch(seed: int, number: int, shape: LanguageShape) -> LanguageBatc
         torch.from_numpy(np.stack(patches)),
         sentences,
         torch.from_numpy(named),
+        single_attributes(rng),
     )
 
 

@@ -23,7 +23,7 @@ VALIDATION_SEED = 2 * HELD_OUT_SEED
 """Neither trained on, nor among the sequences that evaluations report."""
 VALIDATION_FRAMES = 12
 VALIDATION_STRIDE = 3
-FAST_PAIRS, LOCALITY, AFFINITY = 6, 3.0, 2.0
+FAST_PAIRS, LOCALITY, AFFINITY = 3, 3.0, 2.0
 """Of the start values: rotary pairs in each half that carry the bias, the bias, and the factor on attention weights."""
 
 
@@ -40,13 +40,14 @@ class Stage:
 # there, in many small steps. From masks alone at first: with boxes and points in between, the first thousand steps of a
 # trial left every mask empty; without, half of each mask was right after two hundred.
 _CPU = (
-    Stage(0.15, ClipShape(side=128, frames=2, clips=3, targets=3), masks=1.0),
-    Stage(0.7, ClipShape(side=256, frames=3, clips=2, targets=3), masks=0.6),
-    Stage(1.0, ClipShape(side=512, frames=4, clips=1, targets=4), masks=0.6),
+    Stage(0.1, ClipShape(side=128, frames=2, clips=4, targets=3, zoom=1.5), masks=1.0),
+    Stage(0.45, ClipShape(side=256, frames=3, clips=2, targets=3, zoom=2.0), masks=0.6),
+    Stage(0.8, ClipShape(side=256, frames=7, clips=2, targets=2, zoom=2.0), masks=0.6),
+    Stage(1.0, ClipShape(side=512, frames=5, clips=1, targets=3), masks=0.6),
 )
 _GPU = (
     Stage(0.05, ClipShape(side=128, frames=2, clips=48, targets=3), masks=1.0),
-    Stage(0.5, ClipShape(side=256, frames=6, clips=16, targets=3), masks=0.5),
+    Stage(0.5, ClipShape(side=256, frames=6, clips=16, targets=3, zoom=2.0), masks=0.5),
     Stage(1.0, ClipShape(side=512, frames=8, clips=8, targets=3), masks=0.5),
 )
 
