@@ -97,7 +97,7 @@ class Clip:
             rows.append(row)
         while len(self._texts) > CACHED_TEXTS:
             self._texts.popitem(last=False)
-        return torch.stack(rows) if rows else torch.zeros(0, self._model.visual.output_dim, device=self._device)
+        return torch.stack(rows) if rows else torch.zeros(0, dense.width(self._model.visual), device=self._device)
 
     @torch.inference_mode()
     def dense_features(self, frame: npt.NDArray[np.uint8]) -> Tensor:
@@ -113,7 +113,7 @@ class Clip:
             InputError: not such an array.
         """
         pixels = self._pixels(frame)
-        patch = self._model.visual.patch_size
+        patch = dense.patch_size(self._model.visual)
         scale = self._image_size / max(pixels.shape[1:])
         size = [max(1, round(n * scale / p)) * p for n, p in zip(pixels.shape[1:], patch, strict=True)]
         image = F.interpolate(pixels[None], size, mode="bicubic", antialias=True, align_corners=False)
@@ -137,7 +137,7 @@ class Clip:
         crops = [self._crop(pixels, box) for box in boxes]
         batches = [self._model.encode_image(torch.stack(crops[i : i + BATCH])) for i in range(0, len(crops), BATCH)]
         if not batches:
-            return torch.zeros(0, self._model.visual.output_dim, device=self._device)
+            return torch.zeros(0, dense.width(self._model.visual), device=self._device)
         return F.normalize(torch.cat(batches).float(), dim=-1)
 
     def _pixels(self, frame: npt.NDArray[np.uint8]) -> Tensor:

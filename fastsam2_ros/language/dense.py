@@ -1,15 +1,19 @@
-"""CLIP features for every patch of an image, from open_clip's VisionTransformer.
+"""CLIP features for every patch of an image, from open_clip's image towers.
 
-CLIP is trained on one vector per image; its last block mixes patches by what the class token needs. NACLIP ("Pay
-Attention to Your Neighbours", arXiv 2404.08181) replaces that block's attention by one in which a patch attends to
-patches with keys like its own and to its neighbours, and drops the block's residual and MLP, so that what a vector says
-is about its own place. Here the class token, which has no place, is left out of that attention.
+A convolutional tower that ends in average pooling and a linear projection says of the whole image the mean of what it
+says of every place: its dense features are that projection before pooling.
+
+A VisionTransformer needs more. CLIP is trained on one vector per image; its last block mixes patches by what the class
+token needs. NACLIP ("Pay Attention to Your Neighbours", arXiv 2404.08181) replaces that block's attention by one in which
+a patch attends to patches with keys like its own and to its neighbours, and drops the block's residual and MLP, so that
+what a vector says is about its own place. Here the class token, which has no place, is left out of that attention.
 """
 
 from __future__ import annotations
 
 import torch
 import torch.nn.functional as F
+from open_clip.timm_model import TimmModel
 from open_clip.transformer import ResidualAttentionBlock, VisionTransformer
 from torch import Tensor
 
@@ -17,17 +21,34 @@ NEIGHBOURHOOD = 5.0
 """Standard deviation of the Gaussian window, patches (the paper's value)."""
 
 
-def encode(tower: VisionTransformer, images: Tensor, neighbourhood: float = NEIGHBOURHOOD) -> Tensor:
+def patch_size(tower: VisionTransformer | TimmModel) -> tuple[int, int]:
+    """Height and width of what one dense feature stands for, pixels."""
+    if isinstance(tower, TimmModel):
+        reduction = int(tower.trunk.feature_info[-1]["reduction"])
+        return reduction, reduction
+    height, width = tower.patch_size
+    return int(height), int(width)
+
+
+def width(tower: VisionTransformer | TimmModel) -> int:
+    """Length of the vectors."""
+    return int(tower.head.proj.out_features if isinstance(tower, TimmModel) else tower.output_dim)
+
+
+def encode(tower: VisionTransformer | TimmModel, images: Tensor, neighbourhood: float = NEIGHBOURHOOD) -> Tensor:
     """Features of every patch.
 
     Args:
-        tower: with plain residual attention blocks and no attentional pooling (`weights.build` sees to it).
+        tower: one that `weights.build` lets through.
         images: float32 (B, 3, H, W), normalised; H and W multiples of the patch size.
-        neighbourhood: standard deviation of the window, patches; infinity switches it off.
+        neighbourhood: of a VisionTransformer: standard deviation of the window, patches; infinity switches it off.
 
     Returns:
         float32 (B, D, H / patch, W / patch), unit norm along D.
     """
+    if isinstance(tower, TimmModel):
+        maps = tower.trunk.forward_features(images)
+        return F.normalize(tower.head(maps.permute(0, 2, 3, 1)), dim=-1).permute(0, 3, 1, 2)
     rows, columns = images.shape[-2] // tower.conv1.stride[0], images.shape[-1] // tower.conv1.stride[1]
     patches = trunk(tower, images)[:, 1:]  # (B, patches, width)
     patches = _attend_neighbours(tower.transformer.resblocks[-1], patches, (rows, columns), neighbourhood)

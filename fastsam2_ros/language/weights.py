@@ -14,6 +14,7 @@ import open_clip
 import torch
 from open_clip.model import convert_to_custom_text_state_dict, resize_pos_embed, resize_text_pos_embed
 from open_clip.pretrained import download_pretrained, download_pretrained_from_hf, get_pretrained_cfg
+from open_clip.timm_model import TimmModel
 from open_clip.tokenizer import HFTokenizer, SimpleTokenizer
 from open_clip.transformer import ResidualAttentionBlock, VisionTransformer
 from safetensors.torch import load_file
@@ -29,7 +30,8 @@ MINI = "mini"
 FILE_ENDINGS = (".pt", ".pth", ".bin", ".safetensors")
 SUPPORTED = (
     "Dense relevance needs open_clip's own VisionTransformer with a class or average pooled output, "
-    "such as ViT-B-32, ViT-B-16, ViT-L-14 or ViT-H-14"
+    "such as ViT-B-32, ViT-B-16, ViT-L-14 or ViT-H-14, or a convolutional timm tower with average pooling and a linear "
+    "projection"
 )
 
 
@@ -199,7 +201,9 @@ def _check_kind(name: str, architecture: Mapping[str, Any]) -> None:
     """Refuse what cannot work before anything is built or downloaded."""
     vision = architecture["vision_cfg"]
     if "timm_model_name" in vision:
-        kind = "a timm image tower"
+        if (vision.get("timm_pool", "avg"), vision.get("timm_proj", "linear")) == ("avg", "linear"):
+            return
+        kind = "a timm image tower with another ending"
     elif isinstance(vision.get("layers"), (list, tuple)):
         kind = "a ResNet image tower"
     elif vision.get("attentional_pool") or "multimodal_cfg" in architecture:
@@ -211,6 +215,9 @@ def _check_kind(name: str, architecture: Mapping[str, Any]) -> None:
 
 def _check_tower(name: str, model: torch.nn.Module) -> None:
     tower = model.visual
+    # Whatever has no maps of features has no pooling over them either.
+    if isinstance(tower, TimmModel) and tower.trunk.default_cfg.get("pool_size"):
+        return
     if not isinstance(tower, VisionTransformer) or not all(
         isinstance(block, ResidualAttentionBlock) for block in tower.transformer.resblocks
     ):

@@ -18,10 +18,11 @@ from fastsam2_ros.config import LanguageConfig
 from fastsam2_ros.language import dense, weights
 from fastsam2_ros.language.clip import Clip
 from fastsam2_ros.language.vocabulary import NEGATIVES, TEMPLATES
+from fastsam2_ros.synthetic.vocabulary import COLOURS, PATTERNS, SHAPES
 from fastsam2_ros.synthetic.world import HELD_OUT_SEED, generate
 from fastsam2_ros.training.crops import GROUND, MIXED, LanguageBatch, LanguageShape, language_stream
 from fastsam2_ros.training.loop import Phase, precision
-from fastsam2_ros.training.phrases import PARTS, UNSAID, WORDS
+from fastsam2_ros.training.phrases import UNSAID, WORDS
 from fastsam2_ros.training.unroll import plain_attention
 
 MODEL = Path(fastsam2_ros.language.__file__).with_name("mini_clip.json")
@@ -29,6 +30,8 @@ VALIDATION_SEED = 2 * HELD_OUT_SEED
 MARGIN = 0.04
 """Cosine by which the right answer must lead in training, so that some lead is left in use."""
 LARGEST_SCALE = 60.0
+CONTRAST_RAMP = 2.0
+"""Share of the contrast in the loss, up to 1, per share of the training that is done."""
 # Negatives that speak of things in the world would be wrong now and then.
 _NEGATIVES = tuple(text for text in NEGATIVES if not set(text.split()) & WORDS)
 
@@ -55,6 +58,9 @@ class ClipTask:
         self.model.requires_grad_(True)
         with torch.no_grad():
             self.model.logit_scale.fill_(float(np.log(20.0)))
+        generator = torch.Generator().manual_seed(seed)
+        count = len(COLOURS) + len(PATTERNS) + len(SHAPES)
+        self._codes = torch.linalg.qr(torch.randn(self.model.text_projection.shape[1], count, generator=generator))[0].T
         self._precision = precision(device)
         chosen = shape or (LanguageShape(scenes=32, dense=16) if device.type == "cuda" else LanguageShape())
         self.phases: tuple[Phase, ...] = (Phase(1.0, "crops and patches", partial(self._batches, seed, chosen)),)
@@ -66,14 +72,14 @@ class ClipTask:
         with torch.no_grad():
             model.logit_scale.clamp_(max=float(np.log(LARGEST_SCALE)))
         template = TEMPLATES[number % len(TEMPLATES)]
-        sentences = [*batch.sentences, *batch.singles, *(template.replace("{}", text) for text in _NEGATIVES)]
+        sentences = [*batch.sentences, *(template.replace("{}", text) for text in _NEGATIVES)]
         half = torch.autocast(device.type, self._precision, enabled=self._precision != torch.float32)
         with half:
             with plain_attention(device):
                 texts = F.normalize(model.encode_text(self.tokenizer(sentences).to(device)).float(), dim=-1)
                 crops = F.normalize(model.encode_image(_normalised(batch.crops.to(device))).float(), dim=-1)
             patches = dense.encode(model.visual, _normalised(batch.frames.to(device))).float()
-        described, singles, negatives = texts.split((len(batch.sentences), len(batch.singles), len(_NEGATIVES)))
+        described, negatives = texts[: len(batch.sentences)], texts[len(batch.sentences) :]
         named, scale = batch.named.to(device), model.logit_scale.exp()
         flat = patches.flatten(2).transpose(1, 2).flatten(0, 1)  # (patches, D)
         of_patch = batch.patch_attributes.flatten(0, 2).to(device)
@@ -82,10 +88,13 @@ class ClipTask:
         terms = {
             "crops": contrast(crops, of_crop, described, named, negatives, scale),
             "patches": contrast(flat[clear], of_patch[clear], described, named, negatives, scale),
-            "crop attributes": classify(crops, of_crop, singles, scale),
-            "patch attributes": classify(flat[clear], of_patch[clear], singles, scale),
+            "crop attributes": classify(crops, of_crop, self._codes.to(device), scale),
+            "patch attributes": classify(flat[clear], of_patch[clear], self._codes.to(device), scale),
+            "text attributes": classify(described, named, self._codes.to(device), scale),
         }
-        loss = torch.stack(tuple(terms.values())).sum()
+        # First what things are, then what tells them apart.
+        share = min(1.0, CONTRAST_RAMP * progress)
+        loss = torch.stack([value * (1.0 if "attributes" in name else share) for name, value in terms.items()]).sum()
         return loss, {name: float(value.detach()) for name, value in {"loss": loss, **terms}.items()}
 
     @torch.no_grad()
@@ -161,19 +170,25 @@ def contrast(things: Tensor, of: Tensor, texts: Tensor, named: Tensor, negatives
     return up + across + 0.5 * down
 
 
-def classify(things: Tensor, of: Tensor, singles: Tensor, scale: Tensor) -> Tensor:
-    """Cross-entropy of each thing's colour, pattern and shape, told by the nearest text that names nothing else.
+def classify(vectors: Tensor, of: Tensor, codes: Tensor, scale: Tensor) -> Tensor:
+    """Cross-entropy of colour, pattern and shape, each told by the nearest of fixed vectors.
 
-    What the contrast with whole descriptions learns slowly, one attribute at a time teaches from the first step.
+    Both towers learn at once where in the space every attribute is; by the contrast alone, each would have to wait for
+    the other. What has all three attributes lies between their vectors.
 
     Args:
-        things, of, scale: as for `contrast`.
-        singles: (8 + 5 + 24, D), unit norm, of `phrases.single_attributes`.
+        vectors: (n, D), unit norm: crops, patches or texts.
+        of: int64 (n, 3), attributes; negative where there is none.
+        codes: (8 + 5 + 24, D), orthonormal.
+        scale: factor on cosine similarities.
     """
-    seen = of[:, 0] != GROUND
-    logits = scale * (things[seen] @ singles.T)
-    losses = [F.cross_entropy(logits[:, part], of[seen, n], reduction="sum") for n, part in enumerate(PARTS)]
-    return torch.stack(losses).sum() / seen.sum().clamp(min=1)
+    logits, start, losses = scale * (vectors @ codes.T), 0, []
+    for column, words in zip(of.unbind(1), (COLOURS, PATTERNS, SHAPES), strict=True):
+        known = column >= 0
+        part = logits[known, start : start + len(words)]
+        losses.append(F.cross_entropy(part, column[known], reduction="sum") / known.sum().clamp(min=1))
+        start += len(words)
+    return torch.stack(losses).sum()
 
 
 def _mean_of(values: Tensor, where: Tensor) -> Tensor:

@@ -49,7 +49,7 @@ def run(arguments: argparse.Namespace) -> None:
     else:
         from fastsam2_ros.training.clip import ClipTask
 
-        task, rate = ClipTask(device, arguments.seed), 1e-3
+        task, rate = ClipTask(device, arguments.seed), 2e-3
     settings = Settings(
         out=arguments.out,
         device=device,

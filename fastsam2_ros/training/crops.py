@@ -16,7 +16,7 @@ from fastsam2_ros.language.clip import CROP_CONTEXT
 from fastsam2_ros.synthetic.vocabulary import Look
 from fastsam2_ros.synthetic.world import HELD_OUT_SEED, WorldSequence, generate
 from fastsam2_ros.training.clips import stream
-from fastsam2_ros.training.phrases import attributes, phrases, single_attributes
+from fastsam2_ros.training.phrases import attributes, phrases
 
 GROUND = -1
 """Of a patch or crop: nothing but background."""
@@ -24,13 +24,13 @@ MIXED = -2
 """Of a patch: the edge of something, or several things; nothing is asked of it."""
 SEEN = 0.5
 """Visible part of a thing from which on it is described."""
-COVERED = 0.6
+COVERED = 0.5
 """Share of a patch that one thing must cover."""
 MEAN_COLOUR = (123, 117, 104)
 """CLIP's mean, which is what crops are padded with."""
-DENSE_SIDES = (256, 320, 384, 448, 512)
+DENSE_SIDES = (384, 512, 640)
 """Longer side of the dense frames; one for each batch."""
-SIZES = ((288, 384), (288, 384), (384, 512))
+SIZES = ((288, 384), (288, 384), (480, 640))
 """Of the rendered frames, pixels."""
 
 
@@ -43,7 +43,7 @@ class LanguageShape:
     dense: int = 2
     absent: int = 12
     side: int = 128
-    patch: int = 16
+    patch: int = 32
 
 
 @dataclass(frozen=True)
@@ -57,7 +57,6 @@ class LanguageBatch:
         patch_attributes: int64 (f, rows, columns, 3); `GROUND` or `MIXED` where no thing covers the patch.
         sentences: texts.
         named: int64 (m, 3), what each names (see `phrases`).
-        singles: texts that name one attribute each (see `single_attributes`).
     """
 
     crops: Tensor
@@ -66,7 +65,6 @@ class LanguageBatch:
     patch_attributes: Tensor
     sentences: list[str]
     named: Tensor
-    singles: list[str]
 
 
 def language_batch(seed: int, number: int, shape: LanguageShape) -> LanguageBatch:
@@ -96,7 +94,6 @@ def language_batch(seed: int, number: int, shape: LanguageShape) -> LanguageBatc
         torch.from_numpy(np.stack(patches)),
         sentences,
         torch.from_numpy(named),
-        single_attributes(rng),
     )
 
 

@@ -209,6 +209,8 @@ class Trainer:
         with torch.no_grad():
             for mine, theirs in zip(self.average.parameters(), self.model.parameters(), strict=True):
                 mine.lerp_(theirs, 1 - share)
+            for mine, theirs in zip(self.average.buffers(), self.model.buffers(), strict=True):
+                mine.lerp_(theirs, 1 - share) if mine.is_floating_point() else mine.copy_(theirs)
         return {**terms, "gradient": norm}
 
     def _record(self, row: dict[str, Any]) -> None:

@@ -29,13 +29,6 @@ WORDS = frozenset(word for shape in ("", *SHAPES) for text in describe(shape=sha
 """That descriptions call things by: nouns and articles."""
 ABSENT_NOUNS = tuple(noun for noun in NOUNS if not {*WORDS, *COLOURS, *EVERYDAY_COLOURS} & set(noun.split()))
 """Everyday things that do not exist in the generated world."""
-PARTS = (
-    slice(0, len(COLOURS)),
-    slice(len(COLOURS), len(COLOURS) + len(PATTERNS)),
-    slice(len(COLOURS) + len(PATTERNS), len(COLOURS) + len(PATTERNS) + len(SHAPES)),
-)
-"""Of `single_attributes`: where its colours, patterns and shapes are, each in the vocabulary's order."""
-
 Attributes = npt.NDArray[np.int64]
 
 
@@ -62,14 +55,6 @@ def phrases(rng: np.random.Generator, looks: Sequence[Look], absent: int) -> tup
         sentences.append(_in_template(rng, words))
         named.append((NOWHERE,) * 3)
     return sentences, np.array(named, np.int64).reshape(-1, 3)
-
-
-def single_attributes(rng: np.random.Generator) -> list[str]:
-    """A sentence for each colour, each pattern and each shape alone; `PARTS` says where which are."""
-    options = [describe(colour=colour) for colour in COLOURS]
-    options += [tuple(text for text in describe(pattern=each) if each != "plain" or each in text) for each in PATTERNS]
-    options += [describe(shape=shape) for shape in SHAPES]
-    return [_in_template(rng, some[rng.integers(len(some))]) for some in options]
 
 
 def truth(things: Attributes, named: Attributes) -> npt.NDArray[np.bool_]:

@@ -23,8 +23,9 @@ VALIDATION_SEED = 2 * HELD_OUT_SEED
 """Neither trained on, nor among the sequences that evaluations report."""
 VALIDATION_FRAMES = 12
 VALIDATION_STRIDE = 3
-FAST_PAIRS, LOCALITY, AFFINITY = 3, 3.0, 2.0
-"""Of the start values: rotary pairs in each half that carry the bias, the bias, and the factor on attention weights."""
+FAST_PAIRS, LOCALITY, AFFINITY, QUIET = 3, 3.0, 3.0, 0.25
+"""Of the start values: rotary pairs in each half that carry the bias, the bias, the factor on attention weights, and the one
+on what would drown positions."""
 
 
 @dataclass(frozen=True)
@@ -36,17 +37,17 @@ class Stage:
     masks: float
 
 
-# All weights serve every image size, and a frame of 128 px costs a sixteenth of one of 512: what memory is for is learned
-# there, in many small steps. From masks alone at first: with boxes and points in between, the first thousand steps of a
-# trial left every mask empty; without, half of each mask was right after two hundred.
+# All weights serve every image size, and a frame of 128 px costs a sixteenth of one of 512: what prompts and memory are for
+# is learned there, in many small steps. Prompts of all kinds from the first step: where masks alone came first, the image's
+# features grew so large that points and boxes went unheard from then on.
 _CPU = (
-    Stage(0.1, ClipShape(side=128, frames=2, clips=4, targets=3, zoom=1.5), masks=1.0),
-    Stage(0.45, ClipShape(side=256, frames=3, clips=2, targets=3, zoom=2.0), masks=0.6),
-    Stage(0.8, ClipShape(side=256, frames=7, clips=2, targets=2, zoom=2.0), masks=0.6),
-    Stage(1.0, ClipShape(side=512, frames=5, clips=1, targets=3), masks=0.6),
+    Stage(0.3, ClipShape(side=128, frames=2, clips=6, targets=4, zoom=1.5), masks=0.35),
+    Stage(0.72, ClipShape(side=256, frames=3, clips=2, targets=4, zoom=2.0), masks=0.5),
+    Stage(0.9, ClipShape(side=256, frames=6, clips=2, targets=2, zoom=2.0), masks=0.6),
+    Stage(1.0, ClipShape(side=512, frames=4, clips=1, targets=4), masks=0.6),
 )
 _GPU = (
-    Stage(0.05, ClipShape(side=128, frames=2, clips=48, targets=3), masks=1.0),
+    Stage(0.1, ClipShape(side=128, frames=2, clips=48, targets=4, zoom=1.5), masks=0.35),
     Stage(0.5, ClipShape(side=256, frames=6, clips=16, targets=3, zoom=2.0), masks=0.5),
     Stage(1.0, ClipShape(side=512, frames=8, clips=8, targets=3), masks=0.5),
 )
@@ -147,6 +148,12 @@ def _wake(model: SAM2Base) -> None:
         for projection in (attention.q_proj, attention.k_proj):
             halves = projection.bias.zero_().unflatten(0, (2, -1))
             halves[:, : 2 * FAST_PAIRS] = LOCALITY
+    # Positions are to be heard beside contents.
+    for kind in model.sam_prompt_encoder.point_embeddings:
+        kind.weight.mul_(QUIET)
+    for convolution in model.image_encoder.neck.convs[:2]:
+        for tensor in convolution.conv.parameters():
+            tensor.mul_(QUIET)
     # Prompts and pixels whose position encodings agree attend to one another: with the same projection on both sides
     # the product of queries and keys keeps the encodings' own.
     for block in model.sam_mask_decoder.transformer.layers:
