@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
-from fastsam2_ros.synthetic.world import HELD_OUT_SEED, LEVELS, generate
+from fastsam2_ros.synthetic.world import HELD_OUT_SEED, generate
 
 ASPECTS = (1.0, 4 / 3, 16 / 9)
 """Width over height of the frames before they are stretched to a square."""
@@ -25,6 +25,8 @@ SMALLEST_SHARE = 0.001
 STILLS, STILL_STRIDE = 4, 12
 """Frames of a scene that are used where single frames are wanted, and frames of the world from one to the next."""
 BACKWARDS = 0.3
+LEVEL_MIX = (1, 2, 2, 3, 3)
+"""Levels of difficulty, as often as they are drawn: in a scene with a single thing, prompts need not be listened to."""
 _STREAM = 1 << 40
 
 
@@ -62,7 +64,7 @@ class ClipShape:
     zoom: float = 1.0
 
 
-def clip_batch(seed: int, number: int, shape: ClipShape, levels: tuple[int, ...] = LEVELS) -> ClipBatch:
+def clip_batch(seed: int, number: int, shape: ClipShape, levels: tuple[int, ...] = LEVEL_MIX) -> ClipBatch:
     """The batch `number` of a run with `seed`; the same for the same arguments.
 
     Clips of all levels of difficulty, aspect ratios and speeds, some of them backwards.

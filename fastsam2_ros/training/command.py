@@ -1,4 +1,4 @@
-"""`fastsam2 train`: the mini models, from nothing, on the generated world."""
+"""`fastsam2 train`: the mini models, from nothing or from weights that are there, on the generated world."""
 
 from __future__ import annotations
 
@@ -21,6 +21,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         required=True,
         help="folder for weights, log and curves; one that has a checkpoint is resumed",
     )
+    parser.add_argument("--weights", type=Path, help="start from this file's weights (default: from nothing)")
     end = parser.add_mutually_exclusive_group()
     end.add_argument("--minutes", type=float, default=60.0, help="time of training (default: %(default)s)")
     end.add_argument("--steps", type=int, default=0, help="batches, in place of a time: then a run repeats exactly")
@@ -34,9 +35,9 @@ def run(arguments: argparse.Namespace) -> None:
 
     Raises:
         InputError: no end is given, or the folder holds another training.
-        ModelError: the device is not there.
+        ModelError: the device is not there, or the weights cannot be read or are another model's.
     """
-    from fastsam2_ros.training.loop import Settings, Task, Trainer
+    from fastsam2_ros.training.loop import Settings, Task, Trainer, start_from
 
     if arguments.workers < 0 or arguments.seed < 0:
         raise InputError("--workers and --seed must be 0 or more.")
@@ -50,6 +51,8 @@ def run(arguments: argparse.Namespace) -> None:
         from fastsam2_ros.training.clip import ClipTask
 
         task, rate = ClipTask(device, arguments.seed), 2e-3
+    if arguments.weights is not None:
+        start_from(task, arguments.weights)
     settings = Settings(
         out=arguments.out,
         device=device,

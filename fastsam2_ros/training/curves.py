@@ -29,11 +29,11 @@ def draw(log: Sequence[dict[str, Any]], path: Path) -> None:
         return
     figure = Figure(figsize=(12, 4.5), layout="constrained")
     left, right = figure.subplots(1, 2)
-    terms = [name for name in log[0] if name not in _OTHER and not name.startswith(VALIDATION)]
-    minutes = np.array([row["seconds"] / 60 for row in log])
-    for name in terms:
-        values = np.array([row.get(name, np.nan) for row in log], np.float64)
-        left.plot(_smooth(minutes), _smooth(values), label=name)
+    names = dict.fromkeys(name for row in log for name in row if name not in _OTHER and not name.startswith(VALIDATION))
+    for name in names:
+        rows = [row for row in log if name in row]
+        minutes, values = (np.array([row[key] for row in rows], np.float64) for key in ("seconds", name))
+        left.plot(_smooth(minutes / 60), _smooth(values), label=name)
     for previous, row in pairwise(log):
         if previous["phase"] != row["phase"]:
             for axes in (left, right):

@@ -14,10 +14,11 @@ from typing import Any, Protocol
 import torch
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
-from safetensors.torch import save_file
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
-from fastsam2_ros.errors import InputError
+from fastsam2_ros.errors import InputError, ModelError
 from fastsam2_ros.training import curves
 
 CHECKPOINT = "checkpoint.pt"
@@ -237,6 +238,18 @@ class Trainer:
             content["validated"],
             [row for row in rows if row["step"] <= content["step"]],
         )
+
+
+def start_from(task: Task, path: Path) -> None:
+    """Put a file's weights into a task's model.
+
+    Raises:
+        ModelError: the file cannot be read, or is another model's.
+    """
+    try:
+        task.model.load_state_dict(load_file(path))
+    except (OSError, SafetensorError, RuntimeError) as error:
+        raise ModelError(f"{path} cannot be taken as the weights of '{task.name}' to start from: {error}") from error
 
 
 def precision(device: torch.device) -> torch.dtype:

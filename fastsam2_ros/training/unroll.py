@@ -72,10 +72,12 @@ class Unrolled:
     Attributes:
         losses: over all frames but those where the mask was given.
         iou: float (rows, T), of the published mask with the truth; 1 where a mask was given, or both are empty.
+        loudness: scalar, mean square of the image's features, which have no norm of their own.
     """
 
     losses: Losses
     iou: Tensor
+    loudness: Tensor
 
 
 def unroll(model: SAM2Base, batch: ClipBatch, plan: Plan, generator: torch.Generator) -> Unrolled:
@@ -132,7 +134,7 @@ def unroll(model: SAM2Base, batch: ClipBatch, plan: Plan, generator: torch.Gener
                     losses.append(_compare(heads, small[:, t], visible[:, t]))
             ious.append(_published_iou(output, small[:, t]))
             outputs["cond_frame_outputs" if prompted else "non_cond_frame_outputs"][time] = output
-    return Unrolled(sum(losses[1:], start=losses[0]), torch.stack(ious, dim=1))
+    return Unrolled(sum(losses[1:], start=losses[0]), torch.stack(ious, dim=1), levels[-1].float().square().mean())
 
 
 def normalised(frames: Tensor) -> Tensor:
