@@ -123,7 +123,7 @@ def _tinted(frame: RgbImage, kept: npt.NDArray[np.bool_], cue: npt.NDArray[np.in
     tokens = np.where(kept[..., None], colours[cue], np.uint8(0))
     grey = cv2.cvtColor(cv2.cvtColor(frame, cv2.COLOR_RGB2GRAY), cv2.COLOR_GRAY2RGB)
     light = cv2.convertScaleAbs(grey, alpha=1 - _GLOW, beta=255 * _GLOW)
-    large = cv2.resize(tokens, (width, height), interpolation=cv2.INTER_NEAREST)
+    large = np.asarray(cv2.resize(tokens, (width, height), interpolation=cv2.INTER_NEAREST), np.uint8)
     rows, columns = kept.shape
     if min(height / rows, width / columns) >= _LEAST_CELL:
         # A dark line where one token ends and the next begins.
@@ -156,7 +156,7 @@ def _label(picture: Image.Image, result: TrackResult, view: TokenView, bottom: i
         text = f"{item.id} {shortened(item.description)}{ratio}"
         width = font(size).getlength(text) + size * 0.6
         x = max(0.0, min(item.box[0], picture.width - width))
-        y = max(0.0, min(item.box[1] - height, bottom - height))
+        y = max(0.0, min(item.box[1] - height - size // 2, bottom - height))  # clear of the outline
         while any(x < right and left < x + width and abs(y - top) < height for left, right, top in taken):
             y += height
         if y + height <= bottom:
