@@ -4,25 +4,20 @@ from __future__ import annotations
 
 import colorsys
 from collections.abc import Sequence
-from contextlib import suppress
-from functools import lru_cache
-from importlib.util import find_spec
-from pathlib import Path
 
 import cv2
 import numpy as np
 import numpy.typing as npt
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image, ImageDraw
 
 from fastsam2_ros.errors import InputError
 from fastsam2_ros.images import RgbImage
+from fastsam2_ros.lettering import BLACK, RED, fitting, shortened, text_size, write
 from fastsam2_ros.results import TrackedObject, TrackResult, TrackState
 
 UNTRAINED = "UNTRAINED WEIGHTS: masks mean nothing"
 
 _MASK_OPACITY = 0.45
-_MAX_LABEL = 40
-_WHITE, _BLACK, _RED = (255, 255, 255), (0, 0, 0), (190, 20, 20)
 
 
 def color_of(track_id: int) -> tuple[int, int, int]:
@@ -51,7 +46,7 @@ def draw(frame: RgbImage, result: TrackResult) -> RgbImage:
         _draw_mask(canvas, item)
     picture = Image.fromarray(canvas)
     pen = ImageDraw.Draw(picture)
-    size = _text_size(frame)
+    size = text_size(frame)
     for item in result.objects:
         if item.box is not None:
             x, y, width, height = item.box
@@ -60,10 +55,10 @@ def draw(frame: RgbImage, result: TrackResult) -> RgbImage:
         if item.box is not None:
             # Above the box, or inside where there is no room.
             top = item.box[1] - size * 1.4
-            _write(picture, (item.box[0], top if top >= 0 else item.box[1]), _label(item), size, color_of(item.id))
+            write(picture, (item.box[0], top if top >= 0 else item.box[1]), _label(item), size, color_of(item.id))
     _draw_status(picture, result, size)
     if result.untrained:
-        _write(picture, (0, 0), UNTRAINED, _fitting(UNTRAINED, size, result.size[1]), _RED)
+        write(picture, (0, 0), UNTRAINED, fitting(UNTRAINED, size, result.size[1]), RED)
     return np.array(picture)
 
 
@@ -102,13 +97,11 @@ def _draw_mask(canvas: npt.NDArray[np.uint8], item: TrackedObject) -> None:
     pixels = canvas[item.mask].astype(np.float32)
     canvas[item.mask] = (pixels * (1 - _MASK_OPACITY) + np.array(color) * _MASK_OPACITY).astype(np.uint8)
     contours, _ = cv2.findContours(item.mask.astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
-    cv2.drawContours(canvas, contours, -1, color, max(1, _text_size(canvas) // 8))
+    cv2.drawContours(canvas, contours, -1, color, max(1, text_size(canvas) // 8))
 
 
 def _label(item: TrackedObject) -> str:
-    text = " ".join(item.description.split())
-    text = text if len(text) <= _MAX_LABEL else text[: _MAX_LABEL - 1] + "…"
-    return f"{item.id} {text}  {item.state.name.lower()} {item.score:.2f}"
+    return f"{item.id} {shortened(item.description)}  {item.state.name.lower()} {item.score:.2f}"
 
 
 def _draw_status(picture: Image.Image, result: TrackResult, size: int) -> None:
@@ -123,40 +116,6 @@ def _draw_status(picture: Image.Image, result: TrackResult, size: int) -> None:
     ]
     text = "   ".join(filter(None, parts))
     height, width = result.size
-    size = _fitting(text, size * 3 // 4, width)
-    ImageDraw.Draw(picture).rectangle((0, height - round(size * 1.4), width, height), fill=_BLACK)
-    _write(picture, (0, height - round(size * 1.4)), text, size, _BLACK)
-
-
-def _write(picture: Image.Image, corner: tuple[float, float], text: str, size: int, fill: tuple[int, int, int]) -> None:
-    """Text on a filled bar, moved to stay inside the picture's right edge."""
-    pen = ImageDraw.Draw(picture)
-    font = _font(size)
-    width = pen.textlength(text, font)
-    x = max(0.0, min(corner[0], picture.width - width - size * 0.6))
-    pen.rectangle((x, corner[1], x + width + size * 0.6, corner[1] + size * 1.4), fill=fill)
-    light = 0.299 * fill[0] + 0.587 * fill[1] + 0.114 * fill[2] > 140
-    pen.text((x + size * 0.3, corner[1] + size * 0.1), text, fill=_BLACK if light else _WHITE, font=font)
-
-
-def _text_size(frame: npt.NDArray[np.uint8]) -> int:
-    return max(9, round(min(frame.shape[:2]) / 32))
-
-
-def _fitting(text: str, size: int, width: int) -> int:
-    """The text size, or a smaller one at which the text is no wider than `width` pixels."""
-    length = _font(size).getlength(text) + size * 0.6
-    return size if length <= width else max(6, int(size * width / length))
-
-
-@lru_cache
-def _font(size: int) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
-    """The installed font with the most scripts. Glyphs that it lacks become boxes, and nothing fails."""
-    candidates = ["NotoSansCJK-Regular.ttc", "DejaVuSans.ttf"]  # found in the system's font folders
-    matplotlib = find_spec("matplotlib")
-    if matplotlib and matplotlib.origin:
-        candidates.append(str(Path(matplotlib.origin).parent / "mpl-data" / "fonts" / "ttf" / "DejaVuSans.ttf"))
-    for candidate in candidates:
-        with suppress(OSError):
-            return ImageFont.truetype(candidate, size)
-    return ImageFont.load_default(size)
+    size = fitting(text, size * 3 // 4, width)
+    ImageDraw.Draw(picture).rectangle((0, height - round(size * 1.4), width, height), fill=BLACK)
+    write(picture, (0, height - round(size * 1.4)), text, size, BLACK)

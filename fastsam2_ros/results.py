@@ -52,6 +52,42 @@ class TrackedObject:
 
 
 @dataclass(frozen=True)
+class TargetTokens:
+    """Which tokens of a frame went through memory attention for one target, and what spoke for each.
+
+    Attributes:
+        id: the target's.
+        kept: bool, (rows, columns) of the token grid, which is stretched over the frame.
+        cue: int8, (rows, columns): index into `TokenView.cues` of the cue that contributed most to the token's score;
+            -1 where none did, and everywhere where nothing is pruned.
+    """
+
+    id: int
+    kept: npt.NDArray[np.bool_]
+    cue: npt.NDArray[np.int8]
+
+    @property
+    def keep_ratio(self) -> float:
+        """Share of the tokens that were kept, (0, 1]."""
+        return float(self.kept.mean())
+
+
+@dataclass(frozen=True)
+class TokenView:
+    """What one frame's pruning did, for pictures of it.
+
+    Attributes:
+        cues: their names.
+        targets: those that memory attention ran for, by rising id: not those that were found in this very frame.
+        full_motion: motion that asks for the budget's ceiling, frame diagonals per second.
+    """
+
+    cues: tuple[str, ...]
+    targets: tuple[TargetTokens, ...]
+    full_motion: float
+
+
+@dataclass(frozen=True)
 class TrackResult:
     """Everything that one `TextTracker.step` found out.
 
@@ -66,6 +102,7 @@ class TrackResult:
         stage_seconds: seconds by stage: encode, motion, route, attend, decode, remember, ground, resize.
         warnings: what was wrong with the input and what was done about it, one sentence each.
         untrained: True where the weights are random, so that the masks mean nothing.
+        tokens: what was pruned and why; None where `step` was not asked for it.
     """
 
     stamp_ns: int
@@ -79,6 +116,7 @@ class TrackResult:
     stage_seconds: Mapping[str, float] = field(default_factory=dict)
     warnings: tuple[str, ...] = ()
     untrained: bool = False
+    tokens: TokenView | None = None
 
     @property
     def state(self) -> TrackState:

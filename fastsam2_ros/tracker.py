@@ -19,8 +19,9 @@ from fastsam2_ros.language.search import NONE, TextSearch
 from fastsam2_ros.pruning import cues
 from fastsam2_ros.pruning.budget import Budget
 from fastsam2_ros.pruning.motion import Motion, MotionEstimator
-from fastsam2_ros.pruning.router import FrameCues, Router, best_tokens, token_count
-from fastsam2_ros.results import Box, TrackedObject, TrackResult, TrackState
+from fastsam2_ros.pruning.router import CUES, FrameCues, Router, best_tokens, token_count
+from fastsam2_ros.pruning.view import target_tokens
+from fastsam2_ros.results import Box, TargetTokens, TokenView, TrackedObject, TrackResult, TrackState
 from fastsam2_ros.stopwatch import Stopwatch
 from fastsam2_ros.streaming.loading import LoadedSam2, load_sam2
 from fastsam2_ros.streaming.prompts import Prompt, check_box, check_mask, clip_box
@@ -135,12 +136,13 @@ class TextTracker:
         self._require_room()
         self._masks.append((mask, description))
 
-    def step(self, frame: npt.NDArray[np.uint8], stamp_ns: int) -> TrackResult:
+    def step(self, frame: npt.NDArray[np.uint8], stamp_ns: int, *, view_tokens: bool = False) -> TrackResult:
         """Track through one more frame.
 
         Args:
             frame: uint8 (H, W, 3), RGB; any size, which may change between frames.
             stamp_ns: nanoseconds; where it does not rise, the last good interval is taken.
+            view_tokens: tell in the result's `tokens` what was pruned and why.
 
         Raises:
             InputError: not such an array; the tracker's state is then unchanged.
@@ -160,8 +162,9 @@ class TextTracker:
         doubtful = any(target.doubtful for target in tracked)
         keep_ratio = self._budget.update(motion.magnitude, motion.seconds, doubtful, self._step_seconds)
 
+        viewed: tuple[TargetTokens, ...] = ()
         if tracked:
-            self._track(tracked, features, motion, keep_ratio, watch)
+            viewed = self._track(tracked, features, motion, keep_ratio, watch, view_tokens)
         sought = [target for target in self._targets if target.memory is None]
         for target in sought:
             target.observe(False, 0.0, motion.seconds, self.config)
@@ -186,6 +189,7 @@ class TextTracker:
             stage_seconds=watch.seconds,
             warnings=tuple(warnings),
             untrained=self.untrained,
+            tokens=TokenView(CUES, viewed, self.config.pruning.full_motion) if view_tokens else None,
         )
 
     def reset(self) -> None:
@@ -199,8 +203,14 @@ class TextTracker:
     # ---- the stages ----
 
     def _track(
-        self, tracked: Sequence[Target], features: FrameFeatures, motion: Motion, keep_ratio: float, watch: Stopwatch
-    ) -> None:
+        self,
+        tracked: Sequence[Target],
+        features: FrameFeatures,
+        motion: Motion,
+        keep_ratio: float,
+        watch: Stopwatch,
+        view_tokens: bool,
+    ) -> tuple[TargetTokens, ...]:
         """Route, attend, decode and remember, for all targets that were found before."""
         memories = [target.memory for target in tracked if target.memory is not None]
         tokens: Sequence[Tensor | None] = [None] * len(tracked)
@@ -211,6 +221,12 @@ class TextTracker:
                 trust = torch.tensor([target.score for target in tracked], device=self.device)
                 scores = self._router.scores(shared, masks, trust, motion.camera, motion.displacement)
                 tokens = best_tokens(scores, keep_ratio)
+        viewed: tuple[TargetTokens, ...] = ()
+        if view_tokens:
+            contributions = None
+            if self._prunes:
+                contributions = self._router.contributions(shared, masks, trust, motion.camera, motion.displacement)
+            viewed = target_tokens([target.id for target in tracked], tokens, contributions, features.grid)
         with watch.stage("attend"):
             conditioned = self._sam.condition(features, memories, self._index, tokens)
         with watch.stage("decode"):
@@ -231,6 +247,7 @@ class TextTracker:
             target.since_prompt += 1
             if target.state == TrackState.TRACKING:
                 target.prototype = prototypes[row]
+        return viewed
 
     def _start_boxes(
         self, frame: npt.NDArray[np.uint8], features: FrameFeatures, keep_ratio: float, warnings: list[str]

@@ -305,6 +305,46 @@ def test_a_fixed_keep_ratio_is_kept(make, video):
     assert results[0].tokens_total == 256
 
 
+def test_tokens_are_told_only_when_asked_for(make, video):
+    tracker = make("mug", pruning=PruningConfig(keep_ratio=0.3))
+    tracker.set_target("mug")
+    assert [result.tokens for result in steps(tracker, video, 3)] == [None] * 3
+    view = tracker.step(video[3], 3 * STEP, view_tokens=True).tokens
+    (target,) = view.targets
+    assert (target.id, target.kept.shape, target.kept.sum()) == (1, (16, 16), round(0.3 * 256))
+    assert set(np.unique(target.cue)) <= set(range(-1, len(view.cues)))
+
+
+def test_asking_for_the_tokens_does_not_change_the_masks(make, video):
+    runs = []
+    for view in (False, True):
+        tracker = make("mug", pruning=PruningConfig(keep_ratio=0.3))
+        tracker.set_target("mug")
+        runs.append([tracker.step(video[n], n * STEP, view_tokens=view).labels() for n in range(5)])
+    assert all(np.array_equal(first, second) for first, second in zip(*runs, strict=True))
+
+
+def test_a_cue_without_weight_earns_no_token(make, video):
+    only_mask = PruningConfig(keep_ratio=0.3, context_weight=0, text_weight=0, uncertainty_weight=0)
+    tracker = make("mug", pruning=only_mask)
+    tracker.set_target("mug")
+    view = [tracker.step(video[n], n * STEP, view_tokens=True).tokens for n in range(3)][-1]
+    assert {view.cues[index] for index in np.unique(view.targets[0].cue) if index >= 0} == {"mask"}
+
+
+def test_before_a_target_is_tracked_no_tokens_are_kept_for_it(make, video):
+    tracker = make("mug")
+    tracker.set_target("mug")
+    assert tracker.step(video[0], 0, view_tokens=True).tokens.targets == ()
+
+
+def test_unpruned_targets_keep_all_tokens(make, video):
+    tracker = make("mug", pruning=PruningConfig(keep_ratio=1.0))
+    tracker.set_target("mug")
+    view = [tracker.step(video[n], n * STEP, view_tokens=True).tokens for n in range(3)][-1]
+    assert view.targets[0].kept.all()
+
+
 def test_pruned_memory_is_smaller(make, video):
     sizes = {}
     for ratio in (1.0, 0.3):

@@ -20,10 +20,12 @@ from fastsam2_ros.errors import BagError
 from fastsam2_ros.images import RgbImage
 from fastsam2_ros.overlay import draw
 from fastsam2_ros.results import TrackedObject, TrackResult
+from fastsam2_ros.tokens_picture import History, draw_tokens
 
 MASK_TOPIC = "/fastsam2_tracker/mask"
 LABELS_TOPIC = "/fastsam2_tracker/labels"
 TRACKS_TOPIC = "/fastsam2_tracker/tracks"
+TOKENS_TOPIC = "/fastsam2_tracker/tokens"
 
 _VIDEO_ENCODERS = ("libx264", "libopenh264", "mpeg4")
 
@@ -33,17 +35,18 @@ class Outputs:
 
     `masks/000000.png` (grey, 0 or 255, union of all targets), `labels/000000.png` (16 bit, 0 or the id),
     `tracks.jsonl` (one frame a line), `bag` (mask, labels and tracks, with the source's stamps and frame_id) and
-    `overlay.mp4`. The same results make the same bytes: no times of this run are written.
+    `overlay.mp4`; with `tokens`, `tokens.mp4`. The same results make the same bytes: no times of this run are written.
 
     Args:
         folder: made where it does not exist; must be empty.
         storage: of the bag: mcap or sqlite3.
+        tokens: make `tokens.mp4` of the results' `tokens`.
 
     Raises:
         BagError: the folder holds something, or cannot be made.
     """
 
-    def __init__(self, folder: str | Path, storage: str = "mcap") -> None:
+    def __init__(self, folder: str | Path, storage: str = "mcap", tokens: bool = False) -> None:
         self.folder = Path(folder)
         if self.folder.is_dir() and any(self.folder.iterdir()):
             raise BagError(f"The folder {self.folder} is not empty; name another with --out, or remove it first.")
@@ -54,9 +57,16 @@ class Outputs:
         except OSError as error:
             raise BagError(f"The folder {self.folder} cannot be made: {error}") from error
         self._video = OverlayVideo(self.folder / "overlay.mp4")
+        self._tokens_video = OverlayVideo(self.folder / "tokens.mp4") if tokens else None
+        self._history = History()
         self._bag = BagWriter(self.folder / "bag", storage)
         for topic, msgtype in ((MASK_TOPIC, IMAGE), (LABELS_TOPIC, IMAGE), (TRACKS_TOPIC, TRACKS)):
             self._bag.add_topic(topic, msgtype)
+
+    @property
+    def wants_tokens(self) -> bool:
+        """Whether the results that are to be written must have `tokens`."""
+        return self._tokens_video is not None
 
     def write(self, number: int, frame: Frame, result: TrackResult) -> None:
         """Write the result of one frame; `number` names its pictures."""
@@ -71,6 +81,9 @@ class Outputs:
         self._bag.write(LABELS_TOPIC, stamp, image_message(labels, "16UC1", stamp, frame.frame_id))
         self._bag.write(TRACKS_TOPIC, stamp, tracks_message(result, frame.frame_id))
         self._video.write(draw(frame.rgb, replace(result, stage_seconds={})), stamp)
+        self._history.add(result)
+        if self._tokens_video is not None:
+            self._tokens_video.write(draw_tokens(frame.rgb, result, self._history), stamp)
 
     def __enter__(self) -> Outputs:
         return self
@@ -81,6 +94,8 @@ class Outputs:
         self._tracks.close()
         self._bag.close()
         self._video.close()
+        if self._tokens_video is not None:
+            self._tokens_video.close()
 
 
 class OverlayVideo:

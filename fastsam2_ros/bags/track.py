@@ -28,7 +28,7 @@ _log = logging.getLogger(__name__)
 class Tracker(Protocol):
     """What `run_track` needs of a tracker; `TextTracker` is one."""
 
-    def step(self, frame: RgbImage, stamp_ns: int) -> TrackResult:
+    def step(self, frame: RgbImage, stamp_ns: int, *, view_tokens: bool) -> TrackResult:
         """See `TextTracker.step`."""
 
 
@@ -41,6 +41,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--topic", default="", help="the bag's image topic, where it has several")
     parser.add_argument("--out", type=Path, default=Path("out/track"), help="new folder (default: %(default)s)")
+    parser.add_argument("--tokens", action="store_true", help="also make tokens.mp4: which tokens are kept, and why")
     parser.add_argument("--max-frames", type=int, metavar="N", help="end after N frames")
     parser.add_argument("--storage", choices=STORAGES, default="mcap", help="of the output bag (default: %(default)s)")
     add_settings(parser)
@@ -60,7 +61,7 @@ def run(arguments: argparse.Namespace) -> None:
     for item in arguments.box:
         tracker.set_box(item)
     # Last, so that no folder is left behind by what went wrong above.
-    with Outputs(arguments.out, arguments.storage) as outputs:
+    with Outputs(arguments.out, arguments.storage, arguments.tokens) as outputs:
         count = run_track(frames, tracker, outputs, arguments.max_frames)
     print(f"{arguments.out}: {count} frames")
 
@@ -83,7 +84,7 @@ def run_track(frames: FrameSource, tracker: Tracker, outputs: Outputs, max_frame
         task = progress.add_task("tracking", total=total)
         try:
             for frame in islice(frames, max_frames):
-                result = tracker.step(frame.rgb, frame.stamp_ns)
+                result = tracker.step(frame.rgb, frame.stamp_ns, view_tokens=outputs.wants_tokens)
                 for warning in result.warnings:
                     _log.warning("frame %d: %s", count, warning)
                 outputs.write(count, frame, result)

@@ -28,13 +28,14 @@ EXAMPLE = 'fastsam2 demo --video kitchen.mp4 --description "red mug" --model tin
 
 _MADE = {
     "overlay.mp4": "what was tracked, frame by frame",
+    "tokens.mp4": "which tokens were kept, and the cue that each was kept for",
     "contact_sheet.png": "twelve of these pictures",
     "keep_ratio.png": "motion and keep ratio over time",
     "table.txt": "the table above",
     "summary.json": "the same for programs, and every frame's numbers",
     "node.yaml": "the node's parameters",
     "source": "the bag that was replayed",
-    "recording": "the bag that was recorded: images, mask, labels, tracks, status",
+    "recording": "the bag that was recorded: images, mask, labels, tracks, tokens, status",
     "logs": "what the processes printed",
 }
 

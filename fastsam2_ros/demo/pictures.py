@@ -1,4 +1,4 @@
-"""The demo in pictures: overlay video, contact sheet, and a plot of motion and keep ratio."""
+"""The demo in pictures: videos of overlay and tokens, contact sheet, and a plot of motion and keep ratio."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _STATES = {"SEARCHING": "#8a8a8a", "TRACKING": "#2a9d4a", "UNCERTAIN": "#e0a100"
 
 
 def draw_all(footage: Footage, recording: Recording, folder: Path, progress: Progress) -> list[float]:
-    """Make overlay.mp4 and contact_sheet.png of the recorded messages, on the frames of the same stamps.
+    """Make overlay.mp4, contact_sheet.png and tokens.mp4 of the recorded messages, on the frames of the same stamps.
 
     Returns:
         J of each frame in which the described thing is visible; empty where the truth is not known.
@@ -54,6 +54,9 @@ def draw_all(footage: Footage, recording: Recording, folder: Path, progress: Pro
             if truth is not None and truth.any():
                 overlaps.append(region_similarity(truth, result.union_mask() > 0))
             progress.advance(task)
+    with closing(OverlayVideo(folder / "tokens.mp4")) as video:
+        for stamp_ns, picture in recording.tokens():
+            video.write(picture, stamp_ns)
     sheet = contact_sheet(pictures, _COLUMNS)
     if not cv2.imwrite(str(folder / "contact_sheet.png"), sheet[..., ::-1]):
         raise BagError(f"{folder / 'contact_sheet.png'} cannot be written; is the disk full?")

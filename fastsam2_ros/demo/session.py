@@ -12,7 +12,7 @@ from rich.progress import Progress
 
 from fastsam2_ros.bags.graph import joined_graph, message_class
 from fastsam2_ros.bags.messages import stamp_to_ns
-from fastsam2_ros.bags.outputs import LABELS_TOPIC, MASK_TOPIC, TRACKS_TOPIC
+from fastsam2_ros.bags.outputs import LABELS_TOPIC, MASK_TOPIC, TOKENS_TOPIC, TRACKS_TOPIC
 from fastsam2_ros.demo.footage import IMAGE_TOPIC, Footage
 from fastsam2_ros.demo.processes import Processes
 from fastsam2_ros.errors import FastSam2Error
@@ -20,7 +20,8 @@ from fastsam2_ros.results import TrackState
 
 STATUS_TOPIC = "/fastsam2_tracker/status"
 DESCRIPTION_TOPIC = "/target_description"
-RECORDED = (IMAGE_TOPIC, MASK_TOPIC, LABELS_TOPIC, TRACKS_TOPIC, STATUS_TOPIC)
+OUTPUTS = (MASK_TOPIC, LABELS_TOPIC, TRACKS_TOPIC, TOKENS_TOPIC)
+RECORDED = (IMAGE_TOPIC, *OUTPUTS, STATUS_TOPIC)
 
 _ACCEPT_SECONDS = 30.0
 _SAY_AGAIN_SECONDS = 2.0
@@ -50,8 +51,7 @@ def run_session(footage: Footage, parameters: Path, recording: Path, logs: Path,
         watcher = _Watcher(node, stop, processes)
         watcher.wait_until(lambda: watcher.status is not None)
         watcher.command(footage.description)
-        outputs = (MASK_TOPIC, LABELS_TOPIC, TRACKS_TOPIC)
-        watcher.wait_until(lambda: all(node.count_subscribers(topic) for topic in outputs))
+        watcher.wait_until(lambda: all(node.count_subscribers(topic) for topic in OUTPUTS))
         progress.update(loading, completed=1)
 
         tracking = progress.add_task("tracking", total=len(footage.stamps_ns))

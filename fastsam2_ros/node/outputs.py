@@ -12,6 +12,7 @@ from fastsam2_ros.images import RgbImage
 from fastsam2_ros.node import messages
 from fastsam2_ros.overlay import draw
 from fastsam2_ros.results import TrackResult
+from fastsam2_ros.tokens_picture import History, draw_tokens
 
 RELIABLE = QoSProfile(depth=10, reliability=ReliabilityPolicy.RELIABLE)
 LATCHED = QoSProfile(depth=1, reliability=ReliabilityPolicy.RELIABLE, durability=DurabilityPolicy.TRANSIENT_LOCAL)
@@ -27,10 +28,16 @@ class Outputs:
         self._mask = node.create_publisher(Image, "~/mask", RELIABLE)
         self._labels = node.create_publisher(Image, "~/labels", RELIABLE)
         self._overlay = node.create_publisher(Image, "~/overlay", RELIABLE)
+        self._tokens = node.create_publisher(Image, "~/tokens", RELIABLE)
+        self._history = History()
         self._tracks = node.create_publisher(msg.TrackedObjectArray, "~/tracks", RELIABLE)
         self._vision = messages.vision_msgs()
         if self._vision is not None:
             self._detections = node.create_publisher(self._vision.Detection2DArray, "~/detections", RELIABLE)
+
+    def wants_tokens(self) -> bool:
+        """Whether someone subscribes to the picture of tokens, which needs `TrackResult.tokens`."""
+        return bool(self._tokens.get_subscription_count())
 
     def publish(self, header: Header, frame: RgbImage, result: TrackResult) -> None:
         """Publish everything about one frame."""
@@ -43,3 +50,6 @@ class Outputs:
             self._labels.publish(messages.labels(header, result))
         if self._overlay.get_subscription_count():
             self._overlay.publish(messages.image(header, draw(frame, result), "rgb8"))
+        self._history.add(result)
+        if result.tokens is not None:
+            self._tokens.publish(messages.image(header, draw_tokens(frame, result, self._history), "rgb8"))

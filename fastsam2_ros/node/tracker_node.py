@@ -121,6 +121,10 @@ class TrackerNode(Node):
         """See `worker.Listener`."""
         return frames.decode(source), messages.stamp_ns(source.header)
 
+    def wants_tokens(self) -> bool:
+        """See `worker.Listener`."""
+        return self._outputs.wants_tokens()
+
     def on_result(self, source: ImageMessage, frame: RgbImage, result: TrackResult, started: float) -> None:
         """See `worker.Listener`."""
         self._result = result

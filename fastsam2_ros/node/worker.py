@@ -56,6 +56,9 @@ class Listener(Protocol[Source_contra]):
     def decode(self, source: Source_contra) -> tuple[RgbImage, int]:
         """The RGB frame, uint8 (H, W, 3), and its stamp in nanoseconds. Raises `InputError`."""
 
+    def wants_tokens(self) -> bool:
+        """Whether the next result is to have `TrackResult.tokens`."""
+
     def on_result(self, source: Source_contra, frame: RgbImage, result: TrackResult, started: float) -> None:
         """A frame was tracked; its work began at `started` (time.perf_counter, seconds)."""
 
@@ -148,7 +151,7 @@ class Worker(Generic[Source]):
         started = time.perf_counter()
         try:
             frame, stamp_ns = self._listener.decode(source)
-            result = self._tracker.step(frame, stamp_ns)
+            result = self._tracker.step(frame, stamp_ns, view_tokens=self._listener.wants_tokens())
         except Exception as error:
             with self._condition:
                 self._dropped += 1

@@ -12,6 +12,9 @@ from torch import Tensor
 from fastsam2_ros.config import PruningConfig
 from fastsam2_ros.pruning import cues
 
+CUES = ("mask", "context", "text", "uncertainty")
+"""The cues, in the order of `Router.contributions`."""
+
 _STILL = np.eye(2, 3)
 
 
@@ -69,12 +72,31 @@ class Router:
         Returns:
             float32, (targets, N).
         """
+        return self.contributions(frame, masks, trust, camera, displacement).sum(0)
+
+    def contributions(
+        self,
+        frame: FrameCues,
+        masks: Tensor,
+        trust: Tensor,
+        camera: npt.NDArray[np.float64] = _STILL,
+        displacement: float = 0.0,
+    ) -> Tensor:
+        """What each cue adds to `scores`, whose arguments these are.
+
+        Returns:
+            float32, (cues, targets, N), in the order of `CUES`.
+        """
         config = self.config
-        scores = config.mask_weight * cues.mask_prior(masks, frame.grid, camera, displacement)
-        scores = scores + config.context_weight * frame.context
-        if frame.text is not None:
-            scores = scores + config.text_weight * frame.text
-        return scores + config.uncertainty_weight * cues.uncertainty(masks, trust, frame.tokens, frame.grid)
+        text = torch.zeros_like(frame.context) if frame.text is None else frame.text
+        return torch.stack(
+            [
+                config.mask_weight * cues.mask_prior(masks, frame.grid, camera, displacement),
+                config.context_weight * frame.context,
+                config.text_weight * text,
+                config.uncertainty_weight * cues.uncertainty(masks, trust, frame.tokens, frame.grid),
+            ]
+        )
 
 
 def best_tokens(scores: Tensor, keep_ratio: float) -> list[Tensor | None]:

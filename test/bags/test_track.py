@@ -6,6 +6,7 @@ import cv2
 import numpy as np
 import pytest
 
+from fastsam2_ros import cli
 from fastsam2_ros.bags.frames import open_frames
 from fastsam2_ros.bags.messages import message_types, stamp_to_ns
 from fastsam2_ros.bags.outputs import LABELS_TOPIC, MASK_TOPIC, TRACKS_TOPIC, Outputs, OverlayVideo
@@ -13,7 +14,8 @@ from fastsam2_ros.bags.read import Bag
 from fastsam2_ros.bags.track import run_track
 from fastsam2_ros.errors import BagError
 from fastsam2_ros.images import decode_image
-from fastsam2_ros.results import TrackedObject, TrackResult, TrackState
+from fastsam2_ros.results import TargetTokens, TokenView, TrackedObject, TrackResult, TrackState
+from fastsam2_ros.tracker import TextTracker
 
 
 class FakeTracker:
@@ -22,7 +24,10 @@ class FakeTracker:
     def __init__(self) -> None:
         self.count = 0
 
-    def step(self, frame: np.ndarray, stamp_ns: int) -> TrackResult:
+    def set_target(self, text: str) -> None:
+        pass
+
+    def step(self, frame: np.ndarray, stamp_ns: int, *, view_tokens: bool) -> TrackResult:
         size = frame.shape[:2]
         mask = np.zeros(size, bool)
         mask[4:10, self.count : self.count + 8] = True
@@ -31,7 +36,9 @@ class FakeTracker:
         )
         lost = TrackedObject(301, "spoon", TrackState.LOST, 0.0, None, None, 0, np.zeros(size, bool))
         stages = {"encode": 0.001 * np.random.default_rng().random()}
-        result = TrackResult(stamp_ns, size, self.count, (seen, lost), 0.25, 0.5, 8, 16, stages)
+        kept = np.arange(16).reshape(4, 4) % 4 < 2
+        view = TokenView(("mask",), (TargetTokens(300, kept, np.zeros((4, 4), np.int8)),), 0.5) if view_tokens else None
+        result = TrackResult(stamp_ns, size, self.count, (seen, lost), 0.25, 0.5, 8, 16, stages, tokens=view)
         self.count += 1
         return result
 
@@ -109,6 +116,20 @@ def test_the_overlay_keeps_the_distances_of_the_stamps(tracked: Path) -> None:
     overlay = list(open_frames(tracked / "overlay.mp4"))
     assert [frame.stamp_ns for frame in overlay] == [number * 100_000_000 for number in range(5)]
     assert overlay[0].rgb.shape == (24, 32, 3)
+
+
+def test_tokens_are_another_video_where_they_are_asked_for(
+    make_bag, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(TextTracker, "from_config", lambda config: FakeTracker())
+    words = ["track", str(make_bag()), "--description", "mug", "--out"]
+    assert cli.main([*words, str(tmp_path / "with"), "--tokens"]) == 0
+    assert cli.main([*words, str(tmp_path / "without")]) == 0
+    assert not (tmp_path / "without" / "tokens.mp4").exists()
+    pictures = list(open_frames(tmp_path / "with" / "tokens.mp4"))
+    assert [frame.stamp_ns for frame in pictures] == [number * 100_000_000 for number in range(5)]
+    kept, dropped = pictures[4].rgb[16:, :16].mean(), pictures[4].rgb[16:, 18:].mean()
+    assert kept > dropped + 30
 
 
 def test_two_runs_make_the_same_bytes(make_bag, tmp_path: Path) -> None:

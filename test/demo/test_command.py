@@ -85,8 +85,9 @@ def test_the_truth_stays_off_the_graph_but_in_the_bag(folder: Path) -> None:
 
 
 @needs_ros
-def test_the_video_has_every_processed_frame(folder: Path, summary: dict) -> None:
-    with av.open(str(folder / "overlay.mp4")) as video:
+@pytest.mark.parametrize("name", ["overlay.mp4", "tokens.mp4"])
+def test_the_videos_have_every_processed_frame(folder: Path, summary: dict, name: str) -> None:
+    with av.open(str(folder / name)) as video:
         assert sum(1 for _ in video.decode(video=0)) == summary["processed"] == len(recorded(folder).frames)
 
 

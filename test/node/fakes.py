@@ -11,7 +11,10 @@ import numpy as np
 
 from fastsam2_ros.config import TrackerConfig
 from fastsam2_ros.errors import InputError
-from fastsam2_ros.results import TrackedObject, TrackResult, TrackState
+from fastsam2_ros.results import TargetTokens, TokenView, TrackedObject, TrackResult, TrackState
+
+TOKENS = TokenView(("mask",), (TargetTokens(1, np.eye(16, dtype=bool), np.zeros((16, 16), np.int8)),), full_motion=0.5)
+"""One cue, and a target that keeps the diagonal of the grid."""
 
 
 class CentreTracker:
@@ -26,6 +29,7 @@ class CentreTracker:
         self.descriptions: tuple[str, ...] = ()
         self.box = None
         self.steps: list[tuple[tuple[int, ...], int]] = []
+        self.views: list[bool] = []
         self.threads: set[int] = set()
         self._stamp = -1
 
@@ -44,8 +48,9 @@ class CentreTracker:
             raise InputError(f"The box {box} is empty. Give a width and a height above 0.")
         self.box = box
 
-    def step(self, frame: np.ndarray, stamp_ns: int) -> TrackResult:
+    def step(self, frame: np.ndarray, stamp_ns: int, *, view_tokens: bool = False) -> TrackResult:
         self.threads.add(threading.get_ident())
+        self.views.append(view_tokens)
         self.before_step()
         height, width = frame.shape[:2]
         warnings = []
@@ -94,6 +99,7 @@ class CentreTracker:
             stage_seconds={"encode": 0.01},
             warnings=tuple(warnings),
             untrained=True,
+            tokens=TOKENS if view_tokens else None,
         )
 
     def reset(self) -> None:

@@ -29,6 +29,7 @@ OUTPUTS = {
     "tracks": (msg.TrackedObjectArray, ALL),
     "status": (msg.TrackerStatus, LATCHED),
     "overlay": (Image, ALL),
+    "tokens": (Image, ALL),
 }
 
 

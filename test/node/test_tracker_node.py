@@ -18,15 +18,15 @@ from .graph import header
 def test_every_output_has_the_header_of_its_image(graph):
     graph = graph(CentreTracker(), description="cup")
     graph.send_good(1234)
-    outputs = ("mask", "labels", "tracks", "overlay")
+    outputs = ("mask", "labels", "tracks", "overlay", "tokens")
     graph.wait_for(lambda: all(graph.heard[name] for name in outputs))
-    assert [graph.heard[name][0].header for name in outputs] == [header(1234)] * 4
+    assert [graph.heard[name][0].header for name in outputs] == [header(1234)] * 5
 
 
 def test_images_are_as_large_as_the_source(graph):
     graph = graph(CentreTracker(), description="cup")
     graph.send_good(1, size=(30, 40))
-    images = ("mask", "labels", "overlay")
+    images = ("mask", "labels", "overlay", "tokens")
     graph.wait_for(lambda: all(graph.heard[name] for name in images))
     assert {(graph.heard[name][0].height, graph.heard[name][0].width) for name in images} == {(30, 40)}
 
@@ -85,6 +85,24 @@ def test_the_overlay_is_not_drawn_while_nobody_looks(graph, monkeypatch):
     monkeypatch.setattr("fastsam2_ros.node.outputs.draw", lambda frame, result: drawn.append(1) or frame)
     graph(CentreTracker(), subscribe=("status",), description="cup").send_good(1)
     assert drawn == []
+
+
+@pytest.mark.parametrize("subscribe", [("status",), ("status", "tokens")], ids=["nobody", "somebody"])
+def test_tokens_are_asked_for_while_somebody_looks(graph, subscribe):
+    tracker = CentreTracker()
+    graph(tracker, subscribe=subscribe, description="cup").send_good(1)
+    assert tracker.views == ["tokens" in subscribe]
+
+
+def test_the_picture_of_tokens_shows_which_are_kept(graph):
+    graph = graph(CentreTracker())
+    graph.send_good(1, size=(64, 64))
+    graph.wait_for(lambda: graph.heard["tokens"])
+    (message,) = graph.heard["tokens"]
+    cells = np.array(message.data, np.uint8).reshape(16, 4, 16, 4, 3)[:, 2, :, 2].sum(2)
+    rows = slice(5, 16)  # below what tells that the weights are random
+    assert message.encoding == "rgb8"
+    assert (cells.argmax(1) == range(16))[rows].all()
 
 
 def test_the_tracker_runs_beside_the_executor(graph):

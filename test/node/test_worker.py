@@ -23,6 +23,9 @@ class Listener:
             raise source
         return source
 
+    def wants_tokens(self):
+        return False
+
     def on_result(self, source, frame, result, started):
         with self._changed:
             self.results.append(result)
