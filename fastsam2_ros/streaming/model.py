@@ -56,7 +56,7 @@ class StreamingSam2:
         self._mean = torch.tensor(IMAGE_MEAN, device=self.device)[:, None, None]
         self._std = torch.tensor(IMAGE_STD, device=self.device)[:, None, None]
         self._all_tokens = torch.arange(self.token_count, device=self.device)
-        self._rotary = self._rotary_table()
+        self._rotary = RotaryTable.of(model.memory_attention, self.grid, self.device)
         with torch.inference_mode():
             grid_map = torch.zeros(1, model.hidden_dim, side, side, device=self.device)
             self._query_positions = self._flat(model.image_encoder.neck.position_encoding(grid_map))  # (1, N, C)
@@ -226,15 +226,6 @@ class StreamingSam2:
             pixels = torch.from_numpy(np.ascontiguousarray(frame)).to(self.device).permute(2, 0, 1)[None].float()
             image = F.interpolate(pixels, size=(side, side), mode="bicubic", antialias=True)[0].clamp(0, 255).round()
         return ((image / 255.0 - self._mean) / self._std)[None]
-
-    def _rotary_table(self) -> RotaryTable:
-        attention = self.model.memory_attention.layers[0].self_attn
-        return RotaryTable(
-            self.grid,
-            attention.internal_dim // attention.num_heads,
-            attention.compute_cis.keywords["theta"],
-            self.device,
-        )
 
     @staticmethod
     def _flat(grid_map: Tensor) -> Tensor:

@@ -7,6 +7,7 @@ are not a full square grid. Here the angles of the full grid are made once and g
 from __future__ import annotations
 
 import torch
+from sam2.modeling.memory_attention import MemoryAttention
 from torch import Tensor
 
 
@@ -24,6 +25,12 @@ class RotaryTable:
         x, y = index % width, torch.div(index, width, rounding_mode="floor")
         phases = torch.cat([torch.outer(x, frequencies), torch.outer(y, frequencies)], dim=-1)
         self.angles = torch.polar(torch.ones_like(phases), phases).to(device)
+
+    @classmethod
+    def of(cls, attention: MemoryAttention, grid: tuple[int, int], device: torch.device) -> RotaryTable:
+        """The table that this memory attention was trained with."""
+        layer = attention.layers[0].self_attn
+        return cls(grid, layer.internal_dim // layer.num_heads, layer.compute_cis.keywords["theta"], device)
 
     def at(self, tokens: Tensor) -> Tensor:
         """Angles of these tokens.
