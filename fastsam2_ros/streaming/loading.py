@@ -68,7 +68,7 @@ def load_sam2(config: ModelConfig) -> LoadedSam2:
     else:
         path = find_checkpoint(config)
         load_weights(model, path, config.name)
-    streaming = StreamingSam2(model.to(device), precision, config.max_prompt_frames)
+    streaming = StreamingSam2(model.to(device), precision, config.max_prompt_frames, config.memory_frames)
     return LoadedSam2(streaming, config.name, untrained)
 
 
