@@ -71,7 +71,9 @@ def _nearest(partial: Partial) -> Tensor:
     width = partial.grid[1]
     index = torch.arange(len(partial.tokens), device=partial.kept.device)
     places = torch.stack([index // width, index % width], dim=1).float()
-    return partial.output[torch.cdist(places, places[partial.kept]).argmin(dim=1)]
+    # Without matrix products, which round: places as far from two kept ones take the first, everywhere.
+    distances = torch.cdist(places, places[partial.kept], compute_mode="donot_use_mm_for_euclid_dist")
+    return partial.output[distances.argmin(dim=1)]
 
 
 PREVIOUS, MOVED, RAW, FEEDFORWARD, NEAREST = "previous", "moved", "raw", "feedforward", "nearest"

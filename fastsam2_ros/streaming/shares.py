@@ -45,7 +45,8 @@ class Shares:
             return cls(queries, of_all, of_all, keys == POOLED)
         total, between = of_all * memory_frames, memory_frames - 2
         middle = min(1.0, max((total - 2) / between, min(MIDDLE_FLOOR, of_all)))
-        return cls(queries, min(1.0, (total - between * middle) / 2), middle, keys == POOLED)
+        ends = min(1.0, max(middle, (total - between * middle) / 2))
+        return cls(queries, ends, middle, keys == POOLED)
 
 
 def token_count(share: float, total: int) -> int:
