@@ -43,10 +43,13 @@ class Budget:
         return self._bucket(min(self._level, ceiling))
 
     def _bucket(self, level: float) -> float:
-        """The smallest bucket that is not below `level`, within the bounds, which count as buckets too."""
+        """The bucket nearest to `level`, within the bounds, which count as buckets too; of two the larger.
+
+        The nearest, not the next above: flow is never quite zero, and noise must not lift a still target off the floor.
+        """
         low, high = self.config.min_keep_ratio, self.config.max_keep_ratio
         buckets = (low, *(share for share in BUCKETS if low < share < high), high)
-        return next((share for share in buckets if share >= level - 1e-9), high)
+        return min(buckets, key=lambda share: (abs(share - level), -share))
 
 
 class Deadline:

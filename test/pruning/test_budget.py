@@ -98,9 +98,12 @@ def test_without_a_rate_no_step_is_late():
 
 
 @pytest.mark.parametrize("uncertain", [True, False])
-def test_nothing_goes_above_the_ceiling_but_to_its_bucket(uncertain):
-    assert Budget(CONFIG).update(9.0, 0.1, uncertain, ceiling=0.5) == 0.5
-    assert Budget(CONFIG).update(9.0, 0.1, uncertain, ceiling=0.45) == 0.5
+def test_nothing_goes_above_the_ceiling_but_to_the_nearest_bucket(uncertain):
+    assert [Budget(CONFIG).update(9.0, 0.1, uncertain, ceiling) for ceiling in (0.5, 0.44, 0.2)] == [0.5, 0.4, 0.2]
+
+
+def test_noise_does_not_lift_a_still_target_off_the_floor():
+    assert settled(0.05) == 0.2
 
 
 def test_no_ratio_lies_outside_the_bounds():
