@@ -44,6 +44,13 @@ class ModelConfig:
     max_prompt_frames: int = option(
         2, "Prompt frames kept in a target's memory; the oldest goes first.", minimum=1, maximum=16
     )
+    memory_frames: int = option(
+        0,
+        "Memory frames attended to, one prompt frame included: from 2 to the model's own number, which is 7 for the "
+        "released ones; fewer cost less. 0: the model's own.",
+        minimum=0,
+        maximum=64,
+    )
     seed: int = option(0, "Seed of the weights where checkpoint is 'untrained'.", minimum=0)
 
 
@@ -53,7 +60,7 @@ class PruningConfig:
 
     keep_ratio: float = option(
         0.0,
-        "Fixed share of tokens, (0, 1]. 0: set for every frame by the budget, from how much moves.",
+        "Fixed share of tokens, (0, 1]. 0: set for every frame and target by the budget, from how much moves.",
         minimum=0.0,
         maximum=1.0,
     )
@@ -74,6 +81,26 @@ class PruningConfig:
         "Frames per second to hold: the ceiling sinks while steps take longer. 0: no deadline.",
         minimum=0.0,
         maximum=1000.0,
+    )
+    fill: str = option(
+        "previous",
+        "What the decoder gets for a token of this frame that is left out: previous (what it got there in the last frame), "
+        "moved (the same, moved with the camera), raw (the image's own feature), feedforward (that, through the "
+        "feed-forward layers alone), nearest (the value of the nearest token that is kept).",
+        choices=("previous", "moved", "raw", "feedforward", "nearest"),
+    )
+    keys: str = option(
+        "ends",
+        "Which memory tokens are kept: ends (of the prompt and the newest frame first), even (the same share of every "
+        "frame), pooled (as ends, and means of neighbours stand for what is dropped, within the same share).",
+        choices=("ends", "even", "pooled"),
+    )
+    query_exponent: float = option(
+        1.0,
+        "How a keep ratio r is split: r^a of the frame's tokens, and r^(2-a) of the memory's. 0: memory alone is pruned; "
+        "2: the frame alone.",
+        minimum=0.0,
+        maximum=2.0,
     )
     mask_weight: float = option(1.0, "Weight of the last mask, moved and dilated, in a token's score.", minimum=0.0)
     context_weight: float = option(0.2, "Weight of local visual context in a token's score.", minimum=0.0)

@@ -39,6 +39,7 @@ class TrackedObject:
         centroid: mean x, y of the mask's pixels, or None where the mask is empty.
         area: pixels in `mask`.
         mask: bool, (H, W) of the source frame.
+        keep_ratio: share of tokens that the budget gave this target, (0, 1]; 0 before it was found for the first time.
     """
 
     id: int
@@ -49,6 +50,46 @@ class TrackedObject:
     centroid: tuple[float, float] | None
     area: int
     mask: npt.NDArray[np.bool_]
+    keep_ratio: float = 0.0
+
+    @classmethod
+    def of_mask(
+        cls,
+        number: int,
+        description: str,
+        state: TrackState,
+        score: float,
+        mask: npt.NDArray[np.bool_],
+        keep_ratio: float = 0.0,
+    ) -> TrackedObject:
+        """With box, centroid and area measured on the mask, bool (H, W)."""
+        columns, rows = np.flatnonzero(mask.any(axis=0)), np.flatnonzero(mask.any(axis=1))
+        if not len(rows):
+            return cls(number, description, state, score, None, None, 0, mask, keep_ratio)
+        left, top, right, bottom = columns[0], rows[0], columns[-1] + 1, rows[-1] + 1
+        inside = mask[top:bottom, left:right]
+        area = int(np.count_nonzero(inside))
+        x = float(inside.sum(axis=0) @ np.arange(left, right)) / area
+        y = float(inside.sum(axis=1) @ np.arange(top, bottom)) / area
+        box = (float(left), float(top), float(right - left), float(bottom - top))
+        return cls(number, description, state, score, box, (x, y), area, mask, keep_ratio)
+
+
+@dataclass(frozen=True)
+class AttentionCounts:
+    """How many tokens took part in one target's memory attention (`streaming.cost` makes operations of it).
+
+    Attributes:
+        queries: of this frame, conditioned on memory.
+        keys: of memory frames, a mean of several counting once.
+        pointers: of object pointers.
+        feedforward: of this frame, sent through the feed-forward layers alone.
+    """
+
+    queries: int
+    keys: int
+    pointers: int
+    feedforward: int = 0
 
 
 @dataclass(frozen=True)
@@ -97,11 +138,14 @@ class TrackResult:
         frame_index: how many frames the tracker has processed before this one.
         objects: all targets, found or not, by rising id.
         motion: how much moves, in frame diagonals per second (`pruning.motion`).
-        keep_ratio: share of tokens that the budget allowed, (0, 1].
-        tokens_kept, tokens_total: query tokens per target in memory attention, and in the grid.
+        keep_ratio: share of tokens that the budgets gave, mean over the targets that have been found, (0, 1]; without any,
+            what a target would get that is found now.
+        tokens_kept, tokens_total: query tokens that this keep ratio stands for, and tokens of the grid.
         stage_seconds: seconds by stage: encode, motion, route, attend, decode, remember, ground, resize.
         warnings: what was wrong with the input and what was done about it, one sentence each.
         untrained: True where the weights are random, so that the masks mean nothing.
+        attention: one for each target that went through memory attention.
+        attention_flops: floating-point operations of this frame's memory attention, over all targets.
         tokens: what was pruned and why; None where `step` was not asked for it.
     """
 
@@ -116,6 +160,8 @@ class TrackResult:
     stage_seconds: Mapping[str, float] = field(default_factory=dict)
     warnings: tuple[str, ...] = ()
     untrained: bool = False
+    attention: tuple[AttentionCounts, ...] = ()
+    attention_flops: float = 0.0
     tokens: TokenView | None = None
 
     @property

@@ -9,11 +9,14 @@ import numpy.typing as npt
 from torch import Tensor
 
 from fastsam2_ros.config import TrackerConfig
+from fastsam2_ros.pruning.budget import Budget
 from fastsam2_ros.results import TrackedObject, TrackState
 from fastsam2_ros.streaming.memory import TargetMemory
 
 SETTLING_FRAMES = 2
-"""Tracked frames after a prompt during which the budget stays at its ceiling."""
+"""Tracked frames after it was found, or seen again, in which a target gets all that the budget can give."""
+GIVE_UP_SECONDS = 1.0
+"""Time unseen after which a target no longer asks for all of it: what went for so long is left to the search by text."""
 
 
 @dataclass
@@ -30,12 +33,14 @@ class Target:
         score: [0, 1], visibility times predicted IoU.
         unseen: seconds since it was last seen.
         since_search: seconds since it was last searched.
-        since_prompt: tracked frames since its last prompt.
+        since_found: tracked frames since its last prompt, or since it was seen again.
+        keep_ratio: share of tokens that its budget gave it last; 0 before the first.
     """
 
     id: int
     description: str
     searchable: bool
+    budget: Budget
     state: TrackState = TrackState.SEARCHING
     memory: TargetMemory | None = None
     low_res: Tensor | None = None
@@ -43,12 +48,37 @@ class Target:
     score: float = 0.0
     unseen: float = 0.0
     since_search: float = float("inf")
-    since_prompt: int = 0
+    since_found: int = 0
+    keep_ratio: float = 0.0
+
+    @property
+    def given_up(self) -> bool:
+        """It has not been seen for so long that a modest share of tokens has to do until it is."""
+        return self.unseen >= GIVE_UP_SECONDS
 
     @property
     def doubtful(self) -> bool:
-        """It asks for every token: it is doubted, sought, or was prompted a moment ago."""
-        return self.state != TrackState.TRACKING or self.since_prompt < SETTLING_FRAMES
+        """It asks for every token: it is doubted, vanished just now, or was found a moment ago."""
+        unsure = self.state != TrackState.TRACKING or self.since_found < SETTLING_FRAMES
+        return unsure and not self.given_up
+
+    def take_share(self, magnitude: float, seconds: float, ceiling: float) -> float:
+        """Let the budget set `keep_ratio` for this frame, and give it back. Arguments as for `Budget.update`."""
+        self.keep_ratio = self.budget.update(0.0 if self.given_up else magnitude, seconds, self.doubtful, ceiling)
+        return self.keep_ratio
+
+    def found(self, visible: bool, score: float, ceiling: float) -> None:
+        """It was prompted in this frame, for the first time or again.
+
+        Args:
+            visible: the model sees it there.
+            score: [0, 1].
+            ceiling: what `Deadline` allows.
+        """
+        self.since_found, self.unseen = 0, 0.0
+        self.state = TrackState.TRACKING if visible else TrackState.UNCERTAIN
+        self.score = score if visible else 0.0
+        self.take_share(0.0, 0.0, ceiling)
 
     def observe(self, visible: bool, score: float, seconds: float, config: TrackerConfig) -> None:
         """Move to the next state after a frame.
@@ -61,6 +91,8 @@ class Target:
         """
         self.score = score if visible else 0.0
         self.since_search += seconds
+        seen_again = visible and (self.given_up or self.state in (TrackState.LOST, TrackState.SEARCHING))
+        self.since_found = 0 if seen_again else self.since_found + 1
         if visible:
             self.unseen = 0.0
             self.state = TrackState.TRACKING if score >= config.uncertain_score else TrackState.UNCERTAIN
@@ -83,13 +115,4 @@ class Target:
         """The value that is given out. mask: bool (H, W); it is emptied where the target is not seen."""
         if self.state in (TrackState.LOST, TrackState.SEARCHING):
             mask = np.zeros_like(mask)
-        columns, rows = np.flatnonzero(mask.any(axis=0)), np.flatnonzero(mask.any(axis=1))
-        if not len(rows):
-            return TrackedObject(self.id, self.description, self.state, self.score, None, None, 0, mask)
-        left, top, right, bottom = columns[0], rows[0], columns[-1] + 1, rows[-1] + 1
-        inside = mask[top:bottom, left:right]
-        area = int(np.count_nonzero(inside))
-        x = float(inside.sum(axis=0) @ np.arange(left, right)) / area
-        y = float(inside.sum(axis=1) @ np.arange(top, bottom)) / area
-        box = (float(left), float(top), float(right - left), float(bottom - top))
-        return TrackedObject(self.id, self.description, self.state, self.score, box, (x, y), area, mask)
+        return TrackedObject.of_mask(self.id, self.description, self.state, self.score, mask, self.keep_ratio)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Sequence
+from statistics import fmean
 
 import numpy as np
 import numpy.typing as npt
@@ -17,14 +18,15 @@ from fastsam2_ros.language import descriptions
 from fastsam2_ros.language.scoring import mask_iou
 from fastsam2_ros.language.search import NONE, TextSearch
 from fastsam2_ros.pruning import cues
-from fastsam2_ros.pruning.budget import Budget
+from fastsam2_ros.pruning.budget import Budget, Deadline
 from fastsam2_ros.pruning.motion import Motion, MotionEstimator
-from fastsam2_ros.pruning.router import CUES, FrameCues, Router, best_tokens, token_count
+from fastsam2_ros.pruning.router import CUES, FrameCues, Router, best_tokens
 from fastsam2_ros.pruning.view import target_tokens
-from fastsam2_ros.results import Box, TargetTokens, TokenView, TrackedObject, TrackResult, TrackState
+from fastsam2_ros.results import AttentionCounts, Box, TargetTokens, TokenView, TrackedObject, TrackResult, TrackState
 from fastsam2_ros.stopwatch import Stopwatch
 from fastsam2_ros.streaming.loading import LoadedSam2, load_sam2
 from fastsam2_ros.streaming.prompts import Prompt, check_box, check_mask, clip_box
+from fastsam2_ros.streaming.shares import Shares, token_count
 from fastsam2_ros.streaming.values import Decoded, FrameFeatures
 from fastsam2_ros.targets import Target
 
@@ -54,7 +56,7 @@ class TextTracker:
         self._ids = itertools.count(1)
         self._index = 0
         self._motion = MotionEstimator()
-        self._budget = Budget(config.pruning)
+        self._deadline = Deadline(config.pruning)
         self._router = Router(config.pruning)
         self._step_seconds = 0.0
 
@@ -101,7 +103,7 @@ class TextTracker:
             self._search.require()
         present = {target.description: target for target in self._targets}
         # Ids are drawn before anything changes, so that a refusal leaves all as it was.
-        self._targets = [present.get(each) or Target(self._new_id(), each, searchable=True) for each in wanted]
+        self._targets = [present.get(each) or self._new_target(each, searchable=True) for each in wanted]
         self._boxes.clear()
         self._masks.clear()
         self._search.aim(wanted)
@@ -153,28 +155,33 @@ class TextTracker:
         with watch.stage("encode"):
             features = self._sam.encode(frame)
         with watch.stage("motion"):
-            motion = self._motion.update(frame, stamp_ns, self._where())
+            tracked = [target for target in self._targets if target.memory is not None]
+            motion = self._motion.update(frame, stamp_ns, _where(tracked))
         if not motion.stamp_ok:
             warnings.append(
                 f"The stamp {stamp_ns} ns does not rise; took {motion.seconds * 1e3:.0f} ms as the interval."
             )
-        tracked = [target for target in self._targets if target.memory is not None]
-        doubtful = any(target.doubtful for target in tracked)
-        keep_ratio = self._budget.update(motion.magnitude, motion.seconds, doubtful, self._step_seconds)
+        ceiling = self._deadline.update(self._step_seconds)
+        for row, target in enumerate(tracked):
+            target.take_share(motion.magnitude_of(row), motion.seconds, ceiling)
 
+        attention: list[AttentionCounts] = []
         viewed: tuple[TargetTokens, ...] = ()
         if tracked:
-            viewed = self._track(tracked, features, motion, keep_ratio, watch, view_tokens)
+            attention, viewed = self._track(tracked, features, motion, watch, view_tokens)
         sought = [target for target in self._targets if target.memory is None]
         for target in sought:
             target.observe(False, 0.0, motion.seconds, self.config)
         with watch.stage("ground"):
-            self._start_boxes(frame, features, keep_ratio, warnings)
-            self._start_masks(features, keep_ratio, warnings)
-            self._find(frame, features, keep_ratio)
+            self._start_boxes(frame, features, ceiling, warnings)
+            self._start_masks(features, ceiling, warnings)
+            self._find(frame, features, ceiling)
         with watch.stage("resize"):
             objects = self._objects(features)
 
+        ratios = [target.keep_ratio for target in self._targets if target.memory is not None]
+        ratios = ratios or [Budget(self.config.pruning).update(0.0, 0.0, True, ceiling)]
+        keep_ratio = fmean(ratios)
         self._index += 1
         self._step_seconds = sum(watch.seconds.values())
         return TrackResult(
@@ -184,11 +191,13 @@ class TextTracker:
             objects=objects,
             motion=motion.magnitude,
             keep_ratio=keep_ratio,
-            tokens_kept=token_count(keep_ratio, self._sam.token_count),
+            tokens_kept=token_count(self._shares(keep_ratio).queries, self._sam.token_count),
             tokens_total=self._sam.token_count,
             stage_seconds=watch.seconds,
             warnings=tuple(warnings),
             untrained=self.untrained,
+            attention=tuple(attention),
+            attention_flops=sum(self._sam.attention_size.flops(counts) for counts in attention),
             tokens=TokenView(CUES, viewed, self.config.pruning.full_motion) if view_tokens else None,
         )
 
@@ -198,20 +207,16 @@ class TextTracker:
         self._boxes.clear()
         self._masks.clear()
         self._motion = MotionEstimator()
-        self._budget = Budget(self.config.pruning)
+        self._deadline = Deadline(self.config.pruning)
 
     # ---- the stages ----
 
     def _track(
-        self,
-        tracked: Sequence[Target],
-        features: FrameFeatures,
-        motion: Motion,
-        keep_ratio: float,
-        watch: Stopwatch,
-        view_tokens: bool,
-    ) -> tuple[TargetTokens, ...]:
+        self, tracked: Sequence[Target], features: FrameFeatures, motion: Motion, watch: Stopwatch, view_tokens: bool
+    ) -> tuple[list[AttentionCounts], tuple[TargetTokens, ...]]:
         """Route, attend, decode and remember, for all targets that were found before."""
+        fill_policy = self.config.pruning.fill
+        shares = [self._shares(target.keep_ratio) for target in tracked]
         memories = [target.memory for target in tracked if target.memory is not None]
         tokens: Sequence[Tensor | None] = [None] * len(tracked)
         with watch.stage("route"):
@@ -220,7 +225,8 @@ class TextTracker:
                 masks = torch.stack([target.low_res for target in tracked if target.low_res is not None])
                 trust = torch.tensor([target.score for target in tracked], device=self.device)
                 scores = self._router.scores(shared, masks, trust, motion.camera, motion.displacement)
-                tokens = best_tokens(scores, keep_ratio)
+                rows = zip(scores.split(1), shares, strict=True)
+                tokens = [best_tokens(row, share.queries)[0] for row, share in rows]
         viewed: tuple[TargetTokens, ...] = ()
         if view_tokens:
             contributions = None
@@ -228,7 +234,8 @@ class TextTracker:
                 contributions = self._router.contributions(shared, masks, trust, motion.camera, motion.displacement)
             viewed = target_tokens([target.id for target in tracked], tokens, contributions, features.grid)
         with watch.stage("attend"):
-            conditioned = self._sam.condition(features, memories, self._index, tokens)
+            attention = self._sam.attention_counts(memories, self._index, tokens, fill_policy)
+            conditioned = self._sam.condition(features, memories, self._index, tokens, fill_policy, motion.camera)
         with watch.stage("decode"):
             decoded = self._sam.decode(features, conditioned)
             visible = (decoded.object_score > 0) & (decoded.low_res.flatten(1) > 0).any(1)
@@ -239,18 +246,17 @@ class TextTracker:
             if self._prunes:
                 # The frame's own mask is known now: what is kept of it goes by that.
                 key_scores = self._router.scores(shared, decoded.low_res, score)
-            self._sam.remember(features, decoded, memories, self._index, keep_ratio, key_scores)
+            self._sam.remember(features, decoded, memories, self._index, shares, key_scores)
             prototypes = cues.prototype(features.tokens, decoded.low_res, features.grid)
         for row, target in enumerate(tracked):
             target.observe(seen[row], values[row], motion.seconds, self.config)
             target.low_res = decoded.low_res[row]
-            target.since_prompt += 1
             if target.state == TrackState.TRACKING:
                 target.prototype = prototypes[row]
-        return viewed
+        return attention, viewed
 
     def _start_boxes(
-        self, frame: npt.NDArray[np.uint8], features: FrameFeatures, keep_ratio: float, warnings: list[str]
+        self, frame: npt.NDArray[np.uint8], features: FrameFeatures, ceiling: float, warnings: list[str]
     ) -> None:
         """Start a target for every box that was given since the last frame."""
         boxes, self._boxes = self._boxes, []
@@ -261,10 +267,10 @@ class TextTracker:
                 warnings.append(str(error))
                 continue
             searchable = self._search.config.name != NONE
-            target = Target(self._new_id(), self._search.describe(frame, inside), searchable)
-            self._start(target, Prompt.from_box(inside), features, keep_ratio)
+            target = self._new_target(self._search.describe(frame, inside), searchable)
+            self._start(target, Prompt.from_box(inside), features, ceiling)
 
-    def _start_masks(self, features: FrameFeatures, keep_ratio: float, warnings: list[str]) -> None:
+    def _start_masks(self, features: FrameFeatures, ceiling: float, warnings: list[str]) -> None:
         """Start a target for every mask that was given since the last frame."""
         masks, self._masks = self._masks, []
         for mask, description in masks:
@@ -274,17 +280,17 @@ class TextTracker:
                 )
                 continue
             searchable = self._search.config.name != NONE and description != _UNNAMED
-            target = Target(self._new_id(), description, searchable)
-            self._start(target, Prompt.from_mask(mask), features, keep_ratio)
+            target = self._new_target(description, searchable)
+            self._start(target, Prompt.from_mask(mask), features, ceiling)
 
-    def _start(self, target: Target, prompt: Prompt, features: FrameFeatures, keep_ratio: float) -> None:
+    def _start(self, target: Target, prompt: Prompt, features: FrameFeatures, ceiling: float) -> None:
         """Take a target up whose place in this frame is known."""
         decoded = self._sam.decode_prompt(features, prompt)
         self._targets.append(target)
         self._search.aim([each.description for each in self._targets])
-        self._prompt(target, features, decoded, float(_score(decoded)), keep_ratio)
+        self._prompt(target, features, decoded, float(_score(decoded)), ceiling)
 
-    def _find(self, frame: npt.NDArray[np.uint8], features: FrameFeatures, keep_ratio: float) -> None:
+    def _find(self, frame: npt.NDArray[np.uint8], features: FrameFeatures, ceiling: float) -> None:
         """Search what is not found yet, or not again."""
         sought = [target for target in self._targets if target.to_search(self.config)]
         if not sought:
@@ -302,11 +308,9 @@ class TextTracker:
                 continue
             logits = F.interpolate(grounding.mask_logits[None, None], features.size, mode="bilinear")[0, 0]
             decoded = self._sam.decode_prompt(features, Prompt.from_mask((logits > 0).cpu().numpy()))
-            self._prompt(target, features, decoded, grounding.score, keep_ratio)
+            self._prompt(target, features, decoded, grounding.score, ceiling)
 
-    def _prompt(
-        self, target: Target, features: FrameFeatures, decoded: Decoded, score: float, keep_ratio: float
-    ) -> None:
+    def _prompt(self, target: Target, features: FrameFeatures, decoded: Decoded, score: float, ceiling: float) -> None:
         """Write a prompt's mask into a target's memory; it is tracked from the next frame on."""
         target.low_res = decoded.low_res[0]
         target.prototype = cues.prototype(features.tokens, decoded.low_res, features.grid)[0]
@@ -315,11 +319,10 @@ class TextTracker:
         if self._prunes:
             shared = self._frame_cues([target], features)
             key_scores = self._router.scores(shared, decoded.low_res, _score(decoded))
-        self._sam.remember_prompt(features, decoded, target.memory, self._index, keep_ratio, key_scores)
         visible = bool((decoded.object_score > 0).all() and (decoded.low_res > 0).any())
-        target.since_prompt, target.unseen = 0, 0.0
-        target.state = TrackState.TRACKING if visible else TrackState.UNCERTAIN
-        target.score = score if visible else 0.0
+        target.found(visible, score, ceiling)
+        shares = self._shares(target.keep_ratio)
+        self._sam.remember_prompt(features, decoded, target.memory, self._index, shares, key_scores)
 
     # ---- pieces ----
 
@@ -327,17 +330,16 @@ class TextTracker:
     def _prunes(self) -> bool:
         return self.config.pruning.keep_ratio != 1.0
 
+    def _shares(self, keep_ratio: float) -> Shares:
+        pruning = self.config.pruning
+        return Shares.of(keep_ratio, self._sam.memory_frames, pruning.query_exponent, pruning.keys)
+
     def _frame_cues(self, targets: Sequence[Target], features: FrameFeatures) -> FrameCues:
         blank = torch.zeros(features.tokens.shape[1], device=self.device)
         prototypes = torch.stack([blank if each.prototype is None else each.prototype for each in targets])
         relevance = self._search.relevance(features.tokens)
         text = None if relevance is None else relevance[[self._targets.index(target) for target in targets]]
         return self._router.frame_cues(features.tokens, features.grid, prototypes, text)
-
-    def _where(self) -> npt.NDArray[np.bool_] | None:
-        """Where any target was in the last frame: bool (h, w), stretched over the frame."""
-        masks = [target.low_res for target in self._targets if target.low_res is not None]
-        return None if not masks else (torch.cat(masks) > 0).any(0).cpu().numpy()
 
     def _objects(self, features: FrameFeatures) -> tuple[TrackedObject, ...]:
         height, width = features.size
@@ -354,6 +356,9 @@ class TextTracker:
         if len(self._targets) + len(self._boxes) + len(self._masks) >= self.config.max_targets:
             raise InputError(f"{self.config.max_targets} targets are tracked already (max_targets); end one first.")
 
+    def _new_target(self, description: str, searchable: bool) -> Target:
+        return Target(self._new_id(), description, searchable, Budget(self.config.pruning))
+
     def _new_id(self) -> int:
         number = next(self._ids)
         if number > MAX_ID:
@@ -361,6 +366,12 @@ class TextTracker:
                 f"{MAX_ID} targets have been tracked, which is all that 16-bit labels hold; restart the tracker."
             )
         return number
+
+
+def _where(targets: Sequence[Target]) -> npt.NDArray[np.bool_] | None:
+    """Where each target was in the last frame: bool (targets, h, w), stretched over the frame; None without targets."""
+    masks = [target.low_res for target in targets if target.low_res is not None]
+    return None if not masks else (torch.cat(masks) > 0).cpu().numpy()
 
 
 def _score(decoded: Decoded) -> Tensor:

@@ -17,8 +17,7 @@ from fastsam2_ros.evaluation.run import Job, Record
 from fastsam2_ros.evaluation.sequences import VideoSequence
 from fastsam2_ros.images import RgbImage
 from fastsam2_ros.overlay import draw
-from fastsam2_ros.results import TrackResult, TrackState
-from fastsam2_ros.targets import Target
+from fastsam2_ros.results import TrackedObject, TrackResult, TrackState
 
 _TIME_BINS = 20
 _TRUTH = (255, 255, 255)
@@ -94,7 +93,7 @@ def _result(sequence: VideoSequence, index: int, labels: Labels, record: Record)
         score = 0.0 if at is None else (scores["J"][at] + scores["F"][at]) / 2
         state = TrackState.TRACKING if mask.any() else TrackState.LOST
         name = scores["description"] or sequence.name
-        targets.append(Target(int(number), name, searchable=False, state=state, score=score).result(mask))
+        targets.append(TrackedObject.of_mask(int(number), name, state, score, mask))
     ours = bool(record["motion"])
     return TrackResult(
         stamp_ns=sequence.stamps_ns[index],

@@ -1,4 +1,4 @@
-"""From motion, certainty and deadline to the share of tokens that a frame gets."""
+"""From motion, certainty and deadline to the share of tokens that a target gets in a frame."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ BUCKETS = (0.05, 0.1, 0.15, 0.2, 0.3, 0.4, 0.5, 0.7, 0.85, 1.0)
 
 
 class Budget:
-    """Rises at once, falls slowly, is forced to the ceiling while a target is uncertain, keeps a deadline.
+    """One target's: rises at once, falls slowly, is forced to the ceiling while the target is uncertain.
 
     A fixed `keep_ratio` switches all of that off, as in arXiv 2512.21333.
     """
@@ -19,16 +19,15 @@ class Budget:
     def __init__(self, config: PruningConfig) -> None:
         self.config = config
         self._level = config.max_keep_ratio
-        self._deadline_ceiling = config.max_keep_ratio
 
-    def update(self, magnitude: float, seconds: float, uncertain: bool, step_seconds: float = 0.0) -> float:
+    def update(self, magnitude: float, seconds: float, uncertain: bool, ceiling: float = 1.0) -> float:
         """The share of tokens for this frame.
 
         Args:
-            magnitude: `Motion.magnitude`, per second, not negative.
+            magnitude: `Motion.magnitude_of` the target, per second, not negative.
             seconds: since the last frame.
-            uncertain: a target is new, or its mask is doubted.
-            step_seconds: what the last step took; 0: not known.
+            uncertain: the target is new, or its mask is doubted.
+            ceiling: what `Deadline` allows.
 
         Returns:
             (0, 1], one of `BUCKETS` (the bounds of the configuration count as buckets too), or the fixed ratio.
@@ -41,20 +40,36 @@ class Budget:
         demand = high if uncertain else low + (high - low) * share
         fall = (high - low) * seconds / config.fall_seconds if config.fall_seconds > 0 else high - low
         self._level = max(demand, self._level - max(0.0, fall), low)
-        return self._bucket(min(self._level, self._ceiling(step_seconds)))
-
-    def _ceiling(self, step_seconds: float) -> float:
-        """The most that the deadline allows: sinks by a tenth while steps are late, recovers by a fiftieth."""
-        config = self.config
-        if config.target_rate <= 0 or step_seconds <= 0:
-            return self._deadline_ceiling
-        factor = 0.9 if step_seconds > 1 / config.target_rate else 1.02
-        moved = self._deadline_ceiling * factor
-        self._deadline_ceiling = min(config.max_keep_ratio, max(config.min_keep_ratio, moved))
-        return self._deadline_ceiling
+        return self._bucket(min(self._level, ceiling))
 
     def _bucket(self, level: float) -> float:
-        """The smallest bucket that is not below `level`, within the bounds, which count as buckets too."""
+        """The bucket nearest to `level`, within the bounds, which count as buckets too; of two the larger.
+
+        The nearest, not the next above: flow is never quite zero, and noise must not lift a still target off the floor.
+        """
         low, high = self.config.min_keep_ratio, self.config.max_keep_ratio
         buckets = (low, *(share for share in BUCKETS if low < share < high), high)
-        return next((share for share in buckets if share >= level - 1e-9), high)
+        return min(buckets, key=lambda share: (abs(share - level), -share))
+
+
+class Deadline:
+    """The most that the time of the steps allows every target: steps take as long as all targets together."""
+
+    def __init__(self, config: PruningConfig) -> None:
+        self.config = config
+        self._ceiling = config.max_keep_ratio
+
+    def update(self, step_seconds: float) -> float:
+        """The ceiling for this frame: sinks by a tenth while steps are late, recovers by a fiftieth.
+
+        Args:
+            step_seconds: what the last step took; 0: not known.
+
+        Returns:
+            between `min_keep_ratio` and `max_keep_ratio`.
+        """
+        config = self.config
+        if config.target_rate > 0 and step_seconds > 0:
+            factor = 0.9 if step_seconds > 1 / config.target_rate else 1.02
+            self._ceiling = min(config.max_keep_ratio, max(config.min_keep_ratio, self._ceiling * factor))
+        return self._ceiling

@@ -12,6 +12,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from fastsam2_ros.streaming.warp import moved
+
 Grid = tuple[int, int]
 
 
@@ -28,7 +30,7 @@ def mask_prior(low_res: Tensor, grid: Grid, camera: npt.NDArray[np.float64], dil
         float32, (targets, N): the mask's probability, then falling with distance to 0 at the edge of the dilation.
     """
     probability = F.adaptive_max_pool2d(low_res.float().sigmoid(), grid)  # one pixel of a mask is enough for its token
-    probability = _moved(probability, camera)
+    probability = moved(probability, camera)
     # Always one token more: the mask's border lies between tokens, and it is what must be decided anew.
     radius = 1 + min(max(grid), round(dilation * (grid[0] ** 2 + grid[1] ** 2) ** 0.5))
     prior = spread = probability
@@ -36,21 +38,6 @@ def mask_prior(low_res: Tensor, grid: Grid, camera: npt.NDArray[np.float64], dil
         spread = F.max_pool2d(spread, 3, stride=1, padding=1)
         prior = torch.maximum(prior, spread * (1 - ring / (radius + 1)))
     return prior.flatten(1)
-
-
-def _moved(grid_map: Tensor, camera: npt.NDArray[np.float64]) -> Tensor:
-    """A (targets, 1, gh, gw) map of the last frame, sampled where the background is now."""
-    if np.allclose(camera, np.eye(2, 3), atol=1e-3):
-        return grid_map
-    full = np.vstack([camera, [0, 0, 1]])
-    if abs(np.linalg.det(full)) < 1e-6:
-        return grid_map
-    # From shares of the frame, [0, 1], to grid_sample's [-1, 1], and from this frame back to the last one.
-    to_share = np.array([[0.5, 0, 0.5], [0, 0.5, 0.5], [0, 0, 1]])
-    back = np.linalg.inv(to_share) @ np.linalg.inv(full) @ to_share
-    theta = torch.as_tensor(back[:2], dtype=grid_map.dtype, device=grid_map.device).expand(len(grid_map), -1, -1)
-    where = F.affine_grid(theta, list(grid_map.shape), align_corners=False)
-    return F.grid_sample(grid_map, where, align_corners=False)
 
 
 def local_context(tokens: Tensor, grid: Grid) -> Tensor:

@@ -19,11 +19,11 @@ from fastsam2_ros.config import PruningConfig
 from fastsam2_ros.pruning import cues
 from fastsam2_ros.pruning.budget import Budget
 from fastsam2_ros.pruning.loaded_video import Relevance, motion_between
-from fastsam2_ros.pruning.router import FrameCues, Router, best_tokens, token_count
+from fastsam2_ros.pruning.router import FrameCues, Router, best_tokens
 from fastsam2_ros.pruning.upstream_memory import Reading, State, pruned, shrink
 from fastsam2_ros.streaming.attention import Keys, Queries, attend
-from fastsam2_ros.streaming.memory import KeyShares
 from fastsam2_ros.streaming.rotary import RotaryTable
+from fastsam2_ros.streaming.shares import Shares, token_count
 
 TRUSTED = 0.5
 """A mask whose score is below this asks for every token, and teaches nothing of the target's looks."""
@@ -199,7 +199,7 @@ class Hooks:
         passing.queries, passing.before = best_tokens(scores, passing.keep_ratio)[0], trace.conditioned
 
     def _readable(self, outputs: State, index: int, step: int, passing: _Pass) -> State:
-        """The outputs that upstream may attend to. Of several prompts the nearest is read whole, as `KeyShares` says."""
+        """The outputs that upstream may attend to. Of several prompts the nearest is read whole, as `Shares` says."""
         prompts, tracked = outputs["cond_frame_outputs"], outputs["non_cond_frame_outputs"]
         nearest = min(prompts, key=lambda at: abs(at - index), default=None)
         middle = self._counts(passing.keep_ratio)[1]
@@ -242,9 +242,12 @@ class Hooks:
                 out["maskmem_features"], out["maskmem_pos_enc"], index, scores[0], count
             )
 
+    def _shares(self, keep_ratio: float) -> Shares:
+        return Shares.of(keep_ratio, self._predictor.num_maskmem, self._config.query_exponent)
+
     def _counts(self, keep_ratio: float) -> tuple[int, int]:
         """Tokens kept of the newest and of the other memory frames."""
-        shares = KeyShares.of(keep_ratio, self._predictor.num_maskmem)
+        shares = self._shares(keep_ratio)
         total = len(self._all_tokens)
         return token_count(shares.ends, total), token_count(shares.middle, total)
 

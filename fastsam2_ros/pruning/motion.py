@@ -34,24 +34,40 @@ class Motion:
         seconds: between the two stamps.
         camera: float64, (2, 3), where a point of the background of the last frame is in this one; x and y as shares of
             the frame's width and height.
-        target: speed of things against the background, frame diagonals per second: inside the targets where there are
-            any, else anywhere.
-        displacement: how far that is in one frame, frame diagonals.
+        anywhere: how far things moved against the background, wherever they are, frame diagonals.
+        displacements: the same inside each target; None for one whose mask is empty.
         revealed: share of the frame that the camera's motion newly shows, per second.
         stamp_ok: False where the stamp did not rise.
     """
 
     seconds: float
     camera: npt.NDArray[np.float64]
-    target: float
-    displacement: float
+    anywhere: float
+    displacements: tuple[float | None, ...]
     revealed: float
     stamp_ok: bool = True
 
     @property
+    def displacement(self) -> float:
+        """The largest one among the targets; where none of them is seen, `anywhere`."""
+        return max((each for each in self.displacements if each is not None), default=self.anywhere)
+
+    @property
+    def target(self) -> float:
+        """Speed of the fastest target, or of anything where none is seen, frame diagonals per second."""
+        return self.displacement / self.seconds
+
+    @property
     def magnitude(self) -> float:
-        """What the budget goes by, per second: speed of things, plus what the camera's motion newly shows."""
+        """How much moves, per second: the fastest target, plus what the camera's motion newly shows."""
         return self.target + self.revealed
+
+    def magnitude_of(self, target: int) -> float:
+        """What the budget of a target goes by, per second: its own speed - that of anything, where it is not seen - plus
+        what the camera's motion newly shows.
+        """
+        own = self.displacements[target]
+        return (self.anywhere if own is None else own) / self.seconds + self.revealed
 
 
 class MotionEstimator:
@@ -71,32 +87,33 @@ class MotionEstimator:
         Args:
             frame: uint8 (H, W, 3), RGB.
             stamp_ns: nanoseconds; where it does not rise, the last good interval is taken.
-            targets: bool, any size, stretched over the frame: where the targets were in the last frame.
+            targets: bool, (targets, h, w), any size, stretched over the frame: where each was in the last frame.
         """
+        masks = [] if targets is None else [np.asarray(mask) for mask in targets]
         seconds, stamp_ok = self._interval(stamp_ns)
         height, width = frame.shape[:2]
         small = cv2.resize(frame, (WIDTH, max(16, round(WIDTH * height / width))), interpolation=cv2.INTER_AREA)
         grey = cv2.cvtColor(small, cv2.COLOR_RGB2GRAY).astype(np.uint8)
         before, self._grey = self._grey, grey
         if before is None or before.shape != grey.shape:
-            return Motion(seconds, _IDENTITY, 0.0, 0.0, 0.0, stamp_ok)
+            return Motion(seconds, _IDENTITY, 0.0, (None,) * len(masks), 0.0, stamp_ok)
 
         flow = self._flow.calc(
             before, grey, np.zeros((*grey.shape, 2), np.float32)
         )  # (h, w, 2), pixels: x(now) - x(before)
-        mask = None
-        if targets is not None and targets.any():
-            mask = cv2.resize(targets.astype(np.uint8), grey.shape[::-1], interpolation=cv2.INTER_NEAREST) > 0
-        camera = _camera(flow, mask)
+        size = grey.shape[::-1]
+        masks = [cv2.resize(mask.astype(np.uint8), size, interpolation=cv2.INTER_NEAREST) > 0 for mask in masks]
+        camera = _camera(flow, np.any(masks, axis=0) if masks else None)
         residual = np.linalg.norm(flow - _flow_of(camera, grey.shape), axis=2)  # (h, w), pixels
-        where = residual[mask] if mask is not None and mask.any() else residual
+        residual /= math.hypot(*grey.shape)
         # A high percentile: a small thing that moves in a still scene must count, single wild vectors must not.
-        displacement = float(np.percentile(where, 95 if mask is None else 75)) / math.hypot(*grey.shape)
+        anywhere = float(np.percentile(residual, 95))
+        inside = tuple(float(np.percentile(residual[mask], 75)) if mask.any() else None for mask in masks)
         scale = np.array([grey.shape[1], grey.shape[0]], np.float64)
         share = camera.copy()
         share[:, :2] = camera[:, :2] * scale[None, :] / scale[:, None]
         share[:, 2] /= scale
-        return Motion(seconds, share, displacement / seconds, displacement, _revealed(share) / seconds, stamp_ok)
+        return Motion(seconds, share, anywhere, inside, _revealed(share) / seconds, stamp_ok)
 
     def _interval(self, stamp_ns: int) -> tuple[float, bool]:
         before, self._stamp_ns = self._stamp_ns, stamp_ns

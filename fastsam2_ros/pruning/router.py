@@ -11,6 +11,7 @@ from torch import Tensor
 
 from fastsam2_ros.config import PruningConfig
 from fastsam2_ros.pruning import cues
+from fastsam2_ros.streaming.shares import token_count
 
 CUES = ("mask", "context", "text", "uncertainty")
 """The cues, in the order of `Router.contributions`."""
@@ -116,8 +117,3 @@ def best_tokens(scores: Tensor, keep_ratio: float) -> list[Tensor | None]:
         return [None] * targets
     ranking = scores.argsort(dim=1, descending=True, stable=True)
     return list(torch.sort(ranking[:, :count], dim=1).values)
-
-
-def token_count(keep_ratio: float, total: int) -> int:
-    """How many of `total` tokens a share is: at least 1, rounded."""
-    return min(total, max(1, round(keep_ratio * total)))

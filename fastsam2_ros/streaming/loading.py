@@ -27,7 +27,7 @@ UNTRAINED = "untrained"
 
 _HUB_IDS = {name: f"facebook/sam2.1-hiera-{name.replace('_', '-')}" for name in MODELS if name != "mini"}
 _MINI = Path(__file__).with_name("mini.yaml")
-_TRUNKS = {(96, 12): "tiny", (96, 16): "small", (112, 24): "base_plus", (144, 48): "large", (32, 8): "mini"}
+_TRUNKS = {(96, 12): "tiny", (96, 16): "small", (112, 24): "base_plus", (144, 48): "large", (24, 8): "mini"}
 #: What upstream's `build_sam2_video_predictor` sets with `apply_postprocessing`, but for the hole filling, which needs its
 #: CUDA extension and which it skips without a word where that is missing.
 _POSTPROCESSING = {
@@ -68,7 +68,7 @@ def load_sam2(config: ModelConfig) -> LoadedSam2:
     else:
         path = find_checkpoint(config)
         load_weights(model, path, config.name)
-    streaming = StreamingSam2(model.to(device), precision, config.max_prompt_frames)
+    streaming = StreamingSam2(model.to(device), precision, config.max_prompt_frames, config.memory_frames)
     return LoadedSam2(streaming, config.name, untrained)
 
 

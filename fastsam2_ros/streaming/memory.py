@@ -8,31 +8,7 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
-MIDDLE_FLOOR = 0.02
-"""Least share of tokens kept of a frame that is neither a prompt nor the newest."""
-
-
-@dataclass(frozen=True)
-class KeyShares:
-    """Share of tokens kept of each kind of memory frame, (0, 1]."""
-
-    ends: float
-    """Of the newest prompt frame and of the newest frame: they matter most."""
-    middle: float
-    """Of every other frame."""
-
-    @classmethod
-    def of(cls, keep_ratio: float, memory_frames: int) -> KeyShares:
-        """Spread a share of *all* memory tokens over the frames.
-
-        The two ends are kept whole as long as the frames between them keep `MIDDLE_FLOOR`: with seven frames, .3 keeps the
-        ends dense and .02 of the five others, which costs as much as .3 of every frame and loses far less.
-        """
-        if memory_frames <= 2:
-            return cls(keep_ratio, keep_ratio)
-        total, between = keep_ratio * memory_frames, memory_frames - 2
-        middle = min(1.0, max((total - 2) / between, min(MIDDLE_FLOOR, keep_ratio)))
-        return cls(min(1.0, (total - between * middle) / 2), middle)
+from fastsam2_ros.streaming.pooling import merge, merged_rows
 
 
 @dataclass(frozen=True)
@@ -44,21 +20,56 @@ class MemoryFrame:
         features: bf16, (kept, M), memory encoder's output; bf16 as upstream stores it.
         tokens: int64, (kept,), their places in the row-major token grid.
         ranking: int64, (kept,), rows of `features`, the most useful first; None where nothing is ever dropped.
+        pool_grid: (height, width) of the token grid, where what is dropped is to be kept as means of neighbours
+            (`pooling`); None: it is forgotten.
+        counts: float32, (kept,), how many tokens each row stands for; None: each for itself. A mean lies at the token
+            nearest to the mean of its tokens' places.
     """
 
     index: int
     features: Tensor
     tokens: Tensor
     ranking: Tensor | None = None
+    pool_grid: tuple[int, int] | None = None
+    counts: Tensor | None = None
 
     def keep(self, count: int) -> MemoryFrame:
-        """The frame with its `count` most useful tokens, in the order of the grid. The rest is freed."""
+        """The frame with `count` rows: its most useful tokens in the order of the grid, then means of others. The rest is
+        freed.
+        """
         if self.ranking is None or count >= len(self.tokens):
             return self
+        if self.pool_grid is not None and count >= 2:
+            return self._pooled(self.ranking, self.pool_grid, count)
         best = self.ranking[:count]
         rows = best.sort().values
         ranking = torch.searchsorted(rows, best)
-        return replace(self, features=self.features[rows], tokens=self.tokens[rows], ranking=ranking)
+        counts = None if self.counts is None else self.counts[rows]
+        return replace(self, features=self.features[rows], tokens=self.tokens[rows], ranking=ranking, counts=counts)
+
+    def _pooled(self, ranking: Tensor, grid: tuple[int, int], count: int) -> MemoryFrame:
+        weights = self.row_counts()
+        new_rows = merged_rows(self.tokens, ranking, grid, count)
+        rank = torch.empty_like(ranking).scatter_(0, ranking, torch.arange(len(ranking), device=ranking.device))
+        best = torch.full((count,), len(ranking), device=rank.device).scatter_reduce(0, new_rows, rank, "amin")
+        places = torch.stack([self.tokens // grid[1], self.tokens % grid[1]], dim=1)
+        places = merge(places, weights, new_rows, count).round().long()
+        return replace(
+            self,
+            features=merge(self.features, weights, new_rows, count).to(self.features.dtype),
+            tokens=places[:, 0] * grid[1] + places[:, 1],
+            ranking=best.argsort(),
+            counts=torch.zeros(count, device=weights.device).index_add_(0, new_rows, weights),
+        )
+
+    def row_counts(self) -> Tensor:
+        """float32, (kept,): how many tokens each row stands for."""
+        return torch.ones(len(self.tokens), device=self.tokens.device) if self.counts is None else self.counts
+
+    def size_bytes(self) -> int:
+        """Bytes that it takes, but for what all frames share."""
+        held = (self.features, self.tokens, self.ranking, self.counts)
+        return sum(tensor.element_size() * tensor.nelement() for tensor in held if tensor is not None)
 
 
 class TargetMemory:
@@ -108,9 +119,8 @@ class TargetMemory:
 
     def size_bytes(self) -> int:
         """Bytes that the remembered frames, pointers and the conditioned feature take."""
-        tensors = [frame.features for frame in (*self.prompts, *self.recent)]
-        tensors += [frame.tokens for frame in (*self.prompts, *self.recent)]
-        tensors += [pointer for _, pointer in (*self.prompt_pointers, *self.recent_pointers)]
+        tensors = [pointer for _, pointer in (*self.prompt_pointers, *self.recent_pointers)]
         if self.conditioned is not None:
             tensors.append(self.conditioned)
-        return sum(tensor.element_size() * tensor.nelement() for tensor in tensors)
+        frames = sum(frame.size_bytes() for frame in (*self.prompts, *self.recent))
+        return frames + sum(tensor.element_size() * tensor.nelement() for tensor in tensors)

@@ -20,24 +20,38 @@ from sam2.modeling.sam2_utils import get_1d_sine_pe
 from torch import Tensor
 
 from fastsam2_ros.errors import ModelError
+from fastsam2_ros.results import AttentionCounts
 from fastsam2_ros.streaming.attention import Keys, Queries, attend
-from fastsam2_ros.streaming.memory import KeyShares, MemoryFrame, TargetMemory
+from fastsam2_ros.streaming.cost import AttentionSize
+from fastsam2_ros.streaming.fills import FEEDFORWARD, LOOK_BACK, PREVIOUS, Partial, fill
+from fastsam2_ros.streaming.memory import MemoryFrame, TargetMemory
 from fastsam2_ros.streaming.prompts import Prompt
 from fastsam2_ros.streaming.rotary import RotaryTable
+from fastsam2_ros.streaming.shares import Shares, token_count
 from fastsam2_ros.streaming.values import Decoded, FrameFeatures
 
 IMAGE_MEAN = (0.485, 0.456, 0.406)
 IMAGE_STD = (0.229, 0.224, 0.225)
+STILL: npt.NDArray[np.float64] = np.eye(2, 3)
+"""`Motion.camera` of a camera that stands still."""
 
 
 class StreamingSam2:
     """The weights and the steps; all state of a target is in its `TargetMemory`.
 
+    Args:
+        model: SAM 2 with its weights.
+        precision: of its computations.
+        prompt_frames: kept in a target's memory.
+        memory_frames: attended to, one prompt frame included; 0: as many as the model was trained with.
+
     Raises:
-        ModelError: a SAM 2 variant that cannot be streamed.
+        ModelError: a SAM 2 variant that cannot be streamed, or more memory frames than it knows.
     """
 
-    def __init__(self, model: SAM2Base, precision: torch.dtype = torch.float32, prompt_frames: int = 2) -> None:
+    def __init__(
+        self, model: SAM2Base, precision: torch.dtype = torch.float32, prompt_frames: int = 2, memory_frames: int = 0
+    ) -> None:
         if not model.directly_add_no_mem_embed or not model.use_obj_ptrs_in_encoder or model.num_feature_levels != 3:
             raise ModelError(
                 "This SAM 2 configuration has no object pointers or fine features; take a SAM 2 or 2.1 one."
@@ -46,7 +60,13 @@ class StreamingSam2:
             raise ModelError(
                 "memory_temporal_stride_for_eval must be 1 for streaming; change the model's configuration."
             )
+        if memory_frames and not 2 <= memory_frames <= model.num_maskmem:
+            raise ModelError(
+                f"model.memory_frames is {memory_frames}, but this model knows 2 to {model.num_maskmem}; 0 takes them all."
+            )
         self.model = model.eval()
+        self.memory_frames = memory_frames or model.num_maskmem
+        self.attention_size = AttentionSize.of(model)
         self.precision = precision
         self.prompt_frames = prompt_frames
         self.device = model.device
@@ -65,7 +85,7 @@ class StreamingSam2:
 
     def new_memory(self) -> TargetMemory:
         """Empty memory for one more target."""
-        return TargetMemory(self.model.num_maskmem - 1, self.prompt_frames, self.model.max_obj_ptrs_in_encoder - 1)
+        return TargetMemory(self.memory_frames - 1, self.prompt_frames, self.model.max_obj_ptrs_in_encoder - 1)
 
     @torch.inference_mode()
     def encode(self, frame: npt.NDArray[np.uint8]) -> FrameFeatures:
@@ -82,6 +102,8 @@ class StreamingSam2:
         memories: Sequence[TargetMemory],
         index: int,
         tokens: Sequence[Tensor | None],
+        fill_policy: str = PREVIOUS,
+        camera: npt.NDArray[np.float64] = STILL,
     ) -> Tensor:
         """Memory attention: each target's tokens look at its memory.
 
@@ -91,8 +113,9 @@ class StreamingSam2:
             features: of frame `index`.
             memories: one per target, each with a prompt.
             index: number of the processed frame.
-            tokens: per target the int64 (kept,) grid indices that are conditioned, rising; None: all of them. The others
-                keep the feature that the last frame left there.
+            tokens: per target the int64 (kept,) grid indices that are conditioned, rising; None: all of them.
+            fill_policy: what the others get, one of `fills.FILLS`.
+            camera: (2, 3), `Motion.camera` since the last frame.
 
         Returns:
             (targets, N, C): the grid of conditioned features for the decoder.
@@ -111,8 +134,25 @@ class StreamingSam2:
                 outputs = attend(self.model.memory_attention, self._queries(features, stacked, len(rows)), keys)
                 for place, row in enumerate(rows):
                     kept = None if stacked is None else stacked[place]
-                    conditioned[row] = self._fill(memories[row], features, outputs[place], kept)
+                    whole = outputs[place]
+                    if kept is not None:
+                        whole = fill(fill_policy, self._partial(memories[row], features, whole, kept, camera))
+                    memories[row].conditioned = whole if fill_policy in LOOK_BACK else None
+                    conditioned[row] = whole
         return torch.stack([output for output in conditioned if output is not None])
+
+    def attention_counts(
+        self, memories: Sequence[TargetMemory], index: int, tokens: Sequence[Tensor | None], fill_policy: str = PREVIOUS
+    ) -> list[AttentionCounts]:
+        """What takes part in `condition` with these arguments, per target."""
+        split = self.model.hidden_dim // self.model.mem_dim
+        counts = []
+        for memory, kept in zip(memories, tokens, strict=True):
+            spatial, pointers = memory.layout(index)
+            queries = self.token_count if kept is None else len(kept)
+            passed = self.token_count - queries if fill_policy == FEEDFORWARD else 0
+            counts.append(AttentionCounts(queries, spatial, pointers * split, passed))
+        return counts
 
     @torch.inference_mode()
     def decode(self, features: FrameFeatures, conditioned: Tensor) -> Decoded:
@@ -174,22 +214,22 @@ class StreamingSam2:
         decoded: Decoded,
         memories: Sequence[TargetMemory],
         index: int,
-        keep_ratio: float = 1.0,
+        shares: Sequence[Shares] | None = None,
         scores: Tensor | None = None,
     ) -> None:
-        """Write the frame into every target's memory, pruned by `scores` to what `keep_ratio` allows.
+        """Write the frame into every target's memory, pruned by `scores` to what its `shares` allow.
 
         Args:
             features, decoded: of frame `index`.
             memories: one per target.
             index: number of the processed frame.
-            keep_ratio: share of all memory tokens to keep, (0, 1]; see `KeyShares`.
-            scores: (targets, N), higher for tokens that are worth keeping; None: all are kept.
+            shares: one per target; None: all tokens are kept.
+            scores: (targets, N), higher for tokens that are worth keeping; not needed where all are kept.
         """
         maps = self._memory_maps(features, decoded.high_res, decoded.object_score, from_prompt=False)
-        frames = self._frames(maps, index, keep_ratio, scores)
-        for memory, frame, pointer in zip(memories, frames, decoded.pointer, strict=True):
-            memory.add(frame, pointer, self._middle_tokens(keep_ratio))
+        frames = self._frames(maps, index, shares, scores)
+        for row, (memory, frame) in enumerate(zip(memories, frames, strict=True)):
+            memory.add(frame, decoded.pointer[row], self._middle_tokens(shares, row))
 
     @torch.inference_mode()
     def remember_prompt(
@@ -198,7 +238,7 @@ class StreamingSam2:
         decoded: Decoded,
         memory: TargetMemory,
         index: int,
-        keep_ratio: float = 1.0,
+        shares: Shares | None = None,
         scores: Tensor | None = None,
     ) -> None:
         """Write a prompt's frame into one target's memory; arguments as for `remember`, with one target."""
@@ -206,8 +246,9 @@ class StreamingSam2:
         side = self.model.image_size
         high_res = F.interpolate(decoded.low_res, size=(side, side), mode="bilinear", align_corners=False)
         maps = self._memory_maps(features, high_res, decoded.object_score, from_prompt=True)
-        (frame,) = self._frames(maps, index, keep_ratio, scores)
-        memory.add_prompt(frame, decoded.pointer[0], self._middle_tokens(keep_ratio))
+        only = None if shares is None else (shares,)
+        (frame,) = self._frames(maps, index, only, scores)
+        memory.add_prompt(frame, decoded.pointer[0], self._middle_tokens(only, 0))
         memory.conditioned = self._without_memory(features, 1)[0]
 
     # ---- pieces ----
@@ -249,12 +290,13 @@ class StreamingSam2:
         return Queries(features.tokens[tokens], self._query_positions[0][tokens], self._rotary.at(tokens))
 
     def _keys(self, memories: Sequence[TargetMemory], index: int) -> Keys:
-        tokens, spatial, positions, pointers = [], [], [], []
+        tokens, spatial, counts, positions, pointers = [], [], [], [], []
         model = self.model
         for memory in memories:
             frames = memory.frames(index)
             tokens.append(torch.cat([frame.tokens for frame, _ in frames]))
             spatial.append(torch.cat([frame.features for frame, _ in frames]))
+            counts.append(torch.cat([frame.row_counts() for frame, _ in frames]))
             # Prompts have the last temporal encoding, the frame before this one the first.
             temporal = [
                 self._key_positions[frame.tokens] + model.maskmem_tpos_enc[distance - 1, 0]
@@ -266,10 +308,13 @@ class StreamingSam2:
         distances = torch.tensor([[distance for distance, _ in rows] for rows in pointers], device=self.device)
         split = model.hidden_dim // model.mem_dim
         pointer_tokens = stacked.unflatten(2, (split, model.mem_dim)).flatten(1, 2)  # (B, P * split, M)
+        pooled = any(frame.counts is not None for memory in memories for frame, _ in memory.frames(index))
+        bias = F.pad(torch.stack(counts).log(), (0, pointer_tokens.shape[1]))[:, None, None] if pooled else None
         return Keys(
             torch.cat([torch.stack(spatial), pointer_tokens], dim=1),
             torch.cat([torch.stack(positions), self._pointer_positions(distances, split)], dim=1),
             self._rotary.at(torch.stack(tokens)),
+            bias,
         )
 
     def _pointer_positions(self, distances: Tensor, split: int) -> Tensor:
@@ -281,13 +326,26 @@ class StreamingSam2:
         relative = distances / (model.max_obj_ptrs_in_encoder - 1)
         return model.obj_ptr_tpos_proj(get_1d_sine_pe(relative, dim=width)).repeat_interleave(split, dim=1)
 
-    def _fill(self, memory: TargetMemory, features: FrameFeatures, output: Tensor, kept: Tensor | None) -> Tensor:
-        """The whole grid (N, C) from the conditioned tokens; pruned ones keep the last frame's value."""
-        if kept is not None:
-            before = memory.conditioned if memory.conditioned is not None else self._without_memory(features, 1)[0]
-            output = before.to(output.dtype).index_copy(0, kept, output)
-        memory.conditioned = output
-        return output
+    def _partial(
+        self,
+        memory: TargetMemory,
+        features: FrameFeatures,
+        output: Tensor,
+        kept: Tensor,
+        camera: npt.NDArray[np.float64],
+    ) -> Partial:
+        raw = self._without_memory(features, 1)[0]
+        return Partial(
+            output=output,
+            kept=kept,
+            tokens=features.tokens,
+            positions=self._query_positions[0],
+            raw=raw,
+            before=raw if memory.conditioned is None else memory.conditioned,
+            grid=self.grid,
+            camera=camera,
+            attention=self.model.memory_attention,
+        )
 
     def _heads(
         self, features: FrameFeatures, tokens: Tensor, point_inputs: dict[str, Tensor] | None, multimask: bool
@@ -330,16 +388,18 @@ class StreamingSam2:
             )
         return self._flat(encoded.to(torch.bfloat16))
 
-    def _frames(self, maps: Tensor, index: int, keep_ratio: float, scores: Tensor | None) -> list[MemoryFrame]:
-        if scores is None:
+    def _frames(
+        self, maps: Tensor, index: int, shares: Sequence[Shares] | None, scores: Tensor | None
+    ) -> list[MemoryFrame]:
+        if shares is None or scores is None:
             return [MemoryFrame(index, tokens, self._all_tokens) for tokens in maps]
-        count = self._tokens(KeyShares.of(keep_ratio, self.model.num_maskmem).ends)
-        ranking = scores.argsort(dim=1, descending=True, stable=True)
-        frames = [MemoryFrame(index, m, self._all_tokens, r) for m, r in zip(maps, ranking, strict=True)]
-        return [frame.keep(count) for frame in frames]
+        frames = []
+        for tokens, ranking, share in zip(
+            maps, scores.argsort(dim=1, descending=True, stable=True), shares, strict=True
+        ):
+            frame = MemoryFrame(index, tokens, self._all_tokens, ranking, self.grid if share.pooled else None)
+            frames.append(frame.keep(token_count(share.ends, self.token_count)))
+        return frames
 
-    def _middle_tokens(self, keep_ratio: float) -> int:
-        return self._tokens(KeyShares.of(keep_ratio, self.model.num_maskmem).middle)
-
-    def _tokens(self, share: float) -> int:
-        return max(1, round(share * self.token_count))
+    def _middle_tokens(self, shares: Sequence[Shares] | None, row: int) -> int:
+        return self.token_count if shares is None else token_count(shares[row].middle, self.token_count)

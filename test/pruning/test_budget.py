@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from fastsam2_ros.config import PruningConfig
-from fastsam2_ros.pruning.budget import BUCKETS, Budget
+from fastsam2_ros.pruning.budget import BUCKETS, Budget, Deadline
 
 CONFIG = PruningConfig(min_keep_ratio=0.2, max_keep_ratio=1.0, full_motion=1.0, fall_seconds=1.0)
 
@@ -79,17 +79,31 @@ def test_standing_stamps_do_not_let_it_fall(seconds):
 
 def test_a_fixed_ratio_is_fixed():
     budget = Budget(PruningConfig(keep_ratio=0.37))
-    assert {budget.update(m, 0.1, u, 9.0) for m in (0.0, 5.0) for u in (True, False)} == {0.37}
+    assert {budget.update(m, 0.1, u, 0.2) for m in (0.0, 5.0) for u in (True, False)} == {0.37}
 
 
 def test_late_steps_lower_the_ceiling_and_early_ones_raise_it_again():
-    budget = Budget(PruningConfig(min_keep_ratio=0.2, target_rate=10.0))
-    late = [budget.update(9.0, 0.1, True, 0.2) for _ in range(30)]
+    deadline = Deadline(PruningConfig(min_keep_ratio=0.2, target_rate=10.0))
+    late = [deadline.update(0.2) for _ in range(30)]
     assert late == sorted(late, reverse=True)
     assert late[-1] == 0.2
-    early = [budget.update(9.0, 0.1, True, 0.05) for _ in range(200)]
+    early = [deadline.update(0.05) for _ in range(200)]
     assert early == sorted(early)
     assert early[-1] == 1.0
+
+
+def test_without_a_rate_no_step_is_late():
+    deadline = Deadline(PruningConfig(max_keep_ratio=0.9))
+    assert {deadline.update(9.0) for _ in range(5)} == {0.9}
+
+
+@pytest.mark.parametrize("uncertain", [True, False])
+def test_nothing_goes_above_the_ceiling_but_to_the_nearest_bucket(uncertain):
+    assert [Budget(CONFIG).update(9.0, 0.1, uncertain, ceiling) for ceiling in (0.5, 0.44, 0.2)] == [0.5, 0.4, 0.2]
+
+
+def test_noise_does_not_lift_a_still_target_off_the_floor():
+    assert settled(0.05) == 0.2
 
 
 def test_no_ratio_lies_outside_the_bounds():

@@ -30,7 +30,7 @@ def scene(camera_x: float, thing_x: float) -> tuple[np.ndarray, np.ndarray]:
     frame[80:160, left : left + 80] = texture(2, (80, 80))
     mask = np.zeros(SIZE, bool)
     mask[80:160, left : left + 80] = True
-    return frame, mask
+    return frame, mask[None]
 
 
 def second(first: np.ndarray, then: np.ndarray, mask=None, step_ns=STEP_NS):
@@ -40,8 +40,8 @@ def second(first: np.ndarray, then: np.ndarray, mask=None, step_ns=STEP_NS):
 
 
 def test_the_first_frame_has_no_motion():
-    motion = MotionEstimator().update(texture(1), 5)
-    assert motion.magnitude == 0
+    motion = MotionEstimator().update(texture(1), 5, np.ones((2, 4, 4), bool))
+    assert motion.magnitude == motion.magnitude_of(1) == 0
     assert motion.seconds == NOMINAL_SECONDS
 
 
@@ -62,6 +62,33 @@ def test_a_moving_thing_has_its_speed_in_diagonals_per_second():
     assert motion.target == pytest.approx(6 / DIAGONAL / 0.1, rel=0.2)
     assert motion.displacement == pytest.approx(6 / DIAGONAL, rel=0.2)
     assert motion.revealed < 0.05
+
+
+def test_each_target_has_its_own_speed():
+    frame, mask = scene(0, 0)
+    still = np.zeros(SIZE, bool)
+    still[170:230, 20:90] = True
+    motion = second(frame, scene(0, 6)[0], np.stack([mask[0], still]))
+    assert motion.displacements[0] == pytest.approx(6 / DIAGONAL, rel=0.2)
+    assert motion.displacements[1] < 0.1 * motion.displacements[0]
+    assert motion.displacement == motion.displacements[0]
+    assert motion.magnitude == motion.magnitude_of(0) > 5 * motion.magnitude_of(1)
+
+
+def test_a_target_that_is_not_seen_goes_by_what_moves_anywhere():
+    frame, mask = scene(0, 0)
+    then = scene(0, 6)[0]
+    motion = second(frame, then, np.stack([mask[0], np.zeros(SIZE, bool)]))
+    assert motion.displacements[1] is None
+    assert motion.magnitude_of(1) == pytest.approx(motion.anywhere / 0.1 + motion.revealed)
+    assert motion.displacement == motion.displacements[0]
+
+
+def test_what_the_camera_newly_shows_counts_for_every_target():
+    still = np.zeros((1, *SIZE), bool)
+    still[:, 100:150, 100:180] = True
+    motion = second(texture(1), shifted(texture(1), 8, 0), still)
+    assert motion.magnitude_of(0) == pytest.approx(motion.revealed, abs=0.05)
 
 
 def test_speed_is_per_second_whatever_the_frame_rate():

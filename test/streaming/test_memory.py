@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import pytest
 import torch
 
-from fastsam2_ros.streaming.memory import KeyShares, MemoryFrame, TargetMemory
+from fastsam2_ros.streaming.memory import MemoryFrame, TargetMemory
 
 TOKENS = 10
 
@@ -67,18 +66,7 @@ def test_frames_and_pointers_come_in_upstreams_order_with_their_distances():
     ]  # fmt: skip
 
 
-@pytest.mark.parametrize(
-    ("ratio", "ends", "middle"),
-    [(1.0, 1.0, 1.0), (0.5, 1.0, 0.3), (0.3, 1.0, 0.02), (0.1, 0.3, 0.02), (0.01, 0.01, 0.01)],
-)
-def test_key_shares(ratio, ends, middle):
-    shares = KeyShares.of(ratio, 7)
-    assert shares.ends == pytest.approx(ends)
-    assert shares.middle == pytest.approx(middle)
-
-
-@pytest.mark.parametrize("ratio", [0.01, 0.05, 0.1, 0.2, 0.3, 0.5, 0.7, 0.9, 1.0])
-def test_a_share_costs_what_it_says(ratio):
-    shares = KeyShares.of(ratio, 7)
-    assert 2 * shares.ends + 5 * shares.middle == pytest.approx(7 * ratio)
-    assert 0 < shares.middle <= shares.ends <= 1
+def test_every_part_of_a_frame_counts_in_its_bytes():
+    whole = TOKENS * 2 + TOKENS * 8  # one bf16 channel, and places
+    assert frame(0, ranked=False).size_bytes() == whole
+    assert frame(0).size_bytes() == whole + TOKENS * 8

@@ -6,6 +6,7 @@ import pytest
 import torch
 from small_models import small_sam2
 
+from fastsam2_ros.errors import ModelError
 from fastsam2_ros.evaluation.upstream import noise_video
 from fastsam2_ros.streaming.model import StreamingSam2
 from fastsam2_ros.streaming.prompts import Prompt
@@ -71,6 +72,45 @@ def test_what_is_left_out_keeps_the_last_frames_feature(sam, video):
     assert torch.equal(after[left_out], before[left_out])
     assert (after[kept] - before[kept]).abs().min(dim=1).values.max() > 0
     assert torch.equal(memory.conditioned, after)
+
+
+def test_fewer_memory_frames_are_the_newest_with_the_same_encodings(sam, video, monkeypatch):
+    """Three: the prompt and the last two. As if all seven were there and the older ones were passed over."""
+    short = StreamingSam2(sam.model, memory_frames=3)
+    ours = run(short, video, [0])[0]
+    new_memory = sam.new_memory
+
+    def forgetful():
+        memory = new_memory()
+        whole = memory.frames
+        monkeypatch.setattr(memory, "frames", lambda index: [each for each in whole(index) if each[1] <= 2])
+        return memory
+
+    whole = run(sam, video, [0])[0]
+    monkeypatch.setattr(sam, "new_memory", forgetful)
+    assert torch.equal(ours, run(sam, video, [0])[0])
+    assert not torch.equal(ours, whole)
+
+
+def test_fewer_memory_frames_cost_less(sam, video):
+    features = sam.encode(video[0])
+    decoded = sam.decode_prompt(features, Prompt.from_box(BOXES[0]))
+    flops = []
+    for streaming in (StreamingSam2(sam.model, memory_frames=3), sam):
+        memory = streaming.new_memory()
+        streaming.remember_prompt(features, decoded, memory, 0)
+        for index in range(1, 8):
+            streaming.remember(features, decoded, [memory], index)
+        (counts,) = streaming.attention_counts([memory], 8, [None])
+        assert counts.keys == streaming.memory_frames * 256
+        flops.append(streaming.attention_size.flops(counts))
+    assert flops[0] < flops[1]
+
+
+@pytest.mark.parametrize("frames", [1, 8])
+def test_memory_frames_that_the_model_does_not_know(sam, frames):
+    with pytest.raises(ModelError, match="2 to 7"):
+        StreamingSam2(sam.model, memory_frames=frames)
 
 
 def test_segmenting_many_prompts_equals_one_by_one(sam, video):

@@ -9,7 +9,7 @@ import torch
 
 from fastsam2_ros.config import LanguageConfig
 from fastsam2_ros.language.clip import Clip
-from fastsam2_ros.training.clip import MARGIN, MODEL, ClipTask, contrast
+from fastsam2_ros.training.clip import MARGIN, MODEL, ClipTask, classify, contrast
 from fastsam2_ros.training.crops import GROUND, LanguageShape, language_batch, square_crop
 from fastsam2_ros.training.loop import Settings, Trainer
 
@@ -63,11 +63,31 @@ def test_a_text_that_is_true_of_several_things_is_no_rival_among_them():
 
 def test_the_loss_reaches_both_towers_and_the_patches(batch):
     task = ClipTask(CPU, shape=SHAPE)
-    loss, terms = task.loss(batch, 0, 0.0)
+    loss, terms = task.loss(batch, 0, 1.0)
     loss.backward()
-    for part in (task.model.visual.conv1.weight, task.model.token_embedding.weight, task.model.logit_scale):
+    for part in (next(task.model.visual.parameters()), task.model.token_embedding.weight, task.model.logit_scale):
         assert part.grad.abs().sum() > 0
-    assert terms["loss"] == pytest.approx(terms["crops"] + terms["patches"], rel=1e-5)
+    assert terms.pop("loss") == pytest.approx(sum(terms.values()), rel=1e-5)
+    assert {"crops", "patches"} < set(terms)
+
+
+def test_training_begins_with_attributes_alone(batch):
+    _, terms = ClipTask(CPU, shape=SHAPE).loss(batch, 0, 0.0)
+    assert terms["loss"] == pytest.approx(sum(v for name, v in terms.items() if "attributes" in name), rel=1e-5)
+
+
+def test_classification_by_hand():
+    codes, scale = torch.eye(40)[:37], torch.tensor(2.0)
+    # Exactly its own colour's vector, and all patterns and shapes alike.
+    loss = classify(codes[:1], torch.tensor([(0, 1, 2)]), codes, scale)
+    assert loss.item() == pytest.approx(math.log(1 + 7 * math.exp(-2)) + math.log(5) + math.log(24), rel=1e-5)
+
+
+def test_what_is_not_said_is_not_asked_for():
+    codes, scale = torch.eye(40)[:37], torch.tensor(2.0)
+    vectors = torch.cat((codes[:1], codes[5:6]))
+    of = torch.tensor([(0, -1, -1), (-1, -1, -1)])
+    assert classify(vectors, of, codes, scale).item() == pytest.approx(math.log(1 + 7 * math.exp(-2)), rel=1e-5)
 
 
 def test_a_batch_is_a_function_of_seed_and_number(batch):
@@ -81,7 +101,7 @@ def test_a_batch_shows_things_and_ground(batch):
     assert (batch.crop_attributes[:, 0] >= 0).any()
     assert (batch.patch_attributes[..., 0] == GROUND).any()
     assert (batch.patch_attributes[..., 0] >= 0).any()
-    assert batch.patch_attributes.shape[1:3] == tuple(n // 16 for n in batch.frames.shape[1:3])
+    assert batch.patch_attributes.shape[1:3] == tuple(n // SHAPE.patch for n in batch.frames.shape[1:3])
 
 
 def test_crops_for_training_are_those_of_use(trained, batch):

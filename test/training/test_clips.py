@@ -45,3 +45,11 @@ def test_a_worker_makes_the_same_batches():
     with_worker = itertools.islice(clip_stream(0, 3, SHAPE, workers=1), 2)
     alone = itertools.islice(clip_stream(0, 3, SHAPE, workers=0), 2)
     assert all(torch.equal(a.frames, b.frames) for a, b in zip(with_worker, alone, strict=True))
+
+
+def test_zoomed_clips_show_things_larger():
+    shares = []
+    for zoom in (1.0, 3.0):
+        shape = ClipShape(side=96, frames=1, clips=8, targets=1, zoom=zoom)
+        shares.append(clip_batch(0, 0, shape).masks.float().mean().item())
+    assert shares[1] > 1.3 * shares[0]

@@ -1,0 +1,182 @@
+"""Shares of tokens through the tracker: per target, by every policy, and what they cost."""
+
+from __future__ import annotations
+
+import itertools
+
+import cv2
+import numpy as np
+import pytest
+import torch
+from small_models import small_sam2
+
+from fastsam2_ros.config import LanguageConfig, PruningConfig, TrackerConfig
+from fastsam2_ros.language.search import NONE, TextSearch
+from fastsam2_ros.results import TrackState
+from fastsam2_ros.streaming.loading import LoadedSam2
+from fastsam2_ros.streaming.model import StreamingSam2
+from fastsam2_ros.streaming.shares import Shares
+from fastsam2_ros.tracker import TextTracker
+
+SIZE = (96, 128)
+STEP = 100_000_000
+PRUNING = PruningConfig(min_keep_ratio=0.2, fall_seconds=0.2)
+SPEED = 4  # pixels in a frame
+
+
+@pytest.fixture(scope="module")
+def sam():
+    return StreamingSam2(small_sam2())
+
+
+@pytest.fixture
+def make(sam):
+    def build(pruning: PruningConfig = PRUNING, streaming: StreamingSam2 = sam) -> TextTracker:
+        config = TrackerConfig(language=LanguageConfig(name=NONE), pruning=pruning)
+        return TextTracker(
+            LoadedSam2(streaming, "small", untrained=True), TextSearch(config.language, torch.device("cpu")), config
+        )
+
+    return build
+
+
+def square(x: int, y: int) -> np.ndarray:
+    mask = np.zeros(SIZE, bool)
+    mask[y : y + 28, x : x + 28] = True
+    return mask
+
+
+def scene(moved: int) -> np.ndarray:
+    """A still background with a square that has moved to the right by so many pixels."""
+    generator = np.random.default_rng(0)
+    noise = cv2.GaussianBlur(generator.integers(0, 256, (*SIZE, 3), np.uint8), (0, 0), 3).astype(np.float32)
+    frame = np.clip((noise - 128) * 6 + 128, 0, 255).astype(np.uint8)
+    thing = frame[60:88, 90:118, ::-1].copy()
+    frame[8:36, 8 + moved : 36 + moved] = thing
+    return frame
+
+
+def plant(tracker, monkeypatch, masks_at):
+    """From now on the model sees, and is certain of, the masks that `masks_at` gives for the index of a frame."""
+    decode = tracker._sam.decode
+
+    def planted(features, conditioned):
+        decoded = decode(features, conditioned)
+        masks = torch.from_numpy(np.stack(masks_at(tracker._index))).float()[:, None]
+        logits = torch.nn.functional.interpolate(masks, decoded.low_res.shape[2:]) * 20 - 10
+        seen = masks.flatten(1).any(1).float() * 20 - 10
+        return type(decoded)(logits, decoded.high_res, torch.full_like(seen, 0.95), seen, decoded.pointer)
+
+    monkeypatch.setattr(tracker._sam, "decode", planted)
+
+
+def test_a_target_that_moves_gets_more_than_one_that_stands_still(make, monkeypatch):
+    tracker = make()
+    tracker.set_mask(square(8, 8), "runner")
+    tracker.set_mask(square(20, 60), "rock")
+    plant(tracker, monkeypatch, lambda index: [square(8 + SPEED * index, 8), square(20, 60)])
+    for index in range(8):
+        result = tracker.step(scene(SPEED * index), index * STEP)
+    runner, rock = result.objects
+    assert (runner.state, rock.state) == (TrackState.TRACKING, TrackState.TRACKING)
+    assert rock.keep_ratio == 0.2
+    assert runner.keep_ratio >= 0.4
+    assert result.keep_ratio == pytest.approx((runner.keep_ratio + rock.keep_ratio) / 2)
+    counts = [each.queries for each in result.attention]
+    assert counts == [round(each.keep_ratio * 256) for each in result.objects]
+    newest = [len(target.memory.recent[-2].tokens) for target in tracker._targets]
+    assert newest[0] > newest[1]  # memory is written by each target's own share, too
+    tiny = tracker._sam.attention_size
+    assert result.attention_flops == sum(tiny.flops(each) for each in result.attention) > 0
+
+
+def test_a_doubted_target_takes_nothing_for_the_others(make, monkeypatch):
+    tracker = make()
+    tracker.set_mask(square(8, 8), "gone")
+    tracker.set_mask(square(20, 60), "rock")
+    nothing = np.zeros(SIZE, bool)
+    plant(tracker, monkeypatch, lambda index: [square(8, 8) if index < 5 else nothing, square(20, 60)])
+    shares = [[each.keep_ratio for each in tracker.step(scene(0), index * STEP).objects] for index in range(20)]
+    gone, rock = zip(*shares, strict=True)
+    assert rock[-1] == rock[7] == gone[5] == 0.2
+    assert gone[7] == 1.0  # it vanished a moment ago
+    assert gone[-1] == 0.2  # it is gone for good
+
+
+def test_a_moving_camera_that_shows_nothing_new_costs_nothing(make, monkeypatch):
+    tracker = make()
+    tracker.set_mask(square(50, 30), "rock")
+    plant(tracker, monkeypatch, lambda index: [square(50, 30)])
+    still = scene(0)
+    for index in range(8):
+        zoom = cv2.getRotationMatrix2D((64, 44), 0, 1 + 0.02 * index)  # in, about the target
+        result = tracker.step(cv2.warpAffine(still, zoom, SIZE[::-1]), index * STEP)
+    assert result.objects[0].keep_ratio <= 0.3
+
+
+def masks(tracker, frames=5):
+    tracker.set_mask(square(50, 30), "rock")
+    return [tracker.step(scene(SPEED * index), index * STEP).labels() for index in range(frames)]
+
+
+@pytest.fixture(scope="module")
+def dense(sam):
+    config = TrackerConfig(language=LanguageConfig(name=NONE), pruning=PruningConfig(keep_ratio=1.0))
+    search = TextSearch(config.language, torch.device("cpu"))
+    return masks(TextTracker(LoadedSam2(sam, "small", untrained=True), search, config))
+
+
+@pytest.mark.parametrize(
+    ("fill", "keys", "exponent"), [("moved", "pooled", 0.5), ("feedforward", "even", 2.0), ("nearest", "ends", 0.0)]
+)
+def test_one_is_dense_with_every_policy(make, dense, fill, keys, exponent):
+    # The budget's ceiling, so that scores are made and tokens are ranked.
+    pruning = PruningConfig(min_keep_ratio=1.0, fill=fill, keys=keys, query_exponent=exponent)
+    assert all(np.array_equal(*pair) for pair in zip(dense, masks(make(pruning)), strict=True))
+
+
+@pytest.mark.parametrize(("exponent", "queries"), [(0.0, 256), (1.0, 128), (2.0, 64)])
+def test_the_exponent_goes_to_queries_and_keys(make, exponent, queries):
+    tracker = make(PruningConfig(keep_ratio=0.5, query_exponent=exponent))
+    tracker.set_mask(square(50, 30), "rock")
+    for index in range(9):
+        result = tracker.step(scene(0), index * STEP)
+    (counts,) = result.attention
+    assert result.tokens_kept == counts.queries == queries
+    assert counts.queries * counts.keys == pytest.approx(0.25 * 256 * 7 * 256, rel=0.01)
+
+
+def test_pooled_keys_cost_as_much_and_stand_for_all(make):
+    rows, stand_for = {}, {}
+    for keys in ("ends", "pooled"):
+        tracker = make(PruningConfig(keep_ratio=0.5, keys=keys))
+        tracker.set_mask(square(50, 30), "rock")
+        for index in range(9):
+            tracker.step(scene(0), index * STEP)
+        frames = [frame for frame, _ in tracker._targets[0].memory.frames(9)]
+        rows[keys] = [len(frame.tokens) for frame in frames]
+        stand_for[keys] = sum(float(frame.row_counts().sum()) for frame in frames)
+    assert rows["pooled"] == rows["ends"]
+    assert stand_for["pooled"] == 7 * 256
+    assert stand_for["ends"] == sum(rows["ends"])
+
+
+def test_fewer_memory_frames_have_the_shares_of_so_many(make, sam):
+    """Of four frames .5 is both ends, and next to nothing of the two between."""
+    tracker = make(PruningConfig(keep_ratio=0.5), StreamingSam2(sam.model, memory_frames=4))
+    tracker.set_mask(square(50, 30), "rock")
+    for index in range(7):
+        result = tracker.step(scene(0), index * STEP)
+    between = round(Shares.of(0.5, 4).middle * 256)
+    assert result.attention[0].keys == pytest.approx(0.5 * 4 * 256, abs=2)
+    assert [len(frame.tokens) for frame, _ in tracker._targets[0].memory.frames(7)][1:3] == [between] * 2
+
+
+def test_all_fills_differ(make):
+    """Each policy gives masks of its own: none is another one by mistake."""
+    runs = {
+        fill: masks(make(PruningConfig(keep_ratio=0.3, fill=fill)), 4)
+        for fill in ("previous", "raw", "feedforward", "nearest")
+    }
+    for one, other in itertools.combinations(runs, 2):
+        assert any(not np.array_equal(*pair) for pair in zip(runs[one], runs[other], strict=True)), (one, other)
