@@ -19,7 +19,7 @@ from fastsam2_ros.language.search import NONE, TextSearch
 from fastsam2_ros.pruning import cues
 from fastsam2_ros.pruning.budget import Budget
 from fastsam2_ros.pruning.motion import Motion, MotionEstimator
-from fastsam2_ros.pruning.router import FrameCues, Router, best_tokens, token_count
+from fastsam2_ros.pruning.router import FrameCues, Router, best_tokens, find_scorer, token_count
 from fastsam2_ros.results import Box, TrackedObject, TrackResult, TrackState
 from fastsam2_ros.stopwatch import Stopwatch
 from fastsam2_ros.streaming.loading import LoadedSam2, load_sam2
@@ -54,7 +54,8 @@ class TextTracker:
         self._index = 0
         self._motion = MotionEstimator()
         self._budget = Budget(config.pruning)
-        self._router = Router(config.pruning)
+        width = self._sam.model.hidden_dim
+        self._router = Router(config.pruning, find_scorer(config.pruning, sam.name, width, self._sam.device))
         self._step_seconds = 0.0
 
     @classmethod
