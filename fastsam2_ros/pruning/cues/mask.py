@@ -8,7 +8,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from fastsam2_ros.pruning.cues.grid import STILL, Grid, moved
+from fastsam2_ros.pruning.cues.grid import STILL, Grid
+from fastsam2_ros.streaming.warp import moved
 
 
 def mask_prior(
