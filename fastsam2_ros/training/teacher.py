@@ -139,7 +139,6 @@ def token_labels(mask: Tensor, grid: Grid) -> Tensor:
 def _labels(view: _View, shown: Shown, number: int | None, grid: Grid) -> Tensor:
     if shown.truth is not None and number is not None:
         true = shown.truth.get(number)
-        mask = np.zeros(shown.rgb.shape[:2], bool) if true is None else true
-        return token_labels(torch.from_numpy(mask), grid)
-    mask = (view.mask[0] > 0).cpu()
-    return token_labels(mask if view.trusted else torch.zeros_like(mask), grid)
+        return token_labels(torch.from_numpy(np.zeros(shown.rgb.shape[:2], bool) if true is None else true), grid)
+    own = (view.mask[0] > 0).cpu()
+    return token_labels(own if view.trusted else torch.zeros_like(own), grid)
