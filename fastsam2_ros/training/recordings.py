@@ -58,7 +58,8 @@ class Recording:
         frames: gives them, from the first.
         text: targets that are searched by their descriptions, separated by ';'.
         boxes: targets of the first frame; x, y, width, height in pixels.
-        first, last: only frames from `first` on and before `last` are learned from; None: to the end.
+        first, last: of the frames in which something is tracked, only those from `first` on and before `last` are learned
+            from; None: to the end.
     """
 
     name: str
@@ -133,7 +134,7 @@ class Stored:
             self._used = [each for each in recordings if each not in self.held_out]
         else:
             length = sum(1 for _ in recordings[0].frames())
-            cut = min(length // ONE_IN, HELD_OUT_FRAMES)
+            cut = max(1, min(length // ONE_IN, HELD_OUT_FRAMES))
             self.held_out = [replace(recordings[0], last=cut)]
             self._used = [replace(recordings[0], first=cut)]
 

@@ -34,8 +34,8 @@ CUE_DROPOUT = 0.1
 """Share of cues that are hidden in training: the router must do without one that is switched off or not known."""
 KEEP_RATIOS = (0.3, 0.1)
 """Shares of tokens at which routers are compared."""
-HELD_OUT_SAMPLES, HELD_OUT_STRIDE = 96, 3
-"""At most so many are held out, one in so many of a recording's: neighbours are alike."""
+HELD_OUT_RECORDINGS, HELD_OUT_SAMPLES, HELD_OUT_STRIDE = 24, 96, 3
+"""At most so many are held out, and of a recording's samples one in so many: neighbours are alike."""
 
 _NOTHING = "The tracker saw no target that it trusts in"
 _ADVICE = "Check the description or box, and the weights: 'fastsam2 track' shows what it sees."
@@ -111,10 +111,7 @@ class RouterTask:
             if number % STEPS_PER_SAMPLE == 0:
                 fresh = list(islice(collected, FIRST_SAMPLES if not pool else 1))
                 for sample in fresh:
-                    if len(pool) < _capacity(sample):
-                        pool.append(sample)
-                    else:
-                        pool[rng.integers(len(pool))] = sample
+                    put(pool, sample, rng)
             chosen = [pool[index] for index in rng.integers(len(pool), size=BATCH)]
             yield Sample(
                 torch.stack([sample.tokens for sample in chosen]),
@@ -136,6 +133,7 @@ class RouterTask:
 
     def _hold_out(self) -> None:
         recordings = self.source.held_out
+        recordings = recordings[:: math.ceil(len(recordings) / HELD_OUT_RECORDINGS)]
         limit = math.ceil(HELD_OUT_SAMPLES / len(recordings))
         for recording in recordings:
             found = samples(self.sam, self._search, self.config, recording)
@@ -160,7 +158,11 @@ def hit_rate(scores: Tensor, labels: Tensor, keep_ratio: float) -> float:
     return hits / min(kept, int(labels.sum()))
 
 
-def _capacity(sample: Sample) -> int:
-    """How many samples like this one a pool holds."""
+def put(pool: list[Sample], sample: Sample, rng: np.random.Generator) -> None:
+    """Add a sample; in a pool that has `POOL_BYTES` already, in the place of any other."""
     tensors = (sample.tokens, sample.maps, sample.labels)
-    return max(BATCH, POOL_BYTES // sum(each.element_size() * each.nelement() for each in tensors))
+    capacity = max(BATCH, POOL_BYTES // sum(each.element_size() * each.nelement() for each in tensors))
+    if len(pool) < capacity:
+        pool.append(sample)
+    else:
+        pool[rng.integers(len(pool))] = sample

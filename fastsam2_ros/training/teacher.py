@@ -103,19 +103,21 @@ def samples(sam: LoadedSam2, search: TextSearch, config: TrackerConfig, recordin
     for box in recording.boxes:
         teacher.set_box(box)
     numbers: dict[int, int] = {}  # the recording's by the tracker's id
+    tracked = 0
     for index, shown in enumerate(recording.frames()):
-        if recording.last is not None and index >= recording.last:
-            return
         for mask, description in shown.starts.values():
             teacher.set_mask(mask, description)
         teacher.views.clear()
         result = teacher.step(shown.rgb, shown.stamp_ns)
-        if index >= recording.first:
-            for number, view in teacher.views.items():
+        if teacher.views:
+            if recording.last is not None and tracked >= recording.last:
+                return
+            for number, view in teacher.views.items() if tracked >= recording.first else ():
                 labels = _labels(view, shown, numbers.get(number), sam.streaming.grid)
                 # Where there is nothing to tell apart there is nothing to learn.
                 if labels.any() and not labels.all():
                     yield Sample(view.tokens, view.maps, labels)
+            tracked += 1
         started = [each.id for each in result.objects if each.id not in numbers] if shown.starts else []
         if len(started) != len(shown.starts):
             raise InputError(f"{recording.name}, frame {index}: {' '.join(result.warnings)}")

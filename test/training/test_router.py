@@ -23,7 +23,7 @@ from fastsam2_ros.training import router
 from fastsam2_ros.training.loop import CURVES, Settings, Trainer
 from fastsam2_ros.training.recordings import Recording, Shown, Stored, Worlds
 from fastsam2_ros.training.router import RouterTask, hit_rate
-from fastsam2_ros.training.teacher import samples, token_labels
+from fastsam2_ros.training.teacher import Sample, samples, token_labels
 
 CPU = torch.device("cpu")
 CONFIG = TrackerConfig(language=LanguageConfig(name=NONE), uncertain_score=0.0)
@@ -155,11 +155,14 @@ def test_loss_falls_on_one_batch(sam):
     assert losses[-1] < 0.7 * losses[0]
 
 
-def test_a_pool_does_not_grow_beyond_its_bytes(sam, monkeypatch):
-    monkeypatch.setattr(router, "POOL_BYTES", 0)
-    monkeypatch.setattr(router, "BATCH", 2)
-    batches = RouterTask(sam, CONFIG, WORLDS)._batches(0, 0)
-    assert len(next(batches).tokens) == 2
+def test_a_full_pool_takes_a_new_sample_in_place_of_another(monkeypatch):
+    monkeypatch.setattr(router, "POOL_BYTES", 10 * 4)
+    pool: list[Sample] = []
+    for number in range(50):
+        tokens = torch.full((1, 1), float(number), dtype=torch.float16)
+        router.put(pool, Sample(tokens, tokens[:0], tokens[0] > 0), np.random.default_rng(number))
+    assert len(pool) == 13  # of 3 bytes each
+    assert max(float(sample.tokens) for sample in pool) == 49
 
 
 def test_what_nothing_is_seen_in_is_told_at_once(sam):
