@@ -66,6 +66,11 @@ def shown(truth: bool = True, seen: int = len(FRAMES)) -> list[Shown]:
     ]
 
 
+@pytest.fixture(autouse=True)
+def _few_samples(monkeypatch):
+    monkeypatch.setattr(router, "FIRST_SAMPLES", 2)
+
+
 @pytest.fixture
 def planted(monkeypatch):
     """The model sees the target in the left quarter of the upper half of every frame, and trusts that."""
