@@ -19,8 +19,9 @@ from fastsam2_ros.language.scoring import mask_iou
 from fastsam2_ros.language.search import NONE, TextSearch
 from fastsam2_ros.pruning import cues
 from fastsam2_ros.pruning.budget import Budget, Deadline
+from fastsam2_ros.pruning.cues import CUES
 from fastsam2_ros.pruning.motion import Motion, MotionEstimator
-from fastsam2_ros.pruning.router import CUES, FrameCues, Router, best_tokens
+from fastsam2_ros.pruning.router import FrameCues, Router, best_tokens, find_scorer
 from fastsam2_ros.pruning.view import target_tokens
 from fastsam2_ros.results import AttentionCounts, Box, TargetTokens, TokenView, TrackedObject, TrackResult, TrackState
 from fastsam2_ros.stopwatch import Stopwatch
@@ -57,7 +58,8 @@ class TextTracker:
         self._index = 0
         self._motion = MotionEstimator()
         self._deadline = Deadline(config.pruning)
-        self._router = Router(config.pruning)
+        width = self._sam.model.hidden_dim
+        self._router = Router(config.pruning, find_scorer(config.pruning, sam.name, width, self._sam.device))
         self._step_seconds = 0.0
 
     @classmethod

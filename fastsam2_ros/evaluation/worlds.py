@@ -62,15 +62,20 @@ class WorldDataset:
             raise InputError(f"There is no generated sequence {name!r}; the first is {self.names[0]}.")
         seed, _, level = name.split("-")
         world = generate(int(seed), int(level), FRAMES if max_frames is None else max_frames, self.size)
-        indices = range(len(world.frames))
-        return VideoSequence(
-            name=name,
-            footage=WorldFootage(world),
-            frame_names=[f"{index:05}" for index in indices],
-            stamps_ns=world.stamps_ns.tolist(),
-            annotated=indices,
-            first={world.target: 0},
-            descriptions={world.target: world.description},
-            absent=world.absent,
-            group=f"level {level}",
-        )
+        return sequence_of(world, name)
+
+
+def sequence_of(world: WorldSequence, name: str) -> VideoSequence:
+    """A generated sequence under a name."""
+    indices = range(len(world.frames))
+    return VideoSequence(
+        name=name,
+        footage=WorldFootage(world),
+        frame_names=[f"{index:05}" for index in indices],
+        stamps_ns=world.stamps_ns.tolist(),
+        annotated=indices,
+        first={world.target: 0},
+        descriptions={world.target: world.description},
+        absent=world.absent,
+        group=f"level {world.level}",
+    )

@@ -62,6 +62,15 @@ class TextSearch:
         self._map.fit(features.tokens, to_grid(dense, features.grid))
         return ground(frame, features, descriptions, self._clip, segmenter, config=self.config, dense=dense)
 
+    def learn(self, frame: npt.NDArray[np.uint8], features: Features) -> None:
+        """Take a frame as a keyframe of `relevance` alone."""
+        if self._clip is not None and self._map is not None:
+            self._map.fit(features.tokens, to_grid(self._clip.dense_features(frame), features.grid))
+
+    def forget(self) -> None:
+        """Forget all keyframes and descriptions."""
+        self._map = None if self._clip is None else RelevanceMap(self._clip.logit_scale)
+
     def relevance(self, tokens: Tensor) -> Tensor | None:
         """float32 (descriptions of `aim`, N), [0, 1]; None before the first keyframe."""
         return self._map.relevance(tokens) if self._map is not None and self._map.ready else None

@@ -1,8 +1,10 @@
-"""Which tokens a frame keeps, per target: a weighted sum of the cues, and the best of it."""
+"""Which tokens a frame keeps, per target: maps of the cues, a scorer that makes one number of them, and the best of it."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
@@ -10,13 +12,16 @@ import torch
 from torch import Tensor
 
 from fastsam2_ros.config import PruningConfig
-from fastsam2_ros.pruning import cues
+from fastsam2_ros.pruning import cues, learned
+from fastsam2_ros.pruning.cues import CUES, STILL
+from fastsam2_ros.shipped import MINI_ROUTER
 from fastsam2_ros.streaming.shares import token_count
 
-CUES = ("mask", "context", "text", "uncertainty")
-"""The cues, in the order of `Router.contributions`."""
+SUM, RANDOM, MINI = "sum", "random", "mini"
+"""Values of `PruningConfig.router` that are no paths."""
 
-_STILL = np.eye(2, 3)
+Scorer = Callable[[Tensor, Tensor], Tensor]
+"""From tokens (N, C) and `Router.cue_maps` (targets, len(CUES), N) to scores, float32 (targets, N)."""
 
 
 @dataclass(frozen=True)
@@ -26,21 +31,30 @@ class FrameCues:
     Attributes:
         tokens: (N, C).
         grid: (rows, columns) of the tokens.
-        context: (targets, N), [0, 1]: local visual context, and likeness to the target.
-        text: (targets, N), [0, 1]: relevance to the target's text; None where there is none.
+        context: (1, N), [0, 1]: local visual context.
+        appearance: (targets, N), [0, 1]: likeness to the target.
+        text: (targets, N), [0, 1]: relevance to the target's text.
     """
 
     tokens: Tensor
     grid: cues.Grid
     context: Tensor
-    text: Tensor | None = None
+    appearance: Tensor
+    text: Tensor
 
 
 class Router:
-    """Scores tokens by the cues; a weight of 0 switches a cue off."""
+    """Scores tokens by the cues. A weight of 0 switches a cue off: its map is zero, whatever the scorer is.
 
-    def __init__(self, config: PruningConfig) -> None:
+    Args:
+        config: with the weights of the cues.
+        scorer: makes scores of the maps, see `find_scorer`; None: their weighted sum.
+    """
+
+    def __init__(self, config: PruningConfig, scorer: Scorer | None = None) -> None:
         self.config = config
+        self.scorer = WeightedSum(config) if scorer is None else scorer
+        self._off = torch.tensor([weight == 0 for weight in _weights(config)])
 
     def frame_cues(self, tokens: Tensor, grid: cues.Grid, prototypes: Tensor, text: Tensor | None) -> FrameCues:
         """Cues of one frame, to be used for its queries and for its memory.
@@ -51,18 +65,23 @@ class Router:
             prototypes: (targets, C), `cues.prototype`; zeros where a target's looks are not known.
             text: (targets, N), [0, 1], or None.
         """
-        context = (cues.local_context(tokens, grid) + cues.appearance(tokens, prototypes)) / 2
-        return FrameCues(tokens, grid, context, text)
+        return FrameCues(
+            tokens,
+            grid,
+            context=cues.local_context(tokens, grid),
+            appearance=cues.appearance(tokens, prototypes),
+            text=cues.text_relevance(text, len(prototypes), tokens),
+        )
 
-    def scores(
+    def cue_maps(
         self,
         frame: FrameCues,
         masks: Tensor,
         trust: Tensor,
-        camera: npt.NDArray[np.float64] = _STILL,
+        camera: npt.NDArray[np.float64] = STILL,
         displacement: float = 0.0,
     ) -> Tensor:
-        """Weighted sum of the cues.
+        """All cues; one that is switched off is zero.
 
         Args:
             frame: of the frame whose tokens are scored.
@@ -71,33 +90,87 @@ class Router:
             camera, displacement: `Motion`'s, from the masks' frame to this one; none by default.
 
         Returns:
-            float32, (targets, N).
+            float32, (targets, len(CUES), N), [0, 1], in the order of `CUES`.
         """
-        return self.contributions(frame, masks, trust, camera, displacement).sum(0)
+        maps = {
+            "mask": cues.mask_prior(masks, frame.grid, camera, displacement),
+            "context": frame.context.expand(len(masks), -1),
+            "appearance": frame.appearance,
+            "text": frame.text,
+            "uncertainty": cues.uncertainty(masks, trust, frame.tokens, frame.grid, camera),
+        }
+        stacked = torch.stack([maps[name] for name in CUES], dim=1)
+        return stacked.masked_fill(self._off.to(stacked.device)[:, None], 0.0)
+
+    def scores(
+        self,
+        frame: FrameCues,
+        masks: Tensor,
+        trust: Tensor,
+        camera: npt.NDArray[np.float64] = STILL,
+        displacement: float = 0.0,
+    ) -> Tensor:
+        """The scorer's opinion of `cue_maps`, which has the same arguments: float32, (targets, N), higher is better."""
+        return self.scorer(frame.tokens, self.cue_maps(frame, masks, trust, camera, displacement))
 
     def contributions(
         self,
         frame: FrameCues,
         masks: Tensor,
         trust: Tensor,
-        camera: npt.NDArray[np.float64] = _STILL,
+        camera: npt.NDArray[np.float64] = STILL,
         displacement: float = 0.0,
     ) -> Tensor:
-        """What each cue adds to `scores`, whose arguments these are.
+        """What each cue adds to the weighted sum, whatever the scorer is; arguments as for `cue_maps`.
 
         Returns:
-            float32, (cues, targets, N), in the order of `CUES`.
+            float32, (len(CUES), targets, N).
         """
-        config = self.config
-        text = torch.zeros_like(frame.context) if frame.text is None else frame.text
-        return torch.stack(
-            [
-                config.mask_weight * cues.mask_prior(masks, frame.grid, camera, displacement),
-                config.context_weight * frame.context,
-                config.text_weight * text,
-                config.uncertainty_weight * cues.uncertainty(masks, trust, frame.tokens, frame.grid),
-            ]
-        )
+        maps = self.cue_maps(frame, masks, trust, camera, displacement)
+        weights = torch.tensor(_weights(self.config), device=maps.device)
+        return (maps * weights[:, None]).transpose(0, 1)
+
+
+class WeightedSum:
+    """The sum of the cues by the weights of a configuration."""
+
+    def __init__(self, config: PruningConfig) -> None:
+        self._weights = torch.tensor(_weights(config))
+
+    def __call__(self, tokens: Tensor, maps: Tensor) -> Tensor:
+        """See `Scorer`."""
+        return torch.einsum("k,tkn->tn", self._weights.to(maps.device), maps)
+
+
+class RandomScores:
+    """Scores that know nothing, new ones each time; the same from the same seed, on every device."""
+
+    def __init__(self, seed: int = 0) -> None:
+        self._generator = torch.Generator().manual_seed(seed)
+
+    def __call__(self, tokens: Tensor, maps: Tensor) -> Tensor:
+        """See `Scorer`."""
+        return torch.rand(len(maps), maps.shape[2], generator=self._generator).to(maps.device)
+
+
+def find_scorer(config: PruningConfig, model: str, width: int, device: torch.device) -> Scorer:
+    """What `config.router` names.
+
+    Args:
+        config: settings.
+        model: `ModelConfig.name`, for which a learned router must have been trained.
+        width: C of its tokens.
+        device: where a learned router will run.
+
+    Raises:
+        ModelError: no such router, or one for another model.
+    """
+    if config.router == SUM:
+        return WeightedSum(config)
+    if config.router == RANDOM:
+        return RandomScores()
+    path = MINI_ROUTER if config.router == MINI else Path(config.router).expanduser()
+    return learned.load(path, model, width).to(device)
 
 
 def best_tokens(scores: Tensor, keep_ratio: float) -> list[Tensor | None]:
@@ -117,3 +190,7 @@ def best_tokens(scores: Tensor, keep_ratio: float) -> list[Tensor | None]:
         return [None] * targets
     ranking = scores.argsort(dim=1, descending=True, stable=True)
     return list(torch.sort(ranking[:, :count], dim=1).values)
+
+
+def _weights(config: PruningConfig) -> list[float]:
+    return [float(getattr(config, f"{name}_weight")) for name in CUES]

@@ -20,7 +20,7 @@ def moved(grid_map: Tensor, camera: npt.NDArray[np.float64], outside: str = "zer
     Returns:
         shape and dtype of `grid_map`; itself where the camera stood still.
     """
-    if np.allclose(camera, np.eye(2, 3), atol=1e-3):
+    if not len(grid_map) or np.allclose(camera, np.eye(2, 3), atol=1e-3):
         return grid_map
     full = np.vstack([camera, [0, 0, 1]])
     if abs(np.linalg.det(full)) < 1e-6:

@@ -52,6 +52,7 @@ class ClipTask:
         self, device: torch.device, seed: int = 0, scenes: int = 24, shape: LanguageShape | None = None
     ) -> None:
         self.scenes = scenes
+        self.metadata: dict[str, str] = {}
         config = LanguageConfig(name=str(MODEL), weights=weights.UNTRAINED, seed=seed)
         built: Any = weights.build(weights.find(config), seed)
         self.model, self.tokenizer = built

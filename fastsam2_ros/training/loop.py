@@ -46,6 +46,8 @@ class Task(Protocol):
     model: nn.Module
     name: str
     phases: tuple[Phase, ...]
+    metadata: dict[str, str]
+    """What the file of weights says of itself."""
 
     def loss(self, batch: Any, number: int, progress: float) -> tuple[Tensor, dict[str, float]]:
         """The loss of batch `number`, and its parts for the log. Random draws depend on the number alone."""
@@ -159,7 +161,7 @@ class Trainer:
         torch.save(content, out / (CHECKPOINT + ".new"))
         (out / (CHECKPOINT + ".new")).replace(out / CHECKPOINT)
         weights = {name: _half(tensor) for name, tensor in self.average.state_dict().items()}
-        save_file(weights, out / f"{self.task.name}.safetensors")
+        save_file(weights, out / f"{self.task.name}.safetensors", self.task.metadata)
         curves.draw(state.log, out / CURVES)
 
     # ---- pieces ----
@@ -210,8 +212,8 @@ class Trainer:
         with torch.no_grad():
             for mine, theirs in zip(self.average.parameters(), self.model.parameters(), strict=True):
                 mine.lerp_(theirs, 1 - share)
-            for mine, theirs in zip(self.average.buffers(), self.model.buffers(), strict=True):
-                mine.lerp_(theirs, 1 - share) if mine.is_floating_point() else mine.copy_(theirs)
+            for buffer, live in zip(self.average.buffers(), self.model.buffers(), strict=True):
+                buffer.lerp_(live, 1 - share) if buffer.is_floating_point() else buffer.copy_(live)
         return {**terms, "gradient": norm}
 
     def _record(self, row: dict[str, Any]) -> None:

@@ -80,6 +80,7 @@ class Sam2Task:
             self.model: SAM2Base = loading.build(loading.find_config("mini"))
         _wake(self.model)
         self.side = self.model.image_size
+        self.metadata: dict[str, str] = {}
         self._precision = precision(device)
         self._stages = stages or (_GPU if device.type == "cuda" else _CPU)
         self.phases = tuple(

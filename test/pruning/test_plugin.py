@@ -20,7 +20,7 @@ from fastsam2_ros.evaluation.upstream import PREDICTOR
 from fastsam2_ros.pruning import hooks, loaded_video
 from fastsam2_ros.pruning.plugin import MOTION
 from fastsam2_ros.pruning.upstream_memory import memory_of
-from fastsam2_ros.streaming.memory import KeyShares
+from fastsam2_ros.streaming.shares import Shares
 
 FRAMES = 20
 SHORT = 8
@@ -28,7 +28,7 @@ SHORT = 8
 SIZE = (96, 128)  # H, W
 TOKENS = 256
 KEPT = round(0.3 * TOKENS)
-MIDDLE = round(KeyShares.of(0.3, 7).middle * TOKENS)
+MIDDLE = round(Shares.of(0.3, 7).middle * TOKENS)
 BOX = (20, 20, 70, 80)
 
 
@@ -139,7 +139,7 @@ def test_all_tokens_through_the_pruned_attention_are_upstream_bit_for_bit(
     predictor, video, one_object, monkeypatch, attended
 ):
     prune(predictor, keep=MOTION)  # every frame asks for every token, and none is ever dropped
-    monkeypatch.setattr(hooks.KeyShares, "of", lambda *_: KeyShares(1.0, 1.0))
+    monkeypatch.setattr(hooks.Shares, "of", lambda *_: Shares(1.0, 1.0, 1.0))
     monkeypatch.setattr(hooks, "TRUSTED", 2.0)
     _, ours = track(predictor, video, count=SHORT)
     assert len(attended) == SHORT

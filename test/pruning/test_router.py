@@ -1,4 +1,4 @@
-"""Cues, scores and the choice of tokens."""
+"""Maps of the cues, scores and the choice of tokens."""
 
 from __future__ import annotations
 
@@ -6,133 +6,132 @@ import numpy as np
 import pytest
 import torch
 
+from fastsam2_ros import shipped
 from fastsam2_ros.config import PruningConfig
-from fastsam2_ros.pruning import cues
-from fastsam2_ros.pruning.router import Router, best_tokens, token_count
+from fastsam2_ros.errors import ModelError
+from fastsam2_ros.pruning import cues, router
+from fastsam2_ros.pruning.cues import CUES, STILL
+from fastsam2_ros.pruning.learned import LearnedRouter
+from fastsam2_ros.pruning.router import RandomScores, Router, best_tokens, find_scorer, token_count
 
-GRID = (8, 8)
-STILL = np.eye(2, 3)
+from .cues import GRID, mask_logits, noise_tokens
 
-
-def mask_logits(*cells: tuple[int, int]) -> torch.Tensor:
-    """(1, 1, 32, 32): +8 on these cells of the grid, -8 elsewhere."""
-    logits = torch.full((1, 1, 32, 32), -8.0)
-    for row, column in cells:
-        logits[..., 4 * row : 4 * row + 4, 4 * column : 4 * column + 4] = 8.0
-    return logits
-
-
-def on_grid(values: torch.Tensor) -> torch.Tensor:
-    return values.reshape(-1, *GRID)
-
-
-def test_the_prior_is_highest_on_the_mask_and_falls_around_it():
-    prior = on_grid(cues.mask_prior(mask_logits((4, 4)), GRID, STILL, 0.0))[0]
-    assert prior[4, 4] > 0.99
-    assert 0.3 < prior[4, 5] < 0.7
-    assert prior[4, 7] < 0.01
+CPU = torch.device("cpu")
+TOKENS = noise_tokens(2)
+PROTOTYPES = noise_tokens(3)[:2]
+TEXT = torch.rand(2, 64, generator=torch.Generator().manual_seed(3))
+MASKS = torch.cat([mask_logits((4, 4)), mask_logits((1, 2), (1, 3))])
+TRUST = torch.tensor([0.2, 0.9])
+CAMERA = np.array([[1.0, 0, 1 / 8], [0, 1.0, 0]])
+OFF = {f"{name}_weight": 0.0 for name in CUES}
 
 
-def test_the_prior_reaches_farther_for_a_fast_target():
-    slow = cues.mask_prior(mask_logits((4, 4)), GRID, STILL, 0.0)
-    fast = cues.mask_prior(mask_logits((4, 4)), GRID, STILL, 0.25)
-    assert (fast >= slow - 1e-6).all()
-    assert (fast > 0.01).sum() > (slow > 0.01).sum()
+def maps(config: PruningConfig, text: torch.Tensor | None = TEXT) -> torch.Tensor:
+    routing = Router(config)
+    frame = routing.frame_cues(TOKENS, GRID, PROTOTYPES, text)
+    return routing.cue_maps(frame, MASKS, TRUST, CAMERA, 0.1)
 
 
-def test_the_prior_moves_with_the_camera():
-    camera = np.array([[1.0, 0, 2 / 8], [0, 1.0, -1 / 8]])  # two tokens to the right, one up
-    prior = on_grid(cues.mask_prior(mask_logits((4, 4)), GRID, camera, 0.0))[0]
-    assert divmod(int(prior.argmax()), GRID[1]) == (3, 6)
+def scored(text: torch.Tensor | None = TEXT, **weights: float) -> torch.Tensor:
+    routing = Router(PruningConfig(**{**OFF, **weights}))
+    frame = routing.frame_cues(TOKENS, GRID, PROTOTYPES, text)
+    return routing.scores(frame, MASKS, TRUST, CAMERA, 0.1)
 
 
-def test_a_degenerate_camera_is_left_out():
-    prior = cues.mask_prior(mask_logits((4, 4)), GRID, np.zeros((2, 3)), 0.0)
-    assert int(prior.argmax()) == 4 * 8 + 4
+def test_maps_are_the_cues_in_the_order_of_their_names():
+    stacked = maps(PruningConfig())
+    expected = {
+        "mask": cues.mask_prior(MASKS, GRID, CAMERA, 0.1),
+        "context": cues.local_context(TOKENS, GRID).expand(2, -1),
+        "appearance": cues.appearance(TOKENS, PROTOTYPES),
+        "text": TEXT,
+        "uncertainty": cues.uncertainty(MASKS, TRUST, TOKENS, GRID, CAMERA),
+    }
+    assert stacked.shape == (2, len(CUES), 64)
+    for index, name in enumerate(CUES):
+        assert torch.equal(stacked[:, index], expected[name]), name
 
 
-def test_context_finds_the_odd_token():
-    tokens = torch.ones(64, 16)
-    tokens[20] = -1.0
-    context = cues.local_context(tokens, GRID)
-    assert int(context.argmax()) == 20
+def test_maps_lie_between_zero_and_one():
+    wild = Router(PruningConfig())
+    masks = 50 * torch.randn(2, 1, 32, 32, generator=torch.Generator().manual_seed(1))
+    stacked = wild.cue_maps(wild.frame_cues(50 * TOKENS, GRID, PROTOTYPES, TEXT), masks, TRUST, CAMERA, 0.3)
+    assert stacked.min() >= 0
+    assert stacked.max() <= 1 + 1e-5
 
 
-def test_context_of_a_uniform_frame_is_zero():
-    assert torch.equal(cues.local_context(torch.ones(64, 16), GRID), torch.zeros(1, 64))
+@pytest.mark.parametrize("name", CUES)
+def test_a_weight_of_zero_switches_one_cue_off_for_every_scorer(name):
+    whole, without = maps(PruningConfig()), maps(PruningConfig(**{f"{name}_weight": 0.0}))
+    index = CUES.index(name)
+    assert whole[:, index].max() > 0.1
+    assert not without[:, index].any()
+    others = [i for i in range(len(CUES)) if i != index]
+    assert torch.equal(whole[:, others], without[:, others])
 
 
-def test_appearance_finds_the_targets_tokens_and_nothing_for_an_unknown_target():
-    generator = torch.Generator().manual_seed(0)
-    tokens = torch.randn(64, 16, generator=generator)
-    known = cues.prototype(tokens, mask_logits((2, 3)), GRID)
-    looks = cues.appearance(tokens, torch.cat([known, torch.zeros(1, 16)]))
-    assert int(looks[0].argmax()) == 2 * 8 + 3
-    assert looks[0].max() == pytest.approx(1.0, abs=1e-5)
-    assert torch.equal(looks[1], torch.zeros(64))
-
-
-def test_the_prototype_of_an_empty_mask_is_zero():
-    assert torch.equal(cues.prototype(torch.ones(64, 16), mask_logits(), GRID), torch.zeros(1, 16))
-
-
-def test_uncertainty_is_high_where_the_mask_is_undecided():
-    logits = mask_logits((1, 1))
-    logits[..., 20:24, 20:24] = 0.0
-    doubt = on_grid(cues.uncertainty(logits, torch.ones(1), torch.ones(64, 16), GRID))[0]
-    assert doubt[5, 5] == pytest.approx(1.0, abs=1e-3)
-    assert doubt[1, 1] < 0.05
-
-
-def test_a_doubted_target_is_sought_where_there_is_structure():
-    tokens = torch.zeros(64, 16)
-    tokens[9, ::2] = 5.0
-    trusted = cues.uncertainty(mask_logits(), torch.ones(1), tokens, GRID)
-    doubted = cues.uncertainty(mask_logits(), torch.zeros(1), tokens, GRID)
-    assert trusted[0, 9] < 0.05
-    assert doubted[0, 9] == pytest.approx(1.0)
-
-
-def test_cues_lie_between_zero_and_one():
-    generator = torch.Generator().manual_seed(1)
-    tokens = 50 * torch.randn(64, 16, generator=generator)
-    logits = 50 * torch.randn(3, 1, 32, 32, generator=generator)
-    score = torch.tensor([0.0, 0.5, 1.0])
-    for cue in (
-        cues.mask_prior(logits, GRID, STILL, 0.3),
-        cues.local_context(tokens, GRID),
-        cues.appearance(tokens, tokens[:3]),
-        cues.uncertainty(logits, score, tokens, GRID),
-    ):
-        assert cue.min() >= 0
-        assert cue.max() <= 1 + 1e-5
-
-
-def scored(text=None, **weights) -> torch.Tensor:
-    generator = torch.Generator().manual_seed(2)
-    tokens, prototypes = torch.randn(64, 16, generator=generator), torch.randn(1, 16, generator=generator)
-    none = dict.fromkeys(("mask_weight", "context_weight", "text_weight", "uncertainty_weight"), 0.0)
-    router = Router(PruningConfig(**{**none, **weights}))
-    return router.scores(router.frame_cues(tokens, GRID, prototypes, text), mask_logits((4, 4)), torch.zeros(1))
-
-
-@pytest.mark.parametrize("name", ["mask_weight", "context_weight", "text_weight", "uncertainty_weight"])
-def test_every_cue_counts_by_its_weight_and_can_be_switched_off(name):
-    text = torch.rand(1, 64, generator=torch.Generator().manual_seed(3))
-    once, twice = scored(text, **{name: 1.0}), scored(text, **{name: 2.0})
+@pytest.mark.parametrize("name", CUES)
+def test_every_cue_counts_by_its_weight(name):
+    once, twice = scored(**{f"{name}_weight": 1.0}), scored(**{f"{name}_weight": 2.0})
+    assert once.max() > 0.1
     assert torch.allclose(twice, 2 * once)
-    assert once.max() > 0.5
-    assert not scored(text).any()
 
 
-def test_scores_are_the_sum_of_the_cues():
-    text = torch.rand(1, 64, generator=torch.Generator().manual_seed(3))
-    parts = scored(text, mask_weight=1.0) + scored(text, text_weight=0.3)
-    assert torch.allclose(scored(text, mask_weight=1.0, text_weight=0.3), parts)
+def test_the_sum_adds_the_cues():
+    parts = scored(mask_weight=1.0) + scored(text_weight=0.3)
+    assert torch.allclose(scored(mask_weight=1.0, text_weight=0.3), parts)
 
 
-def test_a_text_without_relevance_leaves_the_other_cues():
-    assert torch.equal(scored(None, mask_weight=1.0, text_weight=1.0), scored(None, mask_weight=1.0))
+def test_without_a_text_the_other_cues_are_left():
+    assert torch.equal(scored(None, mask_weight=1.0, text_weight=1.0), scored(mask_weight=1.0))
+
+
+def test_a_text_with_no_match_leaves_the_other_cues():
+    assert torch.equal(scored(torch.zeros(2, 64), mask_weight=1.0, text_weight=1.0), scored(mask_weight=1.0))
+
+
+def test_no_target_has_no_scores():
+    routing = Router(PruningConfig())
+    frame = routing.frame_cues(TOKENS, GRID, torch.zeros(0, 16), None)
+    assert routing.scores(frame, torch.zeros(0, 1, 32, 32), torch.zeros(0), STILL, 0.1).shape == (0, 64)
+
+
+def test_one_token_has_a_score():
+    routing = Router(PruningConfig())
+    frame = routing.frame_cues(TOKENS[:1], (1, 1), PROTOTYPES[:1], None)
+    assert routing.scores(frame, mask_logits((0, 0)), torch.ones(1)).shape == (1, 1)
+
+
+def test_random_scores_are_the_same_from_the_same_seed_and_new_each_time():
+    one, same, other = RandomScores(1), RandomScores(1), RandomScores(2)
+    blank = torch.zeros(3, len(CUES), 64)
+    first = one(TOKENS, blank)
+    assert first.shape == (3, 64)
+    assert torch.equal(first, same(TOKENS, blank))
+    assert not torch.equal(first, one(TOKENS, blank))
+    assert not torch.equal(first, other(TOKENS, blank))
+
+
+def test_random_tokens_know_nothing_of_the_cues():
+    config = PruningConfig(router="random")
+    blank, full = torch.zeros(1, len(CUES), 64), torch.ones(1, len(CUES), 64)
+    one, other = (find_scorer(config, "mini", 16, CPU) for _ in range(2))
+    assert torch.equal(one(TOKENS, blank), other(TOKENS, full))
+
+
+def test_a_learned_router_scores_in_place_of_the_sum():
+    learned = LearnedRouter(16).requires_grad_(False)
+    torch.nn.init.ones_(learned.of_cues.weight)
+    routing = Router(PruningConfig(), learned)
+    frame = routing.frame_cues(TOKENS, GRID, PROTOTYPES, TEXT)
+    assert torch.equal(routing.scores(frame, MASKS, TRUST), learned(TOKENS, routing.cue_maps(frame, MASKS, TRUST)))
+
+
+def test_the_mini_router_is_missed_with_a_way_out(tmp_path, monkeypatch):
+    assert shipped.MINI_ROUTER.name == "mini_router.safetensors"
+    monkeypatch.setattr(router, "MINI_ROUTER", tmp_path / "mini_router.safetensors")
+    with pytest.raises(ModelError, match=r"no learned router .*mini_router.safetensors.*train router.*'sum'"):
+        find_scorer(PruningConfig(router="mini"), "mini", 16, CPU)
 
 
 def test_the_best_are_kept_in_the_order_of_the_grid():

@@ -1,0 +1,19 @@
+"""What the cues share: the token grid, a camera at rest, and one scale."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+from torch import Tensor
+
+Grid = tuple[int, int]
+"""Rows and columns of the tokens."""
+
+STILL: npt.NDArray[np.float64] = np.eye(2, 3)
+"""`Motion.camera` of a camera at rest."""
+
+
+def scaled(values: Tensor) -> Tensor:
+    """Rows shifted and scaled to [0, 1]; rows without any spread become zero."""
+    low, high = values.amin(1, keepdim=True), values.amax(1, keepdim=True)
+    return (values - low) / (high - low).clamp_min(1e-6)

@@ -1,0 +1,36 @@
+"""The last mask as a prior, moved with the camera and dilated by how far a target may have moved."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from fastsam2_ros.pruning.cues.grid import STILL, Grid
+from fastsam2_ros.streaming.warp import moved
+
+
+def mask_prior(
+    low_res: Tensor, grid: Grid, camera: npt.NDArray[np.float64] = STILL, displacement: float = 0.0
+) -> Tensor:
+    """Where the targets should be.
+
+    Args:
+        low_res: float, (targets, 1, h, w), mask logits of the last frame.
+        grid: of the tokens.
+        camera: (2, 3), `Motion.camera`.
+        displacement: how far a target may have moved besides, as a share of the frame's diagonal.
+
+    Returns:
+        float32, (targets, N): the mask's probability, then falling with distance to 0 at the edge of the dilation.
+    """
+    probability = F.adaptive_max_pool2d(low_res.float().sigmoid(), grid)  # one pixel of a mask is enough for its token
+    prior = spread = moved(probability, camera)
+    # Always one token more: the mask's border lies between tokens, and it is what must be decided anew.
+    radius = 1 + min(max(grid), round(displacement * (grid[0] ** 2 + grid[1] ** 2) ** 0.5))
+    for ring in range(1, radius + 1):
+        spread = F.max_pool2d(spread, 3, stride=1, padding=1)
+        prior = torch.maximum(prior, spread * (1 - ring / (radius + 1)))
+    return prior.flatten(1)
