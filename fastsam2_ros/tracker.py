@@ -84,6 +84,11 @@ class TextTracker:
         """Bytes that the memory of all targets takes."""
         return sum(target.memory.size_bytes() for target in self._targets if target.memory is not None)
 
+    @property
+    def memory_layout(self) -> list[tuple[int, int]]:
+        """Spatial tokens and object pointers that the next frame will attend to, of each target with a memory."""
+        return [target.memory.layout(self._index) for target in self._targets if target.memory is not None]
+
     def set_target(self, text: str) -> tuple[str, ...]:
         """Track what the text describes; descriptions separated by ';'. Blank text: track nothing.
 
@@ -135,12 +140,13 @@ class TextTracker:
         self._require_room()
         self._masks.append((mask, description))
 
-    def step(self, frame: npt.NDArray[np.uint8], stamp_ns: int) -> TrackResult:
+    def step(self, frame: npt.NDArray[np.uint8], stamp_ns: int, features: FrameFeatures | None = None) -> TrackResult:
         """Track through one more frame.
 
         Args:
             frame: uint8 (H, W, 3), RGB; any size, which may change between frames.
             stamp_ns: nanoseconds; where it does not rise, the last good interval is taken.
+            features: what this model's encoder made of the frame, where another tracker has had it encoded already.
 
         Raises:
             InputError: not such an array; the tracker's state is then unchanged.
@@ -149,7 +155,7 @@ class TextTracker:
         watch = Stopwatch(self.device)
         warnings: list[str] = []
         with watch.stage("encode"):
-            features = self._sam.encode(frame)
+            features = self._sam.encode(frame) if features is None else features
         with watch.stage("motion"):
             motion = self._motion.update(frame, stamp_ns, self._where())
         if not motion.stamp_ok:
