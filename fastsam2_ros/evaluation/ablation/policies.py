@@ -108,6 +108,8 @@ def cues() -> tuple[str, ...]:
 def select(policies: Sequence[Policy], wanted: Sequence[str]) -> list[Policy]:
     """The policies whose name or family is wanted, and the dense one, which all are compared with.
 
+    One that is matched to another comes with its family only where the other is wanted too.
+
     Raises:
         InputError: a name that is neither.
     """
@@ -118,7 +120,8 @@ def select(policies: Sequence[Policy], wanted: Sequence[str]) -> list[Policy]:
             f"There is no policy or family {unknown[0]!r}; there are the families "
             f"{', '.join(dict.fromkeys(policy.family for policy in policies))}."
         )
-    return [policy for policy in policies if policy.name == DENSE or {policy.name, policy.family} & set(wanted)]
+    chosen = {policy.name for policy in policies if policy.name == DENSE or {policy.name, policy.family} & set(wanted)}
+    return [policy for policy in policies if policy.name in chosen and _target(policy) in (*chosen, "")]
 
 
 def configure(policy: Policy, base: Mapping[str, Any]) -> TrackerConfig:
@@ -143,6 +146,11 @@ def configure(policy: Policy, base: Mapping[str, Any]) -> TrackerConfig:
         return from_mapping({**base, **policy.settings})
     except InputError as error:
         raise InputError(f"The policy {policy.name!r} cannot be: {error}") from error
+
+
+def _target(policy: Policy) -> str:
+    """The policy that this one is matched to; empty: none."""
+    return "" if policy.match is None else policy.match.tokens_of or policy.match.cost_of
 
 
 def _keep(ratio: float) -> dict[str, Any]:
