@@ -43,7 +43,7 @@ class Difference:
 
     def __str__(self) -> str:
         error = "" if math.isnan(self.error) else f" ± {self.error:.3f}"
-        return f"{self.mean:+.3f}{error}"
+        return f"{round(self.mean, 3) + 0:+.3f}{error}"  # adding 0 turns -0.000 into +0.000
 
 
 @dataclass(frozen=True)

@@ -50,7 +50,7 @@ def front_picture(file: Path, rows: Sequence[Row]) -> None:
             [row.j_and_f for row in members],
             s=46,
             color=_colour(number),
-            marker=_MARKERS[number // len(_COLOURS) % len(_MARKERS)],
+            marker=_MARKERS[number % len(_MARKERS)],
             edgecolor="white",
             linewidth=0.7,
             label=family,

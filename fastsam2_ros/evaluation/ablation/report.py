@@ -12,8 +12,7 @@ from typing import Any
 from fastsam2_ros.evaluation.ablation.categories import MEANINGS
 from fastsam2_ros.evaluation.ablation.comparison import CERTAIN, Row
 from fastsam2_ros.evaluation.ablation.measure import STEP
-from fastsam2_ros.evaluation.ablation.policies import ALONE, WITHOUT, kept
-from fastsam2_ros.evaluation.ablation.policies import NOMINAL as RATIO
+from fastsam2_ros.evaluation.ablation.policies import ALONE, DENSE, NOMINAL, WITHOUT, kept
 
 COLUMNS = (
     "policy",
@@ -30,6 +29,8 @@ COLUMNS = (
     "step",
     "memory, kB",
 )
+_APART = ("command", "untrained weights")
+"""Of what was run: said in sentences of their own."""
 _EARNED = {
     "worse": "earns its place",
     "better": "does harm",
@@ -87,7 +88,7 @@ def write_markdown(
     parts = [f"# {title}"]
     if about["untrained weights"]:
         parts.append("**Untrained weights: of J, F and all that follows from them, these figures mean nothing.**")
-    parts.append("\n".join(f"- {name}: {value}" for name, value in about.items() if name != "command"))
+    parts.append("\n".join(f"- {name}: {value}" for name, value in about.items() if name not in _APART))
     parts.append(f"Made by `{about['command']}`.")
     parts += [f"![{text}]({name})" for name, text in pictures.items()]
     parts.append(f"## What the columns say\n\n{_LEGEND}")
@@ -112,7 +113,7 @@ def cells(row: Row) -> tuple[str, ...]:
     return (
         row.policy.name,
         f"{row.j_and_f:.3f}",
-        difference(row.to_dense),
+        "" if row.policy.name == DENSE else difference(row.to_dense),
         difference(row.to_other),
         f"{row.keep_ratio:.3f}",
         f"{row.queries:.3f}",
@@ -154,7 +155,7 @@ def _cues(by_group: Mapping[str, Sequence[Row]], heads: Sequence[str]) -> Iterat
                 lines.append((cue, difference(row.to_other), difference(other.to_other if other else None), verdict))
         if lines:
             head = [("cue", "taken away", "alone", "so it"), ("---", "---:", "---:", "---")]
-            text = f"Differences of J&F to all cues ({kept(RATIO)}), ± standard error."
+            text = f"Differences of J&F to all cues ({kept(NOMINAL)}), ± standard error."
             yield f"## Cues, {group}\n\n{text}\n\n{_lines([*head, *lines])}"
 
 

@@ -1,7 +1,10 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
+from small_models import small_sam2
 
 from fastsam2_ros.config import LanguageConfig, ModelConfig, PruningConfig, TrackerConfig
 from fastsam2_ros.evaluation import ours
@@ -10,9 +13,9 @@ from fastsam2_ros.evaluation.ablation.cost import attention_flops
 from fastsam2_ros.evaluation.ours import FIRST_MASK, Ours
 from fastsam2_ros.evaluation.run import evaluate_sequence
 from fastsam2_ros.evaluation.worlds import WorldDataset
+from fastsam2_ros.language.search import TextSearch
 from fastsam2_ros.streaming.loading import LoadedSam2
 from fastsam2_ros.streaming.model import StreamingSam2
-from small_models import small_sam2
 
 FRAMES = 4
 
@@ -101,3 +104,20 @@ def test_times_are_of_the_frames_after_the_memory_is_full(encoded, sequence, mon
     run._seconds["step"] = [100.0, 100.0, 1.0, 3.0]
     run.finish(run)
     assert run.measurement.seconds == {"step": 2.0}
+
+
+@pytest.mark.parametrize("described", [True, False])
+def test_relevance_is_learnt_from_the_first_frame_where_there_are_descriptions(
+    encoded, sequence, monkeypatch, described: bool
+) -> None:
+    learnt = []
+
+    class Search(TextSearch):
+        def learn(self, frame, features):
+            learnt.append(frame)
+
+    monkeypatch.setattr(measure, "TextSearch", Search)
+    told = sequence if described else replace(sequence, descriptions={})
+    measure.measure(told, {"dense": keeping(1.0)}, keeping(1.0))
+    assert len(learnt) == int(described)
+    assert all(np.array_equal(frame, sequence.footage.frame(0)) for frame in learnt)
