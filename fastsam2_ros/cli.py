@@ -20,6 +20,10 @@ COMMANDS = {
     "world": ("fastsam2_ros.synthetic.command", "make clips of the generated world with their truth"),
     "train": ("fastsam2_ros.training.command", "train the mini models on the generated world"),
     "evaluate": ("fastsam2_ros.evaluation.command", "J&F over a data set or the generated world"),
+    "ablate": (
+        "fastsam2_ros.evaluation.ablation.command",
+        "what each way to prune costs and loses, as a table and curves",
+    ),
     "bench": ("fastsam2_ros.evaluation.bench", "time a step by stage, beside upstream's"),
     "equality": ("fastsam2_ros.evaluation.equality", "show that unpruned masks equal upstream's"),
     "soak": ("fastsam2_ros.evaluation.soak", "show that memory and time of a step do not grow"),

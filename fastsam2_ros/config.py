@@ -206,3 +206,12 @@ def flat_options() -> dict[str, Any]:
             if item.metadata:
                 options[prefix + item.name] = item
     return options
+
+
+def flat_values(config: TrackerConfig) -> dict[str, Any]:
+    """The value of every setting by its dotted name: what `from_mapping` would make this configuration of."""
+    values = {}
+    for name in flat_options():
+        group, _, leaf = name.rpartition(".")
+        values[name] = getattr(getattr(config, group) if group else config, leaf)
+    return values

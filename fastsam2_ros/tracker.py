@@ -140,12 +140,20 @@ class TextTracker:
         self._require_room()
         self._masks.append((mask, description))
 
-    def step(self, frame: npt.NDArray[np.uint8], stamp_ns: int, *, view_tokens: bool = False) -> TrackResult:
+    def step(
+        self,
+        frame: npt.NDArray[np.uint8],
+        stamp_ns: int,
+        *,
+        features: FrameFeatures | None = None,
+        view_tokens: bool = False,
+    ) -> TrackResult:
         """Track through one more frame.
 
         Args:
             frame: uint8 (H, W, 3), RGB; any size, which may change between frames.
             stamp_ns: nanoseconds; where it does not rise, the last good interval is taken.
+            features: what this model's encoder made of the frame, where another tracker has had it encoded already.
             view_tokens: tell in the result's `tokens` what was pruned and why.
 
         Raises:
@@ -155,7 +163,7 @@ class TextTracker:
         watch = Stopwatch(self.device)
         warnings: list[str] = []
         with watch.stage("encode"):
-            features = self._sam.encode(frame)
+            features = self._sam.encode(frame) if features is None else features
         with watch.stage("motion"):
             tracked = [target for target in self._targets if target.memory is not None]
             motion = self._motion.update(frame, stamp_ns, _where(tracked))

@@ -397,3 +397,15 @@ def test_a_reset_forgets_everything_but_the_ids(make, video):
 def test_settings_out_of_range_are_refused():
     with pytest.raises(InputError, match=r"model\.max_prompt_frames"):
         TextTracker.from_config(TrackerConfig(model=ModelConfig(max_prompt_frames=0)))
+
+
+def test_a_frame_that_is_encoded_already_is_not_encoded_again(make, sam, video, monkeypatch):
+    alone, given = make(), make()
+    features = [sam.encode(frame) for frame in video[:3]]
+    for tracker in (alone, given):
+        tracker.set_box(BOX)
+    expected = steps(alone, video, 3)
+    monkeypatch.setattr(sam, "encode", None)
+    for index, result in enumerate(expected):
+        found = given.step(video[index], index * STEP, features=features[index])
+        np.testing.assert_array_equal(found.objects[0].mask, result.objects[0].mask)

@@ -173,7 +173,7 @@ def compare(settings: Sequence[Setting], frames: int, progress: Progress) -> lis
     for setting, figures in zip(settings, seen, strict=True):
         medians = {stage: statistics.median(values) for stage, values in figures.items()}
         step = medians.pop("step")
-        timings.append(Timing(setting, medians, step, _peak_in_own_process(setting)))
+        timings.append(Timing(setting, medians, step, peak_in_own_process(setting)))
         progress.advance(task)
     return timings
 
@@ -186,7 +186,8 @@ def make(setting: Setting) -> Stepper:
     return UpstreamStep(model, setting.precision, boxes(setting.targets), SIZE, setting.variant == UPSTREAM_VOS)
 
 
-def _peak_in_own_process(setting: Setting) -> int:
+def peak_in_own_process(setting: Setting) -> int:
+    """See `peak_bytes`; what this process did before has no part in it."""
     with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
         return pool.submit(peak_bytes, setting).result()
 

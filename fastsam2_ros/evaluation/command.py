@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from fastsam2_ros.bags.track import add_settings, settings
-from fastsam2_ros.config import TrackerConfig, flat_options
+from fastsam2_ros.config import TrackerConfig, flat_options, flat_values
 from fastsam2_ros.errors import InputError
 from fastsam2_ros.evaluation import report
 from fastsam2_ros.evaluation.baselines import BoxTracker, FirstMask, StoredMasks
@@ -90,7 +90,7 @@ def run(arguments: argparse.Namespace) -> None:
         "given": arguments.mode.replace("-", " "),
         "sequences": len(names),
         "frames of each": arguments.max_frames or "all",
-        "settings": "" if arguments.masks else _differing(config),
+        "settings": "" if arguments.masks else differing(config),
         "untrained weights": "yes: these figures mean nothing" if untrained else "no",
     }
     _write(arguments.out, title, about, done, methods[0].name)
@@ -144,15 +144,13 @@ def _config(arguments: argparse.Namespace) -> TrackerConfig:
     return config
 
 
-def _differing(config: TrackerConfig) -> str:
+def differing(config: TrackerConfig) -> str:
     """The model, and the settings that are not the default."""
-    values = []
-    for name, option in flat_options().items():
-        group, _, leaf = name.rpartition(".")
-        value = getattr(getattr(config, group) if group else config, leaf)
-        if value != option.default or name == "model.name":
-            values.append(f"{name}={value}")
-    return " ".join(values)
+    options = flat_options()
+    values = flat_values(config).items()
+    return " ".join(
+        f"{name}={value}" for name, value in values if value != options[name].default or name == "model.name"
+    )
 
 
 def _count(text: str) -> int:

@@ -3,16 +3,12 @@
 from __future__ import annotations
 
 import json
-import multiprocessing
-import os
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import asdict, dataclass
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
-import cv2
 import numpy as np
 
 from fastsam2_ros import __version__
@@ -21,6 +17,7 @@ from fastsam2_ros.evaluation.baselines import BoxTracker, FirstMask, StoredMasks
 from fastsam2_ros.evaluation.labels import write_labels
 from fastsam2_ros.evaluation.metrics import contour_accuracy, region_similarity
 from fastsam2_ros.evaluation.ours import DESCRIPTION, FIRST_MASK, Ours, Steps
+from fastsam2_ros.evaluation.pool import perform_all
 from fastsam2_ros.evaluation.sequences import Dataset, VideoSequence
 
 Method = Ours | FirstMask | BoxTracker | StoredMasks
@@ -104,21 +101,7 @@ def run_jobs(jobs: Sequence[Job], processes: int = 1) -> Iterator[tuple[Job, Rec
             yield job, json.loads(job.file.read_text("utf-8"))
         else:
             todo.append(job)
-    if processes == 1 or len(todo) < 2:
-        for job in todo:
-            yield job, perform(job)
-        return
-    processes = min(processes, len(todo))
-    threads = max(1, (os.cpu_count() or 1) // processes)
-    # Not forked: CUDA does not survive it.
-    context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(processes, context, initializer=_limit_threads, initargs=(threads,)) as pool:
-        futures = {pool.submit(perform, job): job for job in todo}
-        try:
-            for future in as_completed(futures):
-                yield futures[future], future.result()
-        finally:
-            pool.shutdown(cancel_futures=True)
+    yield from perform_all(perform, todo, processes)
 
 
 def perform(job: Job) -> Record:
@@ -219,9 +202,3 @@ def _files(method: Method) -> list[tuple[str, int, int]]:
     if method.config.model.checkpoint != UNTRAINED:
         weights.append(find_checkpoint(method.config.model))
     return [(str(file), file.stat().st_size, file.stat().st_mtime_ns) for file in weights if file.is_file()]
-
-
-def _limit_threads(threads: int) -> None:
-    """Keep the processes of a pool from fighting for the same cores."""
-    os.environ["OMP_NUM_THREADS"] = str(threads)  # read by torch, which is not imported before a model is loaded
-    cv2.setNumThreads(threads)

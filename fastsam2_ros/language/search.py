@@ -56,11 +56,22 @@ class TextSearch:
         self, frame: npt.NDArray[np.uint8], features: Features, descriptions: Sequence[str], segmenter: Segmenter
     ) -> list[Grounding | None]:
         """Find each description in a frame (`grounding.ground`), and learn from it as a keyframe."""
-        if self._clip is None or self._map is None:
+        dense = self.learn(frame, features)
+        if self._clip is None or dense is None:
             return [None] * len(descriptions)
+        return ground(frame, features, descriptions, self._clip, segmenter, config=self.config, dense=dense)
+
+    def learn(self, frame: npt.NDArray[np.uint8], features: Features) -> Tensor | None:
+        """Learn what `relevance` needs from a frame as a keyframe.
+
+        Returns:
+            dense features, (D, h, w); None without a language model.
+        """
+        if self._clip is None or self._map is None:
+            return None
         dense = self._clip.dense_features(frame)
         self._map.fit(features.tokens, to_grid(dense, features.grid))
-        return ground(frame, features, descriptions, self._clip, segmenter, config=self.config, dense=dense)
+        return dense
 
     def learn(self, frame: npt.NDArray[np.uint8], features: Features) -> None:
         """Take a frame as a keyframe of `relevance` alone."""

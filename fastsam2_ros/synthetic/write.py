@@ -48,14 +48,15 @@ def write_davis(sequences: Iterable[WorldSequence], folder: str | Path) -> list[
         name = f"level{clip.level}_{clip.seed:07d}"
         _write_frames(clip, folder / "JPEGImages" / "480p" / name, folder / "Annotations" / "480p" / name)
         told[name] = {
+            # The first three are what `evaluation.texts` reads of any data set's.
+            "objects": {str(item.id): item.description for item in clip.objects},
+            "absent": list(clip.absent),
+            "group": f"level {clip.level}",
             "target": clip.target,
             "description": clip.description,
-            "absent": list(clip.absent),
-            "level": clip.level,
             "seed": clip.seed,
-            "objects": [
-                {key: getattr(item, key) for key in ("id", "description", "colour", "pattern", "shape", "size")}
-                for item in clip.objects
+            "looks": [
+                {key: getattr(item, key) for key in ("id", "colour", "pattern", "shape", "size")} for item in clip.objects
             ],
             "visible": clip.visible.round(4).astype(float).tolist(),
             "motion": clip.motion.round(6).astype(float).tolist(),
