@@ -78,7 +78,7 @@ class RouterTask:
         balance = labels / (2 * positive) + (1 - labels) / (2 * (labels.shape[1] - positive))  # (B, N), sums to 1
         each = F.binary_cross_entropy_with_logits(logits, labels[:, None].expand_as(logits), reduction="none")
         by_use = (each * balance[:, None]).sum(2).mean(0)
-        return by_use.mean(), {f"loss {use}": float(value) for use, value in zip(USES, by_use, strict=True)}
+        return by_use.mean(), {f"loss {use}": value for use, value in zip(USES, by_use.tolist(), strict=True)}
 
     @torch.no_grad()
     def validate(self, model: nn.Module) -> dict[str, float]:
