@@ -73,11 +73,6 @@ class TextSearch:
         self._map.fit(features.tokens, to_grid(dense, features.grid))
         return dense
 
-    def learn(self, frame: npt.NDArray[np.uint8], features: Features) -> None:
-        """Take a frame as a keyframe of `relevance` alone."""
-        if self._clip is not None and self._map is not None:
-            self._map.fit(features.tokens, to_grid(self._clip.dense_features(frame), features.grid))
-
     def forget(self) -> None:
         """Forget all keyframes and descriptions."""
         self._map = None if self._clip is None else RelevanceMap(self._clip.logit_scale)

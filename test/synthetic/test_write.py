@@ -26,7 +26,7 @@ def test_annotations_of_the_davis_folder_are_the_ids(tmp_path: Path) -> None:
 def test_the_davis_folder_tells_what_its_target_is(tmp_path: Path) -> None:
     write_davis([CLIP], tmp_path)
     told = json.loads((tmp_path / "descriptions.json").read_text())["level2_0000007"]
-    assert (told["description"], told["target"], told["level"]) == (CLIP.description, CLIP.target, 2)
+    assert (told["description"], told["target"], told["group"]) == (CLIP.description, CLIP.target, "level 2")
     assert tuple(told["absent"]) == CLIP.absent
 
 
