@@ -203,7 +203,7 @@ def _check_kind(name: str, architecture: Mapping[str, Any]) -> None:
     if "timm_model_name" in vision:
         if (vision.get("timm_pool", "avg"), vision.get("timm_proj", "linear")) == ("avg", "linear"):
             return
-        kind = "another kind of timm image tower"
+        kind = "a different timm image tower"
     elif isinstance(vision.get("layers"), (list, tuple)):
         kind = "a ResNet image tower"
     elif vision.get("attentional_pool") or "multimodal_cfg" in architecture:
