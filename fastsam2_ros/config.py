@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields, is_dataclass
+from dataclasses import dataclass, field, fields, is_dataclass, replace
 from typing import Any
 
 from fastsam2_ros.errors import InputError
 
-MODELS = ("mini", "tiny", "small", "base_plus", "large")
+MINI = "mini"
+"""The models that come with this package, of SAM 2 and of open_clip."""
+MODELS = (MINI, "tiny", "small", "base_plus", "large")
 """Names of SAM 2 models: our small one, and the released SAM 2.1 checkpoints."""
+_RELEASED = "ViT-B-16"
+#: By open_clip model: weights, image size, least margin (measured for mini, first values for the others).
+_LANGUAGE_OF = {MINI: (MINI, 640, -0.03), _RELEASED: ("datacomp_xl_s13b_b90k", 336, 0.02)}
+_LANGUAGE_OF_OTHERS = ("", 336, 0.02)
 
 
 def option(
@@ -29,10 +35,11 @@ def option(
 class ModelConfig:
     """Which SAM 2, its weights, and where it runs."""
 
-    name: str = option("tiny", "SAM 2 model: " + ", ".join(MODELS) + ", or the path of a sam2 YAML configuration.")
+    name: str = option(MINI, "SAM 2 model: " + ", ".join(MODELS) + ", or the path of a sam2 YAML configuration.")
     checkpoint: str = option(
         "",
-        "Path of a .pt or .safetensors file. Empty: the released weights, from the Hugging Face cache or hub. "
+        "Path of a .pt or .safetensors file. Empty: those that come with mini; the released weights of the others, from the "
+        "Hugging Face cache or hub. "
         "'untrained': random weights, for trying out the plumbing.",
     )
     revision: str = option("", "Git revision of the released weights on the hub. Empty: the newest.")
@@ -119,22 +126,46 @@ class PruningConfig:
 
 @dataclass(frozen=True)
 class LanguageConfig:
-    """Which open_clip model, and when the answer is 'not found'."""
+    """Which open_clip model, and when the answer is 'not found'. What is empty or 0 is filled in by `suited`."""
 
-    name: str = option("ViT-B-16", "open_clip model with ViT image features, or the path of an open_clip model JSON.")
-    weights: str = option(
-        "datacomp_xl_s13b_b90k",
-        "open_clip pretrained tag, hf-hub name, or path of a checkpoint file. 'untrained': random weights.",
+    name: str = option(
+        "",
+        "open_clip model with ViT image features, 'mini', the path of an open_clip model JSON, or 'none': boxes and masks "
+        "only. Empty: mini for the SAM 2 model mini, ViT-B-16 for the others.",
     )
-    image_size: int = option(336, "Longer side of the image for dense relevance, pixels.", minimum=64, maximum=2048)
+    weights: str = option(
+        "",
+        "open_clip pretrained tag, hf-hub name, or path of a checkpoint file. 'untrained': random weights. Empty: those "
+        "that come with mini, or datacomp_xl_s13b_b90k for ViT-B-16.",
+    )
+    image_size: int = option(
+        0, "Longer side of the image for dense relevance, pixels. 0: 640 for mini, else 336.", minimum=0, maximum=2048
+    )
     min_margin: float = option(
-        0.02,
-        "Least lead of the description over the best negative, in cosine similarity; below it: not found.",
+        0.0,
+        "Least lead of the description over the best negative, in cosine similarity; below it: not found. "
+        "0: what suits the model.",
         minimum=-2.0,
         maximum=2.0,
     )
     max_candidates: int = option(8, "Peaks of relevance that are tried as prompts.", minimum=1, maximum=64)
     seed: int = option(0, "Seed of the weights where weights is 'untrained'.", minimum=0)
+
+    def suited(self, model: str = "") -> LanguageConfig:
+        """With what is left open filled in.
+
+        Args:
+            model: `ModelConfig.name`, whose language model this is.
+        """
+        name = self.name or (MINI if model == MINI else _RELEASED)
+        weights, image_size, min_margin = _LANGUAGE_OF.get(name, _LANGUAGE_OF_OTHERS)
+        return replace(
+            self,
+            name=name,
+            weights=self.weights or weights,
+            image_size=self.image_size or image_size,
+            min_margin=self.min_margin or min_margin,
+        )
 
 
 @dataclass(frozen=True)

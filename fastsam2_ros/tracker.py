@@ -72,7 +72,7 @@ class TextTracker:
         """
         check(config)
         sam = load_sam2(config.model)
-        return cls(sam, TextSearch(config.language, sam.streaming.device), config)
+        return cls(sam, TextSearch(config.language.suited(config.model.name), sam.streaming.device), config)
 
     @property
     def untrained(self) -> bool:
@@ -186,6 +186,8 @@ class TextTracker:
             self._start_boxes(frame, features, ceiling, warnings)
             self._start_masks(features, ceiling, warnings)
             self._find(frame, features, ceiling)
+            if self._prunes and self.config.pruning.text_weight > 0 and any(each.searchable for each in self._targets):
+                self._search.prepare(frame, features)
         with watch.stage("resize"):
             objects = self._objects(features)
 
@@ -234,14 +236,14 @@ class TextTracker:
                 shared = self._frame_cues(tracked, features)
                 masks = torch.stack([target.low_res for target in tracked if target.low_res is not None])
                 trust = torch.tensor([target.score for target in tracked], device=self.device)
-                scores = self._router.scores(shared, masks, trust, motion.camera, motion.displacement)
+                scores = self._router.scores(shared, masks, trust, motion.camera, motion.reaches)
                 rows = zip(scores.split(1), shares, strict=True)
                 tokens = [best_tokens(row, share.queries)[0] for row, share in rows]
         viewed: tuple[TargetTokens, ...] = ()
         if view_tokens:
             contributions = None
             if self._prunes:
-                contributions = self._router.contributions(shared, masks, trust, motion.camera, motion.displacement)
+                contributions = self._router.contributions(shared, masks, trust, motion.camera, motion.reaches)
             viewed = target_tokens([target.id for target in tracked], tokens, contributions, features.grid)
         with watch.stage("attend"):
             attention = self._sam.attention_counts(memories, self._index, tokens, fill_policy)

@@ -10,7 +10,7 @@ import pytest
 from fastsam2_ros import shipped
 from fastsam2_ros.config import LanguageConfig, ModelConfig
 from fastsam2_ros.errors import ModelError
-from fastsam2_ros.language import weights
+from fastsam2_ros.language import dense, weights
 from fastsam2_ros.streaming import loading
 
 
@@ -48,7 +48,7 @@ def test_mini_language_names_its_weights_where_it_has_some(clip_file: Path) -> N
 
 def test_mini_language_can_be_built() -> None:
     model, _ = weights.build(weights.find(LanguageConfig("mini", "untrained")), seed=0)
-    assert model.visual.output_dim == 128
+    assert dense.width(model.visual) == 128
 
 
 def test_mini_sam2_takes_the_weights_beside_it(sam2_file: Path) -> None:

@@ -409,3 +409,14 @@ def test_a_frame_that_is_encoded_already_is_not_encoded_again(make, sam, video, 
     for index, result in enumerate(expected):
         found = given.step(video[index], index * STEP, features=features[index])
         np.testing.assert_array_equal(found.objects[0].mask, result.objects[0].mask)
+
+
+@pytest.mark.parametrize(("keep_ratio", "wanted"), [(0.5, [0]), (1.0, [])])
+def test_the_text_of_a_target_that_a_box_started_is_learnt_if_tokens_are_chosen(
+    make, video, keep_ratio, wanted, monkeypatch
+):
+    tracker, learnt = make(pruning=PruningConfig(keep_ratio=keep_ratio)), []
+    monkeypatch.setattr(tracker._search, "prepare", lambda frame, features: learnt.append(tracker._index))
+    tracker.set_box(BOX)
+    steps(tracker, video, 1)
+    assert learnt == wanted

@@ -113,8 +113,8 @@ def _track(footage: Footage, config: TrackerConfig, folder: Path, progress: Prog
     write_parameters(parameters, config)
     run_session(footage, parameters, folder / "recording", folder / "logs", progress)
     recording = Recording(folder / "recording")
-    overlaps = pictures.draw_all(footage, recording, folder, progress)
-    summary = report.summarise(footage, recording, overlaps)
+    scores = pictures.draw_all(footage, recording, folder, progress)
+    summary = report.summarise(footage, recording, scores)
     pictures.plot(folder / "keep_ratio.png", summary)
     (folder / "summary.json").write_text(json.dumps(summary, indent=1, ensure_ascii=False), encoding="utf-8")
     return summary

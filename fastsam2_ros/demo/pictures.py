@@ -17,7 +17,7 @@ from fastsam2_ros.bags.outputs import OverlayVideo
 from fastsam2_ros.demo.footage import Footage
 from fastsam2_ros.demo.recording import Recording
 from fastsam2_ros.errors import BagError
-from fastsam2_ros.evaluation.metrics import region_similarity
+from fastsam2_ros.evaluation.metrics import contour_accuracy, region_similarity
 from fastsam2_ros.images import RgbImage
 from fastsam2_ros.overlay import UNTRAINED, contact_sheet, draw
 
@@ -25,11 +25,11 @@ _PICTURES, _COLUMNS, _WIDTH = 12, 4, 480
 _STATES = {"SEARCHING": "#8a8a8a", "TRACKING": "#2a9d4a", "UNCERTAIN": "#e0a100", "LOST": "#c0392b"}
 
 
-def draw_all(footage: Footage, recording: Recording, folder: Path, progress: Progress) -> list[float]:
+def draw_all(footage: Footage, recording: Recording, folder: Path, progress: Progress) -> list[tuple[float, float]]:
     """Make overlay.mp4, contact_sheet.png and tokens.mp4 of the recorded messages, on the frames of the same stamps.
 
     Returns:
-        J of each frame in which the described thing is visible; empty where the truth is not known.
+        J and F of each frame whose truth is known (both 1 where nothing is there and nothing was found).
 
     Raises:
         BagError: a recorded stamp that no frame of the source has.
@@ -37,7 +37,8 @@ def draw_all(footage: Footage, recording: Recording, folder: Path, progress: Pro
     count = len(recording.frames)
     chosen = set(np.linspace(0, count - 1, min(_PICTURES, count)).round().astype(int).tolist())
     task = progress.add_task("drawing", total=count)
-    overlaps, pictures = [], []
+    scores: list[tuple[float, float]] = []
+    pictures = []
     frames = footage.frames()
     with closing(OverlayVideo(folder / "overlay.mp4")) as video:
         for result in recording.results():
@@ -51,8 +52,9 @@ def draw_all(footage: Footage, recording: Recording, folder: Path, progress: Pro
                 # Without the times of the stages, for which a small picture has no room.
                 picture = draw(frame.rgb, replace(result, stage_seconds={}))
                 pictures.append(_cell(picture, (result.stamp_ns - footage.stamps_ns[0]) / 1e9))
-            if truth is not None and truth.any():
-                overlaps.append(region_similarity(truth, result.union_mask() > 0))
+            if truth is not None:
+                found = result.union_mask() > 0
+                scores.append((region_similarity(truth, found), contour_accuracy(truth, found)))
             progress.advance(task)
     with closing(OverlayVideo(folder / "tokens.mp4")) as video:
         for stamp_ns, picture in recording.tokens():
@@ -60,7 +62,7 @@ def draw_all(footage: Footage, recording: Recording, folder: Path, progress: Pro
     sheet = contact_sheet(pictures, _COLUMNS)
     if not cv2.imwrite(str(folder / "contact_sheet.png"), sheet[..., ::-1]):
         raise BagError(f"{folder / 'contact_sheet.png'} cannot be written; is the disk full?")
-    return overlaps
+    return scores
 
 
 def plot(file: Path, summary: dict[str, Any]) -> None:

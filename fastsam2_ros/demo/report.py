@@ -19,13 +19,13 @@ _DONE = 1e-4
 """Seconds below which a stage had nothing to do: most frames are not searched."""
 
 
-def summarise(footage: Footage, recording: Recording, overlaps: Sequence[float]) -> dict[str, Any]:
+def summarise(footage: Footage, recording: Recording, scores: Sequence[tuple[float, float]]) -> dict[str, Any]:
     """Everything that is known, as plain data. Times are seconds, rates Hz.
 
     Args:
         footage: what was replayed.
         recording: what came of it.
-        overlaps: J of the frames in which the described thing is visible; empty: the truth is not known.
+        scores: J and F of the frames whose truth is known.
     """
     last, frames = recording.last, recording.frames
     untrained = any(frame.status.untrained for frame in frames)
@@ -52,7 +52,9 @@ def summarise(footage: Footage, recording: Recording, overlaps: Sequence[float])
         "stages": _stages(recording),
         "states": dict(Counter(TrackState(frame.status.state).name for frame in frames)),
         # A random mask's overlap would only be mistaken for a result.
-        "mean_iou": statistics.fmean(overlaps) if overlaps and not untrained else None,
+        "j_and_f": None
+        if untrained or not scores
+        else [statistics.fmean(values) for values in zip(*scores, strict=True)],
         "frames": [
             {
                 "stamp_ns": frame.stamp_ns,
@@ -91,8 +93,9 @@ def table(summary: dict[str, Any]) -> Table:
     stages = [f"{name} {1e3 * seconds:.0f}" for name, seconds in summary["stages"].items()]
     view.add_row("stages, median ms", ", ".join(stages))
     view.add_row("states, frames", ", ".join(f"{name.lower()} {count}" for name, count in summary["states"].items()))
-    if summary["mean_iou"] is not None:
-        view.add_row("J, mean IoU", f"{summary['mean_iou']:.3f} where the object is visible")
+    if summary["j_and_f"] is not None:
+        j, f = summary["j_and_f"]
+        view.add_row("J&F, found by its text", f"{(j + f) / 2:.3f} (J {j:.3f}, F {f:.3f})")
     return view
 
 

@@ -1,44 +1,36 @@
-"""What the demo's tracker is set to where the user says nothing: the weights that are there."""
+"""What the demo's tracker is set to."""
 
 from __future__ import annotations
 
 import argparse
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import yaml
 
 from fastsam2_ros.bags.track import settings
-from fastsam2_ros.config import TrackerConfig, flat_options
-from fastsam2_ros.shipped import MINI_CLIP, MINI_SAM2
+from fastsam2_ros.config import MINI, TrackerConfig, flat_options
 
 UNTRAINED = "untrained"
 """Value of `model.checkpoint` and `language.weights` that asks for random weights."""
 
 
 def demo_settings(arguments: argparse.Namespace) -> TrackerConfig:
-    """The tracker's configuration: what the arguments of `bags.track.add_settings` say, and for the rest:
+    """The tracker's configuration, from the arguments of `bags.track.add_settings`.
 
-    SAM 2 is 'mini' with the weights that come with the package. As long as none do, they are random, and so are those of
-    language; a text then counts as found whatever its margin, so that every stage has something to do.
+    With random weights of SAM 2, those of language are random too where nothing else is said; a text then counts as found
+    whatever its margin, so that every stage has something to do.
 
     Raises:
         InputError: a setting that does not exist, or a value that it cannot have.
     """
-    given, own = list(arguments.set), ["model.name=mini"]
-
-    def chosen() -> TrackerConfig:
-        return settings(argparse.Namespace(**{**vars(arguments), "set": own + given}))
-
-    mini = chosen().model.name == "mini"
-    if mini and not MINI_SAM2.is_file():
-        own.append(f"model.checkpoint={UNTRAINED}")
-    random = chosen().model.checkpoint == UNTRAINED
-    if mini or random:
-        own += ["language.name=mini", f"language.weights={'mini' if MINI_CLIP.is_file() else UNTRAINED}"]
-    if random or chosen().language.weights == UNTRAINED:
-        own.append("language.min_margin=-2")
-    return chosen()
+    config = settings(arguments)
+    if config.model.checkpoint == UNTRAINED and not config.language.weights:
+        config = replace(config, language=replace(config.language, name=MINI, weights=UNTRAINED))
+    if config.language.weights == UNTRAINED and not config.language.min_margin:
+        config = replace(config, language=replace(config.language, min_margin=-2.0))
+    return config
 
 
 def write_parameters(path: Path, config: TrackerConfig) -> None:

@@ -125,7 +125,7 @@ class Ours:
 
         config = replace(self.config, max_targets=max(targets, self.config.max_targets))
         sam = _loaded(config.model)
-        return TextTracker(sam, TextSearch(config.language, sam.streaming.device), config)
+        return TextTracker(sam, TextSearch(config.language.suited(config.model.name), sam.streaming.device), config)
 
 
 @lru_cache(maxsize=1)

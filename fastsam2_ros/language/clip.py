@@ -59,6 +59,7 @@ class Clip:
         Raises:
             ModelError: name or weights do not exist, cannot be had, are damaged, or are of an unsupported kind.
         """
+        config = config.suited()
         source = weights.find(config)
         model, tokenizer = weights.build(source, config.seed)
         mean = source.preprocess.get("mean") or OPENAI_DATASET_MEAN

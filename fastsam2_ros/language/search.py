@@ -31,7 +31,7 @@ class TextSearch:
     """
 
     def __init__(self, config: LanguageConfig, device: torch.device) -> None:
-        self.config = config
+        self.config = config = config.suited()
         self._clip = None if config.name == NONE else Clip.load(config, device)
         self._map = None if self._clip is None else RelevanceMap(self._clip.logit_scale)
         if self._clip is not None:
@@ -72,6 +72,11 @@ class TextSearch:
         dense = self._clip.dense_features(frame)
         self._map.fit(features.tokens, to_grid(dense, features.grid))
         return dense
+
+    def prepare(self, frame: npt.NDArray[np.uint8], features: Features) -> None:
+        """Learn from the first keyframe, unless a search has done so: a target that a box started has not been searched."""
+        if self._map is not None and not self._map.ready:
+            self.learn(frame, features)
 
     def forget(self) -> None:
         """Forget all keyframes and descriptions."""

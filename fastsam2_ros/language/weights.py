@@ -19,14 +19,12 @@ from open_clip.tokenizer import HFTokenizer, SimpleTokenizer
 from open_clip.transformer import ResidualAttentionBlock, VisionTransformer
 from safetensors.torch import load_file
 
-from fastsam2_ros.config import LanguageConfig
+from fastsam2_ros.config import MINI, LanguageConfig
 from fastsam2_ros.errors import ModelError
 from fastsam2_ros.shipped import MINI_CLIP
 
 HUB = "hf-hub:"
 UNTRAINED = "untrained"
-MINI = "mini"
-"""Name of this package's own small model, and of its weights."""
 FILE_ENDINGS = (".pt", ".pth", ".bin", ".safetensors")
 SUPPORTED = (
     "Dense relevance needs open_clip's own VisionTransformer with a class or average pooled output, "
@@ -60,6 +58,7 @@ def find(config: LanguageConfig) -> Source:
     Raises:
         ModelError: either does not exist, cannot be had, or is of an unsupported kind.
     """
+    config = config.suited()
     if config.weights.startswith(HUB):
         repository = config.weights.removeprefix(HUB)
         architecture, preprocess = _read_json(_from_hub(repository, "open_clip_config.json"))

@@ -195,7 +195,7 @@ class Hooks:
         motion = motion_between(state, index - step, index, masks)
         passing.budget = copy.copy(trace.budget)
         passing.keep_ratio = passing.budget.update(motion.magnitude, motion.seconds, bool(trace.trust < TRUSTED))
-        scores = self._router.scores(frame, masks, trace.trust, motion.camera, motion.displacement)
+        scores = self._router.scores(frame, masks, trace.trust, motion.camera, motion.reaches)
         passing.queries, passing.before = (
             best_tokens(scores, self._shares(passing.keep_ratio).queries)[0],
             trace.conditioned,

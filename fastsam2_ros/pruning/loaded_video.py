@@ -41,7 +41,7 @@ def motion_between(state: State, before: int, now: int, masks: Tensor) -> Motion
     """
     estimator = MotionEstimator()
     estimator.update(picture(state, before, WIDTH), 0)
-    where = (masks[0, 0] > 0).cpu().numpy()
+    where = (masks[:, 0] > 0).cpu().numpy()
     return estimator.update(picture(state, now, WIDTH), round(NOMINAL_SECONDS * 1e9), where)
 
 
@@ -55,6 +55,7 @@ class Relevance:
 
     def __init__(self, text: str, config: LanguageConfig, device: torch.device) -> None:
         check(config, "language.")
+        config = config.suited()
         wanted = descriptions.split(text, MAX_DESCRIPTIONS)
         if not wanted:
             raise InputError("The text is blank; describe what is tracked, or give None to do without.")

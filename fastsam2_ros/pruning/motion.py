@@ -53,6 +53,11 @@ class Motion:
         return max((each for each in self.displacements if each is not None), default=self.anywhere)
 
     @property
+    def reaches(self) -> tuple[float, ...]:
+        """How far each target may have moved: its own displacement; `anywhere` for one that was not seen."""
+        return tuple(self.anywhere if each is None else each for each in self.displacements)
+
+    @property
     def target(self) -> float:
         """Speed of the fastest target, or of anything where none is seen, frame diagonals per second."""
         return self.displacement / self.seconds
@@ -66,8 +71,7 @@ class Motion:
         """What the budget of a target goes by, per second: its own speed - that of anything, where it is not seen - plus
         what the camera's motion newly shows.
         """
-        own = self.displacements[target]
-        return (self.anywhere if own is None else own) / self.seconds + self.revealed
+        return self.reaches[target] / self.seconds + self.revealed
 
 
 class MotionEstimator:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -79,7 +79,7 @@ class Router:
         masks: Tensor,
         trust: Tensor,
         camera: npt.NDArray[np.float64] = STILL,
-        displacement: float = 0.0,
+        displacements: Sequence[float] = (),
     ) -> Tensor:
         """All cues; one that is switched off is zero.
 
@@ -87,13 +87,14 @@ class Router:
             frame: of the frame whose tokens are scored.
             masks: float, (targets, 1, h, w), logits: of the frame before, or of this one where it is known already.
             trust: (targets,), [0, 1], visibility times predicted IoU of those masks.
-            camera, displacement: `Motion`'s, from the masks' frame to this one; none by default.
+            camera, displacements: `Motion`'s, from the masks' frame to this one, a displacement for each target; none by
+                default.
 
         Returns:
             float32, (targets, len(CUES), N), [0, 1], in the order of `CUES`.
         """
         maps = {
-            "mask": cues.mask_prior(masks, frame.grid, camera, displacement),
+            "mask": cues.mask_prior(masks, frame.grid, camera, displacements),
             "context": frame.context.expand(len(masks), -1),
             "appearance": frame.appearance,
             "text": frame.text,
@@ -108,10 +109,10 @@ class Router:
         masks: Tensor,
         trust: Tensor,
         camera: npt.NDArray[np.float64] = STILL,
-        displacement: float = 0.0,
+        displacements: Sequence[float] = (),
     ) -> Tensor:
         """The scorer's opinion of `cue_maps`, which has the same arguments: float32, (targets, N), higher is better."""
-        return self.scorer(frame.tokens, self.cue_maps(frame, masks, trust, camera, displacement))
+        return self.scorer(frame.tokens, self.cue_maps(frame, masks, trust, camera, displacements))
 
     def contributions(
         self,
@@ -119,14 +120,14 @@ class Router:
         masks: Tensor,
         trust: Tensor,
         camera: npt.NDArray[np.float64] = STILL,
-        displacement: float = 0.0,
+        displacements: Sequence[float] = (),
     ) -> Tensor:
         """What each cue adds to the weighted sum, whatever the scorer is; arguments as for `cue_maps`.
 
         Returns:
             float32, (len(CUES), targets, N).
         """
-        maps = self.cue_maps(frame, masks, trust, camera, displacement)
+        maps = self.cue_maps(frame, masks, trust, camera, displacements)
         weights = torch.tensor(_weights(self.config), device=maps.device)
         return (maps * weights[:, None]).transpose(0, 1)
 

@@ -56,7 +56,8 @@ def write_davis(sequences: Iterable[WorldSequence], folder: str | Path) -> list[
             "description": clip.description,
             "seed": clip.seed,
             "looks": [
-                {key: getattr(item, key) for key in ("id", "colour", "pattern", "shape", "size")} for item in clip.objects
+                {key: getattr(item, key) for key in ("id", "colour", "pattern", "shape", "size")}
+                for item in clip.objects
             ],
             "visible": clip.visible.round(4).astype(float).tolist(),
             "motion": clip.motion.round(6).astype(float).tolist(),

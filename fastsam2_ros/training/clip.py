@@ -14,7 +14,7 @@ from open_clip.constants import OPENAI_DATASET_MEAN, OPENAI_DATASET_STD
 from torch import Tensor, nn
 
 import fastsam2_ros.language
-from fastsam2_ros.config import LanguageConfig
+from fastsam2_ros.config import MINI, LanguageConfig
 from fastsam2_ros.language import dense, weights
 from fastsam2_ros.language.clip import Clip
 from fastsam2_ros.language.vocabulary import NEGATIVES, TEMPLATES
@@ -105,12 +105,12 @@ class ClipTask:
         `found`: the target's crop, of all, fits its description best, and better than the negatives by the margin.
         `absent`: no crop fits a description of what is not there. `patch`: the best patch lies on the target.
         """
-        config = LanguageConfig()
+        config = LanguageConfig().suited(MINI)
         clip = Clip(
             model,
             self.tokenizer,
             device=next(model.parameters()).device,
-            image_size=512,
+            image_size=config.image_size,
             mean=OPENAI_DATASET_MEAN,
             std=OPENAI_DATASET_STD,
             untrained=False,

@@ -209,11 +209,9 @@ class Trainer:
         if math.isfinite(norm):
             self.optimizer.step()
         share = min(settings.averaging, (1 + number) / (10 + number))
-        with torch.no_grad():
-            for mine, theirs in zip(self.average.parameters(), self.model.parameters(), strict=True):
-                mine.lerp_(theirs, 1 - share)
-            for buffer, live in zip(self.average.buffers(), self.model.buffers(), strict=True):
-                buffer.lerp_(live, 1 - share) if buffer.is_floating_point() else buffer.copy_(live)
+        live = self.model.state_dict()
+        for name, mine in self.average.state_dict().items():
+            mine.lerp_(live[name], 1 - share) if mine.is_floating_point() else mine.copy_(live[name])
         return {**terms, "gradient": norm}
 
     def _record(self, row: dict[str, Any]) -> None:

@@ -65,7 +65,7 @@ class RouterTask:
             self.model: nn.Module = LearnedRouter(width)
         self.metadata = metadata(sam.name, width)
         self.phases: tuple[Phase, ...] = (Phase(1.0, "samples of the unpruned tracker", self._batches),)
-        self._search = TextSearch(config.language, self.device)
+        self._search = TextSearch(config.language.suited(config.model.name), self.device)
         self._held_out: list[Sample] = []
 
     def loss(self, batch: Sample, number: int, progress: float) -> tuple[Tensor, dict[str, float]]:

@@ -43,9 +43,9 @@ class Stage:
 # is learned there, in many small steps. Prompts of all kinds from the first step: where masks alone came first, the image's
 # features grew so large that points and boxes went unheard from then on.
 _CPU = (
-    Stage(0.4, ClipShape(side=128, frames=2, clips=4, targets=5, zoom=1.5), masks=0.4),
-    Stage(0.78, ClipShape(side=256, frames=3, clips=2, targets=4, zoom=2.0), masks=0.6),
-    Stage(0.9, ClipShape(side=256, frames=6, clips=2, targets=2, zoom=2.0), masks=0.6),
+    Stage(0.38, ClipShape(side=128, frames=2, clips=4, targets=5, zoom=1.5), masks=0.4),
+    Stage(0.65, ClipShape(side=256, frames=3, clips=2, targets=4, zoom=2.0), masks=0.6),
+    Stage(0.85, ClipShape(side=256, frames=6, clips=2, targets=2, zoom=2.0), masks=0.6),
     Stage(1.0, ClipShape(side=512, frames=4, clips=1, targets=4), masks=0.6),
 )
 _GPU = (

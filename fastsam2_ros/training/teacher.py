@@ -72,7 +72,7 @@ class Teacher(TextTracker):
 
     def _track(self, tracked: Sequence[Target], features: FrameFeatures, motion: Motion, *rest: Any) -> Any:
         shared = self._frame_cues(tracked, features)
-        before = self._router.cue_maps(shared, *self._known(tracked), motion.camera, motion.displacement)
+        before = self._router.cue_maps(shared, *self._known(tracked), motion.camera, motion.reaches)
         result = super()._track(tracked, features, motion, *rest)
         after = self._router.cue_maps(shared, *self._known(tracked))
         tokens, maps = features.tokens.half().cpu(), torch.stack([before, after], dim=1).half().cpu()

@@ -110,7 +110,7 @@ def test_numbers_add_up(summary: dict) -> None:
 @needs_ros
 def test_random_weights_are_told_and_not_scored(folder: Path, summary: dict) -> None:
     assert summary["untrained"] is True
-    assert summary["mean_iou"] is None
+    assert summary["j_and_f"] is None
     assert "UNTRAINED WEIGHTS" in (folder / "table.txt").read_text()
 
 

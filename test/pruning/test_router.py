@@ -29,19 +29,19 @@ OFF = {f"{name}_weight": 0.0 for name in CUES}
 def maps(config: PruningConfig, text: torch.Tensor | None = TEXT) -> torch.Tensor:
     routing = Router(config)
     frame = routing.frame_cues(TOKENS, GRID, PROTOTYPES, text)
-    return routing.cue_maps(frame, MASKS, TRUST, CAMERA, 0.1)
+    return routing.cue_maps(frame, MASKS, TRUST, CAMERA, [0.1, 0.1])
 
 
 def scored(text: torch.Tensor | None = TEXT, **weights: float) -> torch.Tensor:
     routing = Router(PruningConfig(**{**OFF, **weights}))
     frame = routing.frame_cues(TOKENS, GRID, PROTOTYPES, text)
-    return routing.scores(frame, MASKS, TRUST, CAMERA, 0.1)
+    return routing.scores(frame, MASKS, TRUST, CAMERA, [0.1, 0.1])
 
 
 def test_maps_are_the_cues_in_the_order_of_their_names():
     stacked = maps(PruningConfig())
     expected = {
-        "mask": cues.mask_prior(MASKS, GRID, CAMERA, 0.1),
+        "mask": cues.mask_prior(MASKS, GRID, CAMERA, [0.1, 0.1]),
         "context": cues.local_context(TOKENS, GRID).expand(2, -1),
         "appearance": cues.appearance(TOKENS, PROTOTYPES),
         "text": TEXT,
@@ -55,7 +55,7 @@ def test_maps_are_the_cues_in_the_order_of_their_names():
 def test_maps_lie_between_zero_and_one():
     wild = Router(PruningConfig())
     masks = 50 * torch.randn(2, 1, 32, 32, generator=torch.Generator().manual_seed(1))
-    stacked = wild.cue_maps(wild.frame_cues(50 * TOKENS, GRID, PROTOTYPES, TEXT), masks, TRUST, CAMERA, 0.3)
+    stacked = wild.cue_maps(wild.frame_cues(50 * TOKENS, GRID, PROTOTYPES, TEXT), masks, TRUST, CAMERA, [0.3, 0.3])
     assert stacked.min() >= 0
     assert stacked.max() <= 1 + 1e-5
 
@@ -93,7 +93,7 @@ def test_a_text_with_no_match_leaves_the_other_cues():
 def test_no_target_has_no_scores():
     routing = Router(PruningConfig())
     frame = routing.frame_cues(TOKENS, GRID, torch.zeros(0, 16), None)
-    assert routing.scores(frame, torch.zeros(0, 1, 32, 32), torch.zeros(0), STILL, 0.1).shape == (0, 64)
+    assert routing.scores(frame, torch.zeros(0, 1, 32, 32), torch.zeros(0), STILL, []).shape == (0, 64)
 
 
 def test_one_token_has_a_score():

@@ -122,6 +122,12 @@ def test_weights_load_as_any_checkpoint(trained):
     assert path.stat().st_size < 10_000_000
 
 
+def test_the_averaged_text_tower_keeps_its_mask(trained):
+    trainer, _ = trained
+    tokens = torch.tensor([[49406, 736, 49407] + [0] * 29])
+    assert trainer.average.encode_text(tokens).isfinite().all()
+
+
 def test_validation_reports_shares(trained):
     _, figures = trained
     assert set(figures) == {"val found", "val absent", "val patch"}

@@ -51,5 +51,6 @@ def test_zoomed_clips_show_things_larger():
     shares = []
     for zoom in (1.0, 3.0):
         shape = ClipShape(side=96, frames=1, clips=8, targets=1, zoom=zoom)
-        shares.append(clip_batch(0, 0, shape).masks.float().mean().item())
+        batches = [clip_batch(0, number, shape) for number in range(4)]
+        shares.append(torch.cat([batch.masks for batch in batches]).float().mean().item())
     assert shares[1] > 1.3 * shares[0]

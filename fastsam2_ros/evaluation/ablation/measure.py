@@ -84,7 +84,7 @@ def measure(
         FastSam2Error: the sequence is damaged, or weights cannot be had.
     """
     encoder = load(dense.model).streaming
-    search = TextSearch(dense.language, encoder.device)
+    search = TextSearch(dense.language.suited(dense.model.name), encoder.device)
     reference = _Run(sequence, dense, search)
     # A policy that is the dense one does not run a second time.
     runs = {name: reference if config == dense else _Run(sequence, config, search) for name, config in policies.items()}

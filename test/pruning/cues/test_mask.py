@@ -27,7 +27,7 @@ def test_a_single_pixel_of_a_mask_is_enough_for_its_token():
 
 def test_reaches_as_far_as_the_target_may_have_moved():
     # Two tokens of a diagonal of 11.3, and the one that is always added: falls by a quarter with each token.
-    prior = on_grid(mask_prior(mask_logits((4, 1)), GRID, displacement=2 / 128**0.5))[0, 4]
+    prior = on_grid(mask_prior(mask_logits((4, 1)), GRID, displacements=[2 / 128**0.5]))[0, 4]
     assert prior[1:6].tolist() == pytest.approx([1, 0.75, 0.5, 0.25, 0], abs=0.01)
 
 
@@ -47,4 +47,10 @@ def test_no_target(camera):
 
 
 def test_one_token():
-    assert mask_prior(mask_logits((0, 0)), (1, 1), displacement=0.5).item() > 0.99
+    assert mask_prior(mask_logits((0, 0)), (1, 1), displacements=[0.5]).item() > 0.99
+
+
+def test_each_target_has_its_own_reach() -> None:
+    both = torch.cat((mask_logits((4, 1)), mask_logits((4, 1))))
+    still, fast = on_grid(mask_prior(both, GRID, displacements=[0.0, 0.5]))
+    assert (still > 0.1).sum() < (fast > 0.1).sum()
