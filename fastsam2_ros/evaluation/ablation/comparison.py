@@ -130,7 +130,9 @@ def rows(policies: Sequence[Policy], keys: Mapping[str, str], results: Results) 
         policy.name: {name: done[keys[policy.name]] for name, done in results.measurements.items()}
         for policy in policies
     }
-    scores = {policy: {name: _scores(each) for name, each in measured.items()} for policy, measured in table.items()}
+    scores = {
+        policy: {name: mean_scores(each) for name, each in measured.items()} for policy, measured in table.items()
+    }
     result = []
     for group in group_names(results):
         # Where nothing is judged, as in a sequence of two frames, there is nothing to compare.
@@ -178,7 +180,7 @@ def mean_tracked(measured: Measurement, values: Sequence[float]) -> float:
     return statistics.fmean(value for value, flops in zip(values, measured.flops, strict=True) if flops)
 
 
-def _scores(measured: Measurement) -> tuple[float, ...]:
+def mean_scores(measured: Measurement) -> tuple[float, ...]:
     """J and F, means over frames and then over objects; empty where nothing is judged."""
     objects = [number for number, frames in measured.frames.items() if frames]
     return tuple(

@@ -11,7 +11,7 @@ from typing import Any
 from fastsam2_ros.config import TrackerConfig
 from fastsam2_ros.evaluation import bench
 from fastsam2_ros.evaluation.ablation import pictures, report
-from fastsam2_ros.evaluation.ablation.comparison import Row
+from fastsam2_ros.evaluation.ablation.comparison import Row, mean_scores
 from fastsam2_ros.evaluation.ablation.policies import ALONE, DEFAULT, DENSE, KEEP, WITHOUT
 from fastsam2_ros.evaluation.ablation.store import file_digest
 from fastsam2_ros.evaluation.ablation.study import Study
@@ -67,12 +67,9 @@ def write(out: Path, about: dict[str, Any], config: TrackerConfig, study: Study,
         heads: titles of the data sets.
     """
     drawn = _draw(out, config, study, heads)
+    # Means alone: the values of every frame are in the files of the runs, and are megabytes.
     scores = {
-        sequence: {
-            "groups": parts,
-            "J": {name: study.measured(name, sequence).j for name in study.keys},
-            "F": {name: study.measured(name, sequence).f for name in study.keys},
-        }
+        sequence: {"groups": parts, "J, F": {name: mean_scores(study.measured(name, sequence)) for name in study.keys}}
         for sequence, parts in study.results.groups.items()
     }
     report.write_json(out / "results.json", about, study.rows, scores)
