@@ -236,14 +236,12 @@ class TextTracker:
                 shared = self._frame_cues(tracked, features)
                 masks = torch.stack([target.low_res for target in tracked if target.low_res is not None])
                 trust = torch.tensor([target.score for target in tracked], device=self.device)
-                scores = self._router.scores(shared, masks, trust, motion.camera, motion.reaches)
-                rows = zip(scores.split(1), shares, strict=True)
+                maps = self._router.cue_maps(shared, masks, trust, motion.camera, motion.reaches)
+                rows = zip(self._router.scorer(features.tokens, maps).split(1), shares, strict=True)
                 tokens = [best_tokens(row, share.queries)[0] for row, share in rows]
         viewed: tuple[TargetTokens, ...] = ()
         if view_tokens:
-            contributions = None
-            if self._prunes:
-                contributions = self._router.contributions(shared, masks, trust, motion.camera, motion.reaches)
+            contributions = self._router.contributions(maps) if self._prunes else None
             viewed = target_tokens([target.id for target in tracked], tokens, contributions, features.grid)
         with watch.stage("attend"):
             attention = self._sam.attention_counts(memories, self._index, tokens, fill_policy)

@@ -69,7 +69,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=float,
         default=10.0,
         metavar="S",
-        help="wait up to S seconds until every image topic has a subscriber; 0: do not wait (default: %(default)s)",
+        help="wait up to S seconds until every image topic has its subscribers; 0: do not wait (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--subscribers", type=int, default=1, metavar="N", help="so many of them to wait for (default: %(default)s)"
     )
 
 
@@ -86,6 +89,7 @@ def run(arguments: argparse.Namespace) -> None:
             topics=arguments.topics,
             remap=dict(arguments.remap),
             wait_seconds=arguments.wait,
+            subscribers=arguments.subscribers,
         )
     print(report)
 
@@ -98,6 +102,7 @@ def replay(
     topics: Sequence[str] = (),
     remap: Mapping[str, str] | None = None,
     wait_seconds: float = 10.0,
+    subscribers: int = 1,
 ) -> Report:
     """Publish the messages of a bag at the times they were recorded, until its end or Ctrl-C.
 
@@ -107,7 +112,8 @@ def replay(
         loop: start again at the end.
         topics: only these; empty: all.
         remap: new names of topics.
-        wait_seconds: longest wait for a subscriber of each image topic.
+        wait_seconds: longest wait for the subscribers of each image topic.
+        subscribers: so many of them.
 
     Raises:
         BagError: no such topic, no message type of them installed, rclpy not there, or the bag is damaged.
@@ -118,7 +124,8 @@ def replay(
     with joined_graph("fastsam2_replay") as (node, stop):
         publishers = _publishers(bag, node, topics, remap or {})
         images = {item.topic for item in bag.connections if item.msgtype in IMAGE_TYPES}
-        _wait_for_subscribers([publishers[topic] for topic in publishers if topic in images], wait_seconds, stop)
+        awaited = [publishers[topic] for topic in publishers if topic in images]
+        _wait_for_subscribers(awaited, subscribers, wait_seconds, stop)
         report = Report({publisher.topic_name: 0 for publisher in publishers.values()})
         _publish(bag, publishers, rate, loop, stop, report)
         _flush(publishers.values(), stop)
@@ -166,13 +173,14 @@ def _publishers(bag: Bag, node: Any, topics: Sequence[str], remap: Mapping[str, 
     return publishers
 
 
-def _wait_for_subscribers(publishers: Sequence[Any], seconds: float, stop: Event) -> None:
+def _wait_for_subscribers(publishers: Sequence[Any], count: int, seconds: float, stop: Event) -> None:
     if not publishers or seconds <= 0:
         return
     end = time.monotonic() + seconds
-    while lonely := [item.topic_name for item in publishers if not item.get_subscription_count()]:
+    while lonely := [item.topic_name for item in publishers if item.get_subscription_count() < count]:
         if time.monotonic() > end:
-            _log.warning("No subscriber on %s after %g s; going on without.", ", ".join(lonely), seconds)
+            wanted = "No subscriber" if count == 1 else f"Fewer than {count} subscribers"
+            _log.warning("%s on %s after %g s; going on without.", wanted, ", ".join(lonely), seconds)
             return
         if stop.wait(_POLL_SECONDS):
             return

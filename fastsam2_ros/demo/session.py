@@ -55,7 +55,9 @@ def run_session(footage: Footage, parameters: Path, recording: Path, logs: Path,
         progress.update(loading, completed=1)
 
         tracking = progress.add_task("tracking", total=len(footage.stamps_ns))
-        processes.start("replay", "fastsam2_ros.cli", "replay", footage.path, "--topics", IMAGE_TOPIC, "--wait", "60")
+        # For the node and the recorder, which learns of the images' topic only now.
+        patience = ("--wait", "60", "--subscribers", "2")
+        processes.start("replay", "fastsam2_ros.cli", "replay", footage.path, "--topics", IMAGE_TOPIC, *patience)
 
         def show() -> None:
             status = watcher.status

@@ -114,20 +114,15 @@ class Router:
         """The scorer's opinion of `cue_maps`, which has the same arguments: float32, (targets, N), higher is better."""
         return self.scorer(frame.tokens, self.cue_maps(frame, masks, trust, camera, displacements))
 
-    def contributions(
-        self,
-        frame: FrameCues,
-        masks: Tensor,
-        trust: Tensor,
-        camera: npt.NDArray[np.float64] = STILL,
-        displacements: Sequence[float] = (),
-    ) -> Tensor:
-        """What each cue adds to the weighted sum, whatever the scorer is; arguments as for `cue_maps`.
+    def contributions(self, maps: Tensor) -> Tensor:
+        """What each cue adds to the weighted sum, whatever the scorer is.
+
+        Args:
+            maps: (targets, len(CUES), N), `cue_maps`.
 
         Returns:
             float32, (len(CUES), targets, N).
         """
-        maps = self.cue_maps(frame, masks, trust, camera, displacements)
         weights = torch.tensor(_weights(self.config), device=maps.device)
         return (maps * weights[:, None]).transpose(0, 1)
 

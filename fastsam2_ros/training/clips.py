@@ -25,7 +25,7 @@ SMALLEST_SHARE = 0.001
 STILLS, STILL_STRIDE = 4, 12
 """Frames of a scene that are used where single frames are wanted, and frames of the world from one to the next."""
 BACKWARDS = 0.3
-LEVEL_MIX = (1, 2, 2, 3, 3)
+LEVEL_MIX = (1, 2, 3, 3, 3)
 """Levels of difficulty, as often as they are drawn: in a scene with a single thing, prompts need not be listened to."""
 _STREAM = 1 << 40
 

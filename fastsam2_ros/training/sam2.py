@@ -43,10 +43,10 @@ class Stage:
 # is learned there, in many small steps. Prompts of all kinds from the first step: where masks alone came first, the image's
 # features grew so large that points and boxes went unheard from then on.
 _CPU = (
-    Stage(0.38, ClipShape(side=128, frames=2, clips=4, targets=5, zoom=1.5), masks=0.4),
-    Stage(0.65, ClipShape(side=256, frames=3, clips=2, targets=4, zoom=2.0), masks=0.6),
-    Stage(0.85, ClipShape(side=256, frames=6, clips=2, targets=2, zoom=2.0), masks=0.6),
-    Stage(1.0, ClipShape(side=512, frames=4, clips=1, targets=4), masks=0.6),
+    Stage(0.14, ClipShape(side=128, frames=2, clips=4, targets=5, zoom=1.5), masks=0.4),
+    Stage(0.35, ClipShape(side=256, frames=3, clips=2, targets=4, zoom=2.0), masks=0.6),
+    Stage(0.7, ClipShape(side=256, frames=8, clips=2, targets=3, zoom=2.0), masks=0.6),
+    Stage(1.0, ClipShape(side=512, frames=6, clips=1, targets=3), masks=0.6),
 )
 _GPU = (
     Stage(0.1, ClipShape(side=128, frames=2, clips=48, targets=4, zoom=1.5), masks=0.6),
@@ -94,8 +94,8 @@ class Sam2Task:
         device = model.device
         generator = torch.Generator().manual_seed((self.seed << 32) + number)
         set_side(model, batch.frames.shape[2])
-        # In the first half SAM 2 is told who is visible; then less and less, as it will be left to itself.
-        told = min(1.0, max(0.0, 1.5 - 2 * progress))
+        # At first SAM 2 is told who is visible; then less and less, as it will be left to itself.
+        told = max(0.0, 1 - 2 * progress)
         stage = next((each for each in self._stages if progress < each.until), self._stages[-1])
         plan = Plan.draw(batch.frames.shape[1], stage.masks, told, generator)
         with torch.autocast(device.type, self._precision, enabled=self._precision != torch.float32):

@@ -82,10 +82,10 @@ class Teacher(TextTracker):
         return result
 
     def _find(self, frame: Any, features: FrameFeatures, *rest: Any) -> None:
-        # Targets that start with a mask are never searched: without this, nothing would be known of their texts.
-        if self._targets and self._search.relevance(features.tokens) is None:
-            self._search.learn(frame, features)
         super()._find(frame, features, *rest)
+        # Targets that start with a mask are never searched: without this, nothing would be known of their texts.
+        if self._targets:
+            self._search.prepare(frame, features)
 
     def _known(self, tracked: Sequence[Target]) -> tuple[Tensor, Tensor]:
         masks = torch.stack([target.low_res for target in tracked if target.low_res is not None])

@@ -130,6 +130,17 @@ def test_a_bag_is_replayed_at_another_rate(tmp_path: Path) -> None:
     assert 0.99 * (COUNT - 1) / 15 < float(re.search(r"in ([\d.]+) s", report)[1]) < 2
 
 
+def test_so_many_subscribers_are_waited_for(tmp_path: Path) -> None:
+    source = write_source(tmp_path / "source")
+    record = started("record", tmp_path / "out", "/image", "--max-messages", COUNT, "--duration", TIMEOUT)
+    words = ["--topics", "/image", "--subscribers", 2]
+    early = started("replay", source, *words, "--wait", 3)
+    code, _, trouble = ended(early)
+    assert code == 0, trouble
+    assert "Fewer than 2 subscribers on /image after 3 s" in trouble
+    assert ended(record)[0] == 0
+
+
 def test_large_images_arrive_whole_under_another_name(tmp_path: Path) -> None:
     source = write_source(tmp_path / "source", size=(720, 1280))
     record = started("record", tmp_path / "out", "/left/image", "--max-messages", COUNT, "--duration", TIMEOUT)

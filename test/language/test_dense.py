@@ -1,7 +1,8 @@
 import pytest
 import torch
 
-from fastsam2_ros.language import dense
+from fastsam2_ros.config import LanguageConfig
+from fastsam2_ros.language import dense, weights
 
 
 def images(height, width):
@@ -65,3 +66,27 @@ def test_positions_of_another_grid_keep_the_class_token_and_are_row_by_row(model
     # Only columns are interpolated, so that the mean of a row stays about the same and differs from other rows.
     rows, before = positions[1:].reshape(4, 8, -1).mean(1), learned[1:].reshape(4, 4, -1).mean(1)
     assert torch.equal(torch.cdist(rows, before).argmin(1), torch.arange(4))
+
+
+@pytest.fixture(scope="module")
+def convolutional():
+    """The image tower of 'mini', with random weights."""
+    return weights.build(weights.find(LanguageConfig(name="mini", weights="untrained")), 0)[0].visual
+
+
+def test_a_convolutional_tower_tells_its_patches_and_width(convolutional):
+    assert dense.patch_size(convolutional) == (32, 32)
+    assert dense.width(convolutional) == 128
+
+
+@torch.inference_mode()
+@pytest.mark.parametrize("size", [(128, 128), (96, 160)])
+def test_a_convolutional_towers_places_average_to_its_image_encoding(convolutional, size):
+    whole = images(*size)
+    places = convolutional.head(convolutional.trunk.forward_features(whole).permute(0, 2, 3, 1))
+    torch.testing.assert_close(places.mean((1, 2)), convolutional(whole))
+    features = dense.encode(convolutional, whole)
+    assert features.shape == (2, 128, size[0] // 32, size[1] // 32)
+    torch.testing.assert_close(features.norm(dim=1), torch.ones(2, size[0] // 32, size[1] // 32))
+    # Each is its place's projection, in direction.
+    torch.testing.assert_close((features.permute(0, 2, 3, 1) * places).sum(-1), places.norm(dim=-1))

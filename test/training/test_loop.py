@@ -7,12 +7,14 @@ from dataclasses import replace
 
 import pytest
 import torch
+from safetensors.torch import save_file
 
 from fastsam2_ros.config import ModelConfig
-from fastsam2_ros.errors import InputError
+from fastsam2_ros.errors import InputError, ModelError
 from fastsam2_ros.streaming.loading import load_sam2
 from fastsam2_ros.training.clips import ClipShape
-from fastsam2_ros.training.loop import CHECKPOINT, CURVES, LOG, Settings, Trainer
+from fastsam2_ros.training import curves
+from fastsam2_ros.training.loop import CHECKPOINT, CURVES, LOG, Settings, Trainer, start_from
 from fastsam2_ros.training.sam2 import Sam2Task, Stage
 
 CPU = torch.device("cpu")
@@ -69,6 +71,34 @@ def test_log_has_every_step_and_its_validations(whole):
 
 def test_curves_are_drawn(whole):
     assert (whole.settings.out / CURVES).read_bytes().startswith(b"\x89PNG")
+
+
+def test_curves_are_drawn_where_terms_come_and_go(tmp_path):
+    rows = [{"step": n, "seconds": float(n), "phase": "a", ("IoU box" if n % 2 else "loss"): 0.5} for n in range(4)]
+    curves.draw([*rows, {**rows[0], "val J": 0.5}, {**rows[0], "val patch": 0.5}], tmp_path / CURVES)
+    assert (tmp_path / CURVES).read_bytes().startswith(b"\x89PNG")
+
+
+def test_a_training_starts_from_a_files_weights(whole):
+    task = QuickTask()
+    start_from(task, whole.settings.out / "mini.safetensors")
+    average = whole.average.state_dict()
+    assert all(torch.equal(value, average[name].half().float()) for name, value in task.model.state_dict().items())
+
+
+def test_weights_of_another_model_are_no_start(tmp_path):
+    save_file({"logit_scale": torch.ones(())}, tmp_path / "clip.safetensors")
+    with pytest.raises(ModelError, match=r"clip\.safetensors cannot be taken as the weights of 'mini'"):
+        start_from(QuickTask(), tmp_path / "clip.safetensors")
+
+
+@pytest.mark.parametrize("content", [b"", b"no safetensors", None])
+def test_a_file_that_cannot_be_read_is_no_start(tmp_path, content):
+    path = tmp_path / "weights.safetensors"
+    if content is not None:
+        path.write_bytes(content)
+    with pytest.raises(ModelError, match=r"weights\.safetensors cannot be taken"):
+        start_from(QuickTask(), path)
 
 
 def test_a_checkpoint_of_another_training_is_refused(tmp_path):

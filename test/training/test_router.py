@@ -177,7 +177,7 @@ def test_loss_falls_on_one_batch(sam):
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
-        losses.append(float(loss))
+        losses.append(float(loss.detach()))
     assert set(terms) == {"loss query", "loss memory"}
     assert losses[0] == pytest.approx(0.69, abs=0.1)
     assert losses[-1] < 0.7 * losses[0]

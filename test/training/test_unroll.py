@@ -7,6 +7,7 @@ import torch
 
 from fastsam2_ros.streaming import loading
 from fastsam2_ros.training.clips import ClipBatch
+from fastsam2_ros.training.sam2 import LOUD_WEIGHT, LOUDNESS, QUIET, Sam2Task
 from fastsam2_ros.training.unroll import PROMPT_KINDS, Plan, set_side, unroll
 
 SIDE, FRAMES = 64, 3
@@ -100,6 +101,23 @@ def test_the_loss_of_one_clip_falls(model, generator):
         optimizer.step()
         course.append(float(loss.detach()))
     assert min(course[-5:]) < 0.6 * course[0]
+
+
+def test_loud_features_cost(model, generator):
+    """From `LOUDNESS` on by what is above it; quiet ones cost nothing."""
+    costs = {}
+    for factor in (0.1, 1.0, 3.0):
+        task = Sam2Task(torch.device("cpu"))
+        final = task.model.image_encoder.neck.convs[1].conv  # of the level that prompts and memory meet
+        with torch.no_grad():
+            for tensor in final.parameters():
+                tensor.mul_(factor / QUIET)
+        loss, terms = task.loss(moving_square(), 0, 0.0)
+        costs[terms["loudness"]] = float(loss.detach()) - terms["loss"]
+    loudness = sorted(costs)
+    assert loudness[0] < LOUDNESS < loudness[2]
+    for value, cost in costs.items():
+        assert cost == pytest.approx(LOUD_WEIGHT * max(0.0, value / LOUDNESS - 1), abs=1e-3)
 
 
 def test_plans_of_lone_frames_never_give_the_mask():
