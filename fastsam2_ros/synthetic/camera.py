@@ -88,11 +88,14 @@ def expose(rng: np.random.Generator, image: RgbImage, optics: Optics, frame: int
     image = np.asarray(
         cv2.addWeighted(image, 1, grain, optics.sigma / _NOISE_SIGMA, -128 * optics.sigma / _NOISE_SIGMA)
     )
-    if optics.quality:
-        bgr = cv2.cvtColor(image, cv2.COLOR_RGB2BGR)
-        _, data = cv2.imencode(".jpg", bgr, [cv2.IMWRITE_JPEG_QUALITY, optics.quality])
-        image = np.asarray(cv2.cvtColor(np.asarray(cv2.imdecode(data, cv2.IMREAD_COLOR)), cv2.COLOR_BGR2RGB), np.uint8)
-    return image
+    return compress(image, optics.quality) if optics.quality else image
+
+
+def compress(image: RgbImage, quality: int) -> RgbImage:
+    """As JPEG of this quality and back."""
+    bgr = cv2.cvtColor(image, cv2.COLOR_RGB2BGR)
+    _, data = cv2.imencode(".jpg", bgr, [cv2.IMWRITE_JPEG_QUALITY, quality])
+    return np.asarray(cv2.cvtColor(np.asarray(cv2.imdecode(data, cv2.IMREAD_COLOR)), cv2.COLOR_BGR2RGB), np.uint8)
 
 
 def blur_kernel(step: npt.NDArray[np.float64], shutter: float) -> npt.NDArray[np.float32] | None:

@@ -37,6 +37,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--size", type=image_size, default=(512, 384), metavar="WxH", help="of the frames, pixels (default: 512x384)"
     )
+    parser.add_argument("--device", help="torch device that draws, such as cuda (default: OpenCV draws, on a CPU core)")
     parser.add_argument(
         "--format",
         choices=("davis", "bag"),
@@ -65,6 +66,11 @@ def run(arguments: argparse.Namespace) -> None:
 
 def _clips(arguments: argparse.Namespace) -> Iterator[WorldSequence]:
     width, height = arguments.size
+    device = None
+    if arguments.device is not None:
+        from fastsam2_ros.streaming.loading import find_device
+
+        device = find_device(arguments.device)
     for number in track(range(arguments.count), "clips"):
         level = arguments.level or LEVELS[number % len(LEVELS)]
-        yield generate(arguments.seed + number, level, arguments.frames, (height, width))
+        yield generate(arguments.seed + number, level, arguments.frames, (height, width), device=device)

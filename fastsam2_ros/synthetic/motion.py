@@ -23,7 +23,7 @@ class Manner:
         speed: of things, frame diagonals per second, slowest and fastest.
         turn: of things, radians per second at most.
         growth: natural logarithm by which a thing's scale may change over the clip.
-        bend: strength of squash, shear and seeming turn out of the plane, 0 to 1.
+        bend: strength of squash, shear, bending and seeming turn out of the plane, 0 to 1.
         uneven: how much a thing hurries and halts, 0 to 1.
         pan, roll, zoom, shake: of the camera: diagonals per second, radians, natural logarithm, diagonals.
     """
@@ -185,6 +185,11 @@ def poses(
     local = np.zeros((len(times), 2, 2))
     local[:, 0, 0], local[:, 0, 1], local[:, 1, 1] = grow * squash * yaw, grow * shear, grow / squash
     return np.concatenate([_rotation(turn) @ local, path[..., None]], 2)
+
+
+def bends(rng: np.random.Generator, times: npt.NDArray[np.float64], manner: Manner) -> npt.NDArray[np.float64]:
+    """How much a thing is bent, (T,), for `compositing.paste`; 0 at first."""
+    return 0.3 * manner.bend * rng.uniform(-1, 1) * np.sin(times * rng.uniform(1.0, 3.5))
 
 
 def compose(second: Matrices, first: Matrices) -> Matrices:

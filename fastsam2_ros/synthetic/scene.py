@@ -33,6 +33,7 @@ class Actor:
         sprite: its picture.
         places: (T, 2, 3), from outline units to image pixels.
         shadow: x, y offset of its cast shadow, outline units.
+        bends: (T,), see `compositing.paste`.
     """
 
     id: int
@@ -40,6 +41,7 @@ class Actor:
     sprite: Sprite
     places: Matrices
     shadow: npt.NDArray[np.float64]
+    bends: npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -59,6 +61,11 @@ class Scene:
     camera: Matrices
     target: int
     events: frozenset[str]
+
+    @property
+    def things(self) -> int:
+        """Number of those with an id."""
+        return max(actor.id for actor in self.actors)
 
 
 @dataclass
@@ -218,7 +225,7 @@ def _actor(
     if view is not None:
         places = motion.compose(view, places)
     sprite = thing(rng, part.look, part.form, _sprite_scale(places), light - angle)
-    return Actor(number, part.look, sprite, places, shadow_offset(rng, light))
+    return Actor(number, part.look, sprite, places, shadow_offset(rng, light), motion.bends(rng, times, manner))
 
 
 def _hider(
@@ -235,7 +242,7 @@ def _hider(
     path = _crossing(rng, target, times, target_reach, 1.4 * scale)
     places = motion.poses(rng, path, times, scale, 0.0, manner)
     sprite, _ = dull_thing(rng, _sprite_scale(places), light)
-    return Actor(0, None, sprite, places, shadow_offset(rng, light))
+    return Actor(0, None, sprite, places, shadow_offset(rng, light), np.zeros(len(times)))
 
 
 def _litter(rng: np.random.Generator, ground: RgbImage, light: float) -> None:

@@ -1,22 +1,23 @@
-"""Clips of a made-up world with full truth: masks, boxes, visible fractions, motion, descriptions.
-
-Everything is drawn by OpenCV on a CPU core; a GPU in training is fed by several processes of this.
-"""
+"""Clips of a made-up world with full truth: masks, boxes, visible fractions, motion, descriptions."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import cv2
 import numpy as np
 import numpy.typing as npt
 
 from fastsam2_ros.errors import InputError
-from fastsam2_ros.synthetic import motion
-from fastsam2_ros.synthetic.camera import Optics, blur_kernel, draw_optics, expose
-from fastsam2_ros.synthetic.compositing import paste, paste_shadow
-from fastsam2_ros.synthetic.scene import MARGIN, Actor, Scene, stage
+from fastsam2_ros.synthetic import film, motion
+from fastsam2_ros.synthetic.camera import draw_optics
+from fastsam2_ros.synthetic.compositing import paste
+from fastsam2_ros.synthetic.scene import Scene, stage
 from fastsam2_ros.synthetic.vocabulary import absent_descriptions, describe, unique_description
+
+if TYPE_CHECKING:
+    import torch
 
 HELD_OUT_SEED = 1_000_000
 """Training uses seeds below, everything that is measured uses seeds from here on."""
@@ -79,7 +80,12 @@ class WorldSequence:
 
 
 def generate(
-    seed: int, level: int, frames: int = 60, size: tuple[int, int] = (384, 512), stride: int = 1
+    seed: int,
+    level: int,
+    frames: int = 60,
+    size: tuple[int, int] = (384, 512),
+    stride: int = 1,
+    device: torch.device | None = None,
 ) -> WorldSequence:
     """Make a clip; the same for the same arguments.
 
@@ -89,6 +95,7 @@ def generate(
         frames: number of frames, at least 1.
         size: height, width, pixels, at least 64 each.
         stride: only every so manieth frame of the 30 Hz world is rendered: a short clip of a long time.
+        device: where torch draws; None: OpenCV does, on a CPU core. The scene is the same, the noise is not.
 
     Raises:
         InputError: an argument out of its range.
@@ -112,54 +119,35 @@ def generate(
             break
     else:
         raise InputError(f"No scene of seed {seed} shows its target at size {size}; take a larger frame.")
-    return _film(rng, scene, optics, seed, level, times, size, stride)
+    told = _told(rng, scene)
+    if device is None:
+        shot = film.shoot(rng, scene, optics, frames, size, stride)
+    else:
+        from fastsam2_ros.synthetic import torch_film
+
+        shot = torch_film.shoot(rng, scene, optics, frames, size, stride, device)
+    boxes, visible, moved = _truth(scene, shot)
+    stamps_ns = np.round(times * 1e9).astype(np.int64)
+    camera = scene.camera[:frames].astype(np.float32)
+    return WorldSequence(shot.images, shot.ids, boxes, visible, moved, camera, *told, seed, level, stamps_ns)
 
 
-def _film(
-    rng: np.random.Generator,
-    scene: Scene,
-    optics: Optics,
-    seed: int,
-    level: int,
-    times: npt.NDArray[np.float64],
-    size: tuple[int, int],
-    stride: int,
-) -> WorldSequence:
-    height, width = size
-    count = max(actor.id for actor in scene.actors)
-    images = np.empty((len(times), height, width, 3), np.uint8)
-    ids = np.zeros((len(times), height, width), np.uint8)
-    boxes = np.full((len(times), count, 4), np.nan, np.float32)
-    visible = np.zeros((len(times), count), np.float32)
-    moved = np.zeros(len(times), np.float32)
-    for t in range(len(times)):
-        image = _ground(scene, optics, t, size, stride)
-        areas = np.zeros(count + 1)
-        for actor in scene.actors:
-            paste_shadow(image, actor.sprite, actor.places[t], actor.shadow)
-            laid = paste(image, actor.sprite, actor.places[t], _blur(actor, optics, t, stride))
-            if laid is not None:
-                areas[actor.id], region, silhouette = laid
-                ids[t][region][silhouette] = actor.id
-        images[t] = expose(rng, image, optics, t)
-        seen = np.bincount(ids[t].ravel(), minlength=count + 1)
-        visible[t] = np.minimum(1, seen[1:] / np.maximum(areas[1:], 1))
+def _truth(
+    scene: Scene, shot: film.Film
+) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32], npt.NDArray[np.float32]]:
+    """Boxes, visible parts and motion, see `WorldSequence`."""
+    frames = len(shot.ids)
+    boxes = np.full((frames, scene.things, 4), np.nan, np.float32)
+    visible = np.zeros((frames, scene.things), np.float32)
+    moved = np.zeros(frames, np.float32)
+    for t, ids in enumerate(shot.ids):
+        seen = np.bincount(ids.ravel(), minlength=scene.things + 1)
+        visible[t] = np.minimum(1, seen[1:] / np.maximum(shot.areas[t, 1:], 1))
         for index in np.flatnonzero(seen[1:]):
-            boxes[t, index] = cv2.boundingRect((ids[t] == index + 1).view(np.uint8))
+            boxes[t, index] = cv2.boundingRect((ids == index + 1).view(np.uint8))
         if t:
-            moved[t] = _image_motion(scene, ids[t], t)
-    return WorldSequence(
-        images,
-        ids,
-        boxes,
-        visible,
-        moved,
-        scene.camera[: len(times)].astype(np.float32),
-        *_told(rng, scene),
-        seed,
-        level,
-        np.round(times * 1e9).astype(np.int64),
-    )
+            moved[t] = _image_motion(scene, ids, t)
+    return boxes, visible, moved
 
 
 def _told(rng: np.random.Generator, scene: Scene) -> tuple[tuple[WorldObject, ...], int, str, tuple[str, ...]]:
@@ -182,29 +170,6 @@ def _told(rng: np.random.Generator, scene: Scene) -> tuple[tuple[WorldObject, ..
     return objects, scene.target, description, absent_descriptions(rng, list(looks.values()))
 
 
-def _ground(scene: Scene, optics: Optics, t: int, size: tuple[int, int], stride: int) -> npt.NDArray[np.uint8]:
-    """The background as the camera sees it."""
-    height, width = size
-    corner = np.array([[1, 0, -MARGIN * width], [0, 1, -MARGIN * height]])
-    matrix = motion.compose(scene.camera[t], corner)
-    image = cv2.warpAffine(
-        scene.ground, matrix, (width, height), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT_101
-    )
-    if t and optics.shutter:
-        middle = np.array([width / 2, height / 2, 1])
-        step = (scene.camera[t] - scene.camera[t - 1]) @ middle / stride
-        kernel = blur_kernel(step, optics.shutter)
-        if kernel is not None:
-            image = cv2.filter2D(image, -1, kernel)
-    return np.asarray(image, np.uint8)
-
-
-def _blur(actor: Actor, optics: Optics, t: int, stride: int) -> npt.NDArray[np.float32] | None:
-    if not t or not optics.shutter:
-        return None
-    return blur_kernel((actor.places[t] - actor.places[t - 1])[:, 2] / stride, optics.shutter)
-
-
 def _truth_of_first_frame(scene: Scene, size: tuple[int, int]) -> tuple[npt.NDArray[np.uint8], int]:
     """Ids, and the pixels of the target's whole silhouette."""
     ids = np.zeros(size, np.uint8)
@@ -220,7 +185,7 @@ def _truth_of_first_frame(scene: Scene, size: tuple[int, int]) -> tuple[npt.NDAr
 
 
 def _image_motion(scene: Scene, ids: npt.NDArray[np.uint8], t: int) -> float:
-    """Mean length of the true flow into this frame, frame diagonals; sampled at every eighth pixel."""
+    """Mean length of the true flow into this frame, frame diagonals; sampled at every eighth pixel. Without bending."""
     labels = ids[_GRID // 2 :: _GRID, _GRID // 2 :: _GRID]
     y, x = np.nonzero(np.ones_like(labels))
     points = np.stack([x * _GRID + _GRID // 2, y * _GRID + _GRID // 2], 1).astype(np.float64)

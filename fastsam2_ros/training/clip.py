@@ -136,7 +136,7 @@ class ClipTask:
         return {"found": float(np.mean(found)), "absent": float(np.mean(absent)), "patch": float(np.mean(patch))}
 
     def _batches(self, seed: int, shape: LanguageShape, first: int, workers: int) -> Iterator[Any]:
-        return language_stream(seed, first, shape, workers)
+        return language_stream(seed, first, shape, workers, self.model.logit_scale.device)
 
 
 def contrast(things: Tensor, of: Tensor, texts: Tensor, named: Tensor, negatives: Tensor, scale: Tensor) -> Tensor:

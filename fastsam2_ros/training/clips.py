@@ -64,17 +64,23 @@ class ClipShape:
     zoom: float = 1.0
 
 
-def clip_batch(seed: int, number: int, shape: ClipShape, levels: tuple[int, ...] = LEVEL_MIX) -> ClipBatch:
+def clip_batch(
+    seed: int,
+    number: int,
+    shape: ClipShape,
+    levels: tuple[int, ...] = LEVEL_MIX,
+    device: torch.device | None = None,
+) -> ClipBatch:
     """The batch `number` of a run with `seed`; the same for the same arguments.
 
-    Clips of all levels of difficulty, aspect ratios and speeds, some of them backwards.
+    Clips of all levels of difficulty, aspect ratios and speeds, some of them backwards; `device` as for `world.generate`.
     """
     rng = np.random.default_rng((seed, number))
     frames: list[npt.NDArray[np.uint8]] = []
     masks: list[npt.NDArray[np.bool_]] = []
     rows: list[int] = []
     while len(frames) < shape.clips:
-        for some_frames, some_masks in _clips(rng, shape, levels)[: shape.clips - len(frames)]:
+        for some_frames, some_masks in _clips(rng, shape, levels, device)[: shape.clips - len(frames)]:
             rows += [len(frames)] * len(some_masks)
             frames.append(some_frames)
             masks.append(some_masks)
@@ -115,9 +121,14 @@ def stream(make: Any, first: int, workers: int, count: int = _STREAM) -> Iterato
     yield from loader
 
 
-def clip_stream(seed: int, first: int, shape: ClipShape, workers: int) -> Iterator[ClipBatch]:
-    """Batches from number `first` on, without end."""
-    return stream(partial(clip_batch, seed, shape=shape), first, workers)
+def clip_stream(seed: int, first: int, shape: ClipShape, workers: int, device: torch.device) -> Iterator[ClipBatch]:
+    """Batches from number `first` on, without end, for a training on `device`."""
+    return stream(partial(clip_batch, seed, shape=shape, device=artist(workers, device)), first, workers)
+
+
+def artist(workers: int, device: torch.device) -> torch.device | None:
+    """Where the world is drawn: by worker processes on the CPU, or, without any, on the GPU where there is one."""
+    return device if device.type == "cuda" and not workers else None
 
 
 def _quiet(_worker: int) -> None:
@@ -127,7 +138,7 @@ def _quiet(_worker: int) -> None:
 
 
 def _clips(
-    rng: np.random.Generator, shape: ClipShape, levels: tuple[int, ...]
+    rng: np.random.Generator, shape: ClipShape, levels: tuple[int, ...], device: torch.device | None
 ) -> list[tuple[npt.NDArray[np.uint8], npt.NDArray[np.bool_]]]:
     """One clip of a new scene, or several stills: frames (T, S, S, 3) and masks (targets, T, S, S); none is empty at first."""
     side = shape.side
@@ -139,7 +150,7 @@ def _clips(
     level = levels[rng.integers(len(levels))]
     # To stage a scene takes as long as to render some frames of it.
     count = STILLS if stills else shape.frames
-    world = generate(int(rng.integers(HELD_OUT_SEED)), level, count, size, stride)
+    world = generate(int(rng.integers(HELD_OUT_SEED)), level, count, size, stride, device)
     square = (full, full)
     window = _window(rng, cv2.resize(world.ids[0], square, interpolation=cv2.INTER_NEAREST), side)
     frames = np.stack([cv2.resize(frame, square, interpolation=cv2.INTER_LINEAR)[window] for frame in world.frames])

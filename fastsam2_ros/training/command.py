@@ -31,7 +31,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         own = subjects.add_parser(name, help=summary, description=f"Train {summary} on the generated world.")
         _add_course(own)
         own.add_argument("--weights", type=Path, help="start from this file's weights (default: from nothing)")
-        own.add_argument("--workers", type=int, default=1, help="processes that make batches (default: %(default)s)")
+        own.add_argument(
+            "--workers",
+            type=int,
+            default=1,
+            help="processes that make batches on the CPU; 0: none, the GPU draws where there is one (default: %(default)s)",
+        )
     summary = "what chooses the tokens of a model, in place of the weighted sum"
     router = subjects.add_parser("router", help=summary, description=f"Train {summary}.")
     _add_course(router)

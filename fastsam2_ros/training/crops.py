@@ -15,7 +15,7 @@ from torch import Tensor
 from fastsam2_ros.language.clip import CROP_CONTEXT
 from fastsam2_ros.synthetic.vocabulary import Look
 from fastsam2_ros.synthetic.world import HELD_OUT_SEED, WorldSequence, generate
-from fastsam2_ros.training.clips import stream
+from fastsam2_ros.training.clips import artist, stream
 from fastsam2_ros.training.phrases import attributes, phrases
 
 GROUND = -1
@@ -67,15 +67,16 @@ class LanguageBatch:
     named: Tensor
 
 
-def language_batch(seed: int, number: int, shape: LanguageShape) -> LanguageBatch:
-    """The batch `number` of a run with `seed`; the same for the same arguments."""
+def language_batch(seed: int, number: int, shape: LanguageShape, device: torch.device | None = None) -> LanguageBatch:
+    """The batch `number` of a run with `seed`; the same for the same arguments. `device` as for `world.generate`."""
     rng = np.random.default_rng((seed, number, 1))
     side = int(rng.choice(DENSE_SIDES))
     crops, things, dense, patches, looks = [], [], [], [], []
     for scene in range(shape.scenes):
         level = int(rng.choice((1, 2, 2, 3, 3)))
         size = SIZES[rng.integers(len(SIZES))]
-        world = generate(int(rng.integers(HELD_OUT_SEED)), level, shape.frames, size, stride=int(rng.integers(5, 30)))
+        chance = int(rng.integers(HELD_OUT_SEED)), int(rng.integers(5, 30))
+        world = generate(chance[0], level, shape.frames, size, chance[1], device)
         known = {thing.id: Look(thing.colour, thing.pattern, thing.shape, thing.size) for thing in world.objects}
         looks += list(known.values())
         for t, frame in enumerate(world.frames):
@@ -97,9 +98,11 @@ def language_batch(seed: int, number: int, shape: LanguageShape) -> LanguageBatc
     )
 
 
-def language_stream(seed: int, first: int, shape: LanguageShape, workers: int) -> Iterator[LanguageBatch]:
-    """Batches from number `first` on, without end."""
-    return stream(partial(language_batch, seed, shape=shape), first, workers)
+def language_stream(
+    seed: int, first: int, shape: LanguageShape, workers: int, device: torch.device
+) -> Iterator[LanguageBatch]:
+    """Batches from number `first` on, without end, for a training on `device`."""
+    return stream(partial(language_batch, seed, shape=shape, device=artist(workers, device)), first, workers)
 
 
 def square_crop(

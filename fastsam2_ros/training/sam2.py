@@ -125,7 +125,7 @@ class Sam2Task:
         return {"J": float(np.mean(list(scores.values()))), **scores}
 
     def _batches(self, shape: ClipShape, first: int, workers: int) -> Iterator[ClipBatch]:
-        return clip_stream(self.seed, first, shape, workers)
+        return clip_stream(self.seed, first, shape, workers, self.model.device)
 
 
 def _clip_j(streaming: StreamingSam2, seed: int, level: int) -> float:

@@ -4,6 +4,10 @@ import numpy as np
 import pytest
 
 from fastsam2_ros.errors import InputError
+from fastsam2_ros.synthetic import motion
+from fastsam2_ros.synthetic.compositing import paste
+from fastsam2_ros.synthetic.shapes import outline
+from fastsam2_ros.synthetic.sprites import thing
 from fastsam2_ros.synthetic.vocabulary import Look
 from fastsam2_ros.synthetic.world import HELD_OUT_SEED, LEVELS, WorldSequence, generate
 
@@ -152,3 +156,31 @@ def fits(text: str, look: Look) -> bool:
     """Whether every word of a description is true of a look."""
     words = set(text.split()) - {"the", "small", "large"}
     return words <= set(look.attributes)
+
+
+def test_the_third_level_bends_things() -> None:
+    """Beyond what any affine map does to the first frame's silhouette."""
+    rng = np.random.default_rng(0)
+    bends = [motion.bends(rng, np.arange(60) / 30, motion.MANNERS[level]) for level in LEVELS for _ in range(20)]
+    largest = np.abs(np.array(bends)).reshape(len(LEVELS), -1).max(1)
+    assert largest[0] == 0 < largest[1] < largest[2] < 0.2
+    assert (np.array(bends)[:, 0] == 0).all()
+
+
+def test_a_bent_thing_keeps_its_area() -> None:
+    look = Look("red", "plain", "bottle")
+    sprite = thing(np.random.default_rng(0), look, outline(look.shape, np.random.default_rng(0)), 40, 1.0)
+    place = np.array([[40.0, 0, 80], [0, 40, 60]])
+    canvas = np.zeros((120, 160, 3), np.uint8)
+    straight, bent = (paste(canvas, sprite, place, None, bend) for bend in (0.0, 0.3))
+    assert bent[0] == pytest.approx(straight[0], rel=0.01)
+    # The ends move to one side by bend * y^2 of the outline's unit, the middle stays.
+    tops = [np.flatnonzero(laid[2].any(1))[0] for laid in (straight, bent)]
+    shifts = []
+    for row in (tops[0] + 2, 60 - straight[1][0].start):
+        at = np.flatnonzero(straight[2][row]).mean() + straight[1][1].start
+        beside = np.flatnonzero(bent[2][row + straight[1][0].start - bent[1][0].start]).mean() + bent[1][1].start
+        shifts.append(beside - at)
+    height = 60 - straight[1][0].start - tops[0] - 2
+    assert shifts[0] == pytest.approx(0.3 * height**2 / 40, abs=1.0)
+    assert shifts[1] == pytest.approx(0, abs=0.5)

@@ -7,8 +7,9 @@ import itertools
 import pytest
 import torch
 
-from fastsam2_ros.training.clips import ClipShape, clip_batch, clip_stream
+from fastsam2_ros.training.clips import ClipShape, artist, clip_batch, clip_stream
 
+CPU = torch.device("cpu")
 SHAPE = ClipShape(side=96, frames=3, clips=2, targets=2)
 
 
@@ -42,9 +43,22 @@ def test_a_batch_is_a_function_of_seed_and_number(batch):
 
 
 def test_a_worker_makes_the_same_batches():
-    with_worker = itertools.islice(clip_stream(0, 3, SHAPE, workers=1), 2)
-    alone = itertools.islice(clip_stream(0, 3, SHAPE, workers=0), 2)
+    with_worker = itertools.islice(clip_stream(0, 3, SHAPE, 1, CPU), 2)
+    alone = itertools.islice(clip_stream(0, 3, SHAPE, 0, CPU), 2)
     assert all(torch.equal(a.frames, b.frames) for a, b in zip(with_worker, alone, strict=True))
+
+
+def test_a_gpu_draws_where_no_worker_does():
+    cuda = torch.device("cuda")
+    assert artist(0, cuda) == cuda
+    assert artist(1, cuda) is None
+    assert artist(0, CPU) is None
+
+
+def test_torch_draws_the_same_clips(batch):
+    drawn = clip_batch(0, 0, SHAPE, device=CPU)
+    assert (drawn.masks != batch.masks).float().mean() < 0.01
+    assert (drawn.frames.float() - batch.frames.float()).abs().mean() < 12  # both have noise
 
 
 def test_zoomed_clips_show_things_larger():

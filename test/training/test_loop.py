@@ -12,8 +12,8 @@ from safetensors.torch import save_file
 from fastsam2_ros.config import ModelConfig
 from fastsam2_ros.errors import InputError, ModelError
 from fastsam2_ros.streaming.loading import load_sam2
-from fastsam2_ros.training.clips import ClipShape
 from fastsam2_ros.training import curves
+from fastsam2_ros.training.clips import ClipShape
 from fastsam2_ros.training.loop import CHECKPOINT, CURVES, LOG, Settings, Trainer, start_from
 from fastsam2_ros.training.sam2 import Sam2Task, Stage
 
