@@ -16,14 +16,14 @@ import torch
 import torch.nn.functional as F
 from PIL import Image
 from sam2.modeling.sam2_base import SAM2Base
-from sam2.modeling.sam2_utils import get_1d_sine_pe
 from torch import Tensor
 
 from fastsam2_ros.errors import ModelError
 from fastsam2_ros.results import AttentionCounts
-from fastsam2_ros.streaming.attention import Keys, Queries, attend
+from fastsam2_ros.streaming.attention import Queries, attend
 from fastsam2_ros.streaming.cost import AttentionSize
 from fastsam2_ros.streaming.fills import FEEDFORWARD, LOOK_BACK, PREVIOUS, Partial, fill
+from fastsam2_ros.streaming.keys import MemoryKeys
 from fastsam2_ros.streaming.memory import MemoryFrame, TargetMemory
 from fastsam2_ros.streaming.prompts import Prompt
 from fastsam2_ros.streaming.rotary import RotaryTable
@@ -81,7 +81,8 @@ class StreamingSam2:
             grid_map = torch.zeros(1, model.hidden_dim, side, side, device=self.device)
             self._query_positions = self._flat(model.image_encoder.neck.position_encoding(grid_map))  # (1, N, C)
             memory_map = torch.zeros(1, model.mem_dim, side, side, device=self.device)
-            self._key_positions = self._flat(model.memory_encoder.position_encoding(memory_map))[0]  # (N, M)
+            key_positions = self._flat(model.memory_encoder.position_encoding(memory_map))[0]  # (N, M)
+        self._keys = MemoryKeys(model, key_positions, self._rotary)
 
     def new_memory(self) -> TargetMemory:
         """Empty memory for one more target."""
@@ -127,7 +128,7 @@ class StreamingSam2:
         conditioned: list[Tensor | None] = [None] * len(memories)
         with self._autocast():
             for (_, _, count), rows in groups.items():
-                keys = self._keys([memories[row] for row in rows], index)
+                keys = self._keys.of([memories[row] for row in rows], index)
                 chosen = [tokens[row] for row in rows]
                 dense = count == self.token_count
                 stacked = None if dense else torch.stack([kept for kept in chosen if kept is not None])
@@ -288,43 +289,6 @@ class StreamingSam2:
             image = features.tokens[None].expand(targets, -1, -1)
             return Queries(image, self._query_positions.expand(targets, -1, -1), self._rotary.all())
         return Queries(features.tokens[tokens], self._query_positions[0][tokens], self._rotary.at(tokens))
-
-    def _keys(self, memories: Sequence[TargetMemory], index: int) -> Keys:
-        tokens, spatial, counts, positions, pointers = [], [], [], [], []
-        model = self.model
-        for memory in memories:
-            frames = memory.frames(index)
-            tokens.append(torch.cat([frame.tokens for frame, _ in frames]))
-            spatial.append(torch.cat([frame.features for frame, _ in frames]))
-            counts.append(torch.cat([frame.row_counts() for frame, _ in frames]))
-            # Prompts have the last temporal encoding, the frame before this one the first.
-            temporal = [
-                self._key_positions[frame.tokens] + model.maskmem_tpos_enc[distance - 1, 0]
-                for frame, distance in frames
-            ]
-            positions.append(torch.cat(temporal))
-            pointers.append(memory.pointers(index))
-        stacked = torch.stack([torch.stack([pointer for _, pointer in rows]) for rows in pointers])
-        distances = torch.tensor([[distance for distance, _ in rows] for rows in pointers], device=self.device)
-        split = model.hidden_dim // model.mem_dim
-        pointer_tokens = stacked.unflatten(2, (split, model.mem_dim)).flatten(1, 2)  # (B, P * split, M)
-        pooled = any(frame.counts is not None for memory in memories for frame, _ in memory.frames(index))
-        bias = F.pad(torch.stack(counts).log(), (0, pointer_tokens.shape[1]))[:, None, None] if pooled else None
-        return Keys(
-            torch.cat([torch.stack(spatial), pointer_tokens], dim=1),
-            torch.cat([torch.stack(positions), self._pointer_positions(distances, split)], dim=1),
-            self._rotary.at(torch.stack(tokens)),
-            bias,
-        )
-
-    def _pointer_positions(self, distances: Tensor, split: int) -> Tensor:
-        """Temporal encoding of object pointers, (targets, pointers * split, M)."""
-        model = self.model
-        if not model.add_tpos_enc_to_obj_ptrs:
-            return distances.new_zeros(*distances.shape, model.mem_dim, dtype=torch.float32).repeat_interleave(split, 1)
-        width = model.hidden_dim if model.proj_tpos_enc_in_obj_ptrs else model.mem_dim
-        relative = distances / (model.max_obj_ptrs_in_encoder - 1)
-        return model.obj_ptr_tpos_proj(get_1d_sine_pe(relative, dim=width)).repeat_interleave(split, dim=1)
 
     def _partial(
         self,
