@@ -152,6 +152,7 @@ def as_plain(result: TrackResult) -> dict[str, Any]:
         "keep_ratio": float(result.keep_ratio),
         "tokens_kept": result.tokens_kept,
         "tokens_total": result.tokens_total,
+        "attention_flops": float(result.attention_flops),
         "untrained": result.untrained,
         "objects": [_plain_object(item) for item in result.objects],
     }

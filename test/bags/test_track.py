@@ -38,7 +38,9 @@ class FakeTracker:
         stages = {"encode": 0.001 * np.random.default_rng().random()}
         kept = np.arange(16).reshape(4, 4) % 4 < 2
         view = TokenView(("mask",), (TargetTokens(300, kept, np.zeros((4, 4), np.int8)),), 0.5) if view_tokens else None
-        result = TrackResult(stamp_ns, size, self.count, (seen, lost), 0.25, 0.5, 8, 16, stages, tokens=view)
+        result = TrackResult(
+            stamp_ns, size, self.count, (seen, lost), 0.25, 0.5, 8, 16, stages, attention_flops=3e9, tokens=view
+        )
         self.count += 1
         return result
 
@@ -85,6 +87,7 @@ def test_tracks_are_one_json_object_per_frame(tracked: Path) -> None:
         {"id": 301, "description": "spoon", "state": "LOST", "score": 0, "box": None, "centroid": None, "area": 0},
     ]
     assert (lines[1]["motion"], lines[1]["keep_ratio"], lines[1]["tokens_kept"]) == (0.25, 0.5, 8)
+    assert lines[1]["attention_flops"] == 3e9
 
 
 @pytest.mark.parametrize("topic", [MASK_TOPIC, LABELS_TOPIC, TRACKS_TOPIC])
