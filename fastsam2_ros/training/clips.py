@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -121,9 +121,15 @@ def stream(make: Any, first: int, workers: int, count: int = _STREAM) -> Iterato
     yield from loader
 
 
-def clip_stream(seed: int, first: int, shape: ClipShape, workers: int, device: torch.device) -> Iterator[ClipBatch]:
-    """Batches from number `first` on, without end, for a training on `device`."""
-    return stream(partial(clip_batch, seed, shape=shape, device=artist(workers, device)), first, workers)
+def clip_stream(
+    seed: int, first: int, shapes: Sequence[ClipShape], workers: int, device: torch.device
+) -> Iterator[ClipBatch]:
+    """Batches from number `first` on, without end and with the shapes in turn, for a training on `device`."""
+    return stream(partial(_in_turn, seed, shapes=shapes, device=artist(workers, device)), first, workers)
+
+
+def _in_turn(seed: int, number: int, shapes: Sequence[ClipShape], device: torch.device | None) -> ClipBatch:
+    return clip_batch(seed, number, shapes[number % len(shapes)], device=device)
 
 
 def artist(workers: int, device: torch.device) -> torch.device | None:

@@ -32,26 +32,51 @@ LOUDNESS, LOUD_WEIGHT = 0.5, 0.1
 
 @dataclass(frozen=True)
 class Stage:
-    """A part of the schedule: the share of the training by which it ends, its batches, and how many start from a mask."""
+    """A part of the schedule: the share of the training by which it ends, its batches in turn, and how many of those with
+    several frames start from a mask.
+    """
 
     until: float
-    shape: ClipShape
+    shapes: tuple[ClipShape, ...]
     masks: float
 
 
 # All weights serve every image size, and a frame of 128 px costs a sixteenth of one of 512: what prompts and memory are for
 # is learned there, in many small steps. Prompts of all kinds from the first step: where masks alone came first, the image's
-# features grew so large that points and boxes went unheard from then on.
+# features grew so large that points and boxes went unheard from then on. Later stages go through single frames in between:
+# in clips a prompt is one frame of many, and masks from points and boxes, on which finding by a text stands, came out ragged.
 _CPU = (
-    Stage(0.14, ClipShape(side=128, frames=2, clips=4, targets=5, zoom=1.5), masks=0.4),
-    Stage(0.35, ClipShape(side=256, frames=3, clips=2, targets=4, zoom=2.0), masks=0.6),
-    Stage(0.7, ClipShape(side=256, frames=8, clips=2, targets=3, zoom=2.0), masks=0.6),
-    Stage(1.0, ClipShape(side=512, frames=6, clips=1, targets=3), masks=0.6),
+    Stage(0.14, (ClipShape(side=128, frames=2, clips=4, targets=5, zoom=1.5),), masks=0.4),
+    Stage(0.35, (ClipShape(side=256, frames=3, clips=2, targets=4, zoom=2.0),), masks=0.6),
+    Stage(
+        0.75,
+        (
+            ClipShape(side=256, frames=8, clips=2, targets=3, zoom=2.0),
+            *2 * (ClipShape(side=256, frames=1, clips=8, targets=5, zoom=2.0),),
+        ),
+        masks=0.6,
+    ),
+    Stage(
+        1.0,
+        (ClipShape(side=512, frames=6, clips=1, targets=3), *2 * (ClipShape(side=512, frames=1, clips=2, targets=5),)),
+        masks=0.6,
+    ),
 )
 _GPU = (
-    Stage(0.1, ClipShape(side=128, frames=2, clips=48, targets=4, zoom=1.5), masks=0.6),
-    Stage(0.5, ClipShape(side=256, frames=6, clips=16, targets=3, zoom=2.0), masks=0.5),
-    Stage(1.0, ClipShape(side=512, frames=8, clips=8, targets=3), masks=0.5),
+    Stage(0.1, (ClipShape(side=128, frames=2, clips=48, targets=4, zoom=1.5),), masks=0.6),
+    Stage(
+        0.5,
+        (
+            ClipShape(side=256, frames=6, clips=16, targets=3, zoom=2.0),
+            ClipShape(side=256, frames=1, clips=64, targets=5, zoom=2.0),
+        ),
+        masks=0.5,
+    ),
+    Stage(
+        1.0,
+        (ClipShape(side=512, frames=8, clips=8, targets=3), ClipShape(side=512, frames=1, clips=24, targets=5)),
+        masks=0.5,
+    ),
 )
 
 
@@ -84,7 +109,11 @@ class Sam2Task:
         self._precision = precision(device)
         self._stages = stages or (_GPU if device.type == "cuda" else _CPU)
         self.phases = tuple(
-            Phase(stage.until, f"{stage.shape.frames} x {stage.shape.side} px", partial(self._batches, stage.shape))
+            Phase(
+                stage.until,
+                f"{stage.shapes[0].frames} x {stage.shapes[0].side} px",
+                partial(self._batches, stage.shapes),
+            )
             for stage in self._stages
         )
 
@@ -103,11 +132,9 @@ class Sam2Task:
         # Nothing in SAM 2 keeps the image's features small, and beside large ones nobody hears where a prompt is.
         loud = (unrolled.loudness / LOUDNESS - 1).clamp(min=0)
         given, tracked = unrolled.iou[:, 0].mean(), unrolled.iou[:, 1:].mean()
-        terms = {
-            **unrolled.losses.as_floats(),
-            "loudness": float(unrolled.loudness.detach()),
-            "IoU tracked": float(tracked),
-        }
+        terms = {**unrolled.losses.as_floats(), "loudness": float(unrolled.loudness.detach())}
+        if len(plan.times) > 1:
+            terms["IoU tracked"] = float(tracked)
         if plan.kind != "mask":
             terms[f"IoU {plan.kind}"] = float(given)
         return unrolled.losses.total() + LOUD_WEIGHT * loud, terms
@@ -124,8 +151,8 @@ class Sam2Task:
             scores[f"J level {level}"] = float(np.mean([_clip_j(streaming, seed, level) for seed in seeds]))
         return {"J": float(np.mean(list(scores.values()))), **scores}
 
-    def _batches(self, shape: ClipShape, first: int, workers: int) -> Iterator[ClipBatch]:
-        return clip_stream(self.seed, first, shape, workers, self.model.device)
+    def _batches(self, shapes: tuple[ClipShape, ...], first: int, workers: int) -> Iterator[ClipBatch]:
+        return clip_stream(self.seed, first, shapes, workers, self.model.device)
 
 
 def _clip_j(streaming: StreamingSam2, seed: int, level: int) -> float:

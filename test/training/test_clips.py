@@ -11,6 +11,7 @@ from fastsam2_ros.training.clips import ClipShape, artist, clip_batch, clip_stre
 
 CPU = torch.device("cpu")
 SHAPE = ClipShape(side=96, frames=3, clips=2, targets=2)
+STILL = ClipShape(side=96, frames=1, clips=2, targets=2)
 
 
 @pytest.fixture(scope="module")
@@ -43,9 +44,14 @@ def test_a_batch_is_a_function_of_seed_and_number(batch):
 
 
 def test_a_worker_makes_the_same_batches():
-    with_worker = itertools.islice(clip_stream(0, 3, SHAPE, 1, CPU), 2)
-    alone = itertools.islice(clip_stream(0, 3, SHAPE, 0, CPU), 2)
+    with_worker = itertools.islice(clip_stream(0, 3, (SHAPE, STILL), 1, CPU), 2)
+    alone = itertools.islice(clip_stream(0, 3, (SHAPE, STILL), 0, CPU), 2)
     assert all(torch.equal(a.frames, b.frames) for a, b in zip(with_worker, alone, strict=True))
+
+
+def test_shapes_come_in_turn():
+    batches = itertools.islice(clip_stream(0, 1, (SHAPE, STILL), 0, CPU), 3)
+    assert [each.frames.shape[1] for each in batches] == [1, 3, 1]
 
 
 def test_a_gpu_draws_where_no_worker_does():

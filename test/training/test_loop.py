@@ -18,7 +18,7 @@ from fastsam2_ros.training.loop import CHECKPOINT, CURVES, LOG, Settings, Traine
 from fastsam2_ros.training.sam2 import Sam2Task, Stage
 
 CPU = torch.device("cpu")
-STAGES = (Stage(0.5, ClipShape(96, 1, 1, 2), 0.5), Stage(1.0, ClipShape(96, 2, 1, 2), 0.5))
+STAGES = (Stage(0.5, (ClipShape(96, 1, 1, 2),), 0.5), Stage(1.0, (ClipShape(96, 2, 1, 2),), 0.5))
 
 
 class QuickTask(Sam2Task):
