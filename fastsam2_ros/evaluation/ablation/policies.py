@@ -17,7 +17,7 @@ FLOORS = (0.5, 0.2, 0.1)
 FILL_RATIOS = KEY_RATIOS = (0.5, 0.3, 0.1)
 FILLS = ("previous", "moved", "raw", "feedforward", "nearest")
 KEYS = ("ends", "even", "pooled")
-QUERY_EXPONENTS = (0.0, 0.5, 0.75, 1.0, 1.25, 1.5)
+QUERY_EXPONENTS = (0.0, 0.25, 0.5, 0.75, 1.0, 1.5)
 MEMORY_FRAMES = (4, 3)
 GAINS = {"tiny": 1.8, "base_plus": 1.42}
 """How much faster a step with one target is to be, by FLOPs: the paper's 1.42, and as much attention saved for tiny."""
