@@ -155,7 +155,6 @@ class Trainer:
             "optimizer": self.optimizer.state_dict(),
             "step": state.step,
             "seconds": state.seconds,
-            "validated": state.validated,
         }
         # Written aside first: an interrupt in the middle must not cost the last good one.
         torch.save(content, out / (CHECKPOINT + ".new"))
@@ -235,9 +234,10 @@ class Trainer:
         self.state = State(
             content["step"],
             content["seconds"],
-            content["validated"],
-            [row for row in rows if row["step"] <= content["step"]],
+            log=[row for row in rows if row["step"] <= content["step"]],
         )
+        # By the course as it is now: it may be longer than when the checkpoint was written.
+        self.state.validated = int(self.progress * self.settings.validations)
 
 
 def start_from(task: Task, path: Path) -> None:

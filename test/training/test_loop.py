@@ -54,6 +54,13 @@ def test_a_resumed_run_equals_an_uninterrupted_one(whole, tmp_path):
         assert all(torch.equal(once[name], twice[name]) for name in once)
 
 
+def test_a_course_that_is_made_longer_is_validated_to_its_end(tmp_path):
+    Trainer(QuickTask(), replace(settings(tmp_path), steps=2)).run()
+    longer = Trainer(QuickTask(), settings(tmp_path))
+    longer.run()
+    assert [row["step"] for row in longer.state.log if "val J" in row] == [1, 2, 4]
+
+
 def test_weights_load_as_any_checkpoint(whole):
     path = whole.settings.out / "mini.safetensors"
     loaded = load_sam2(ModelConfig(name="mini", checkpoint=str(path), device="cpu")).streaming.model
