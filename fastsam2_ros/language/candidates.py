@@ -1,4 +1,4 @@
-"""From a relevance map to prompts that SAM 2 understands."""
+"""From a relevance map to prompts that SAM 2 understands, and to masks of its own."""
 
 from __future__ import annotations
 
@@ -17,7 +17,9 @@ LARGEST_REGION = 0.95
 POSITIVE, BOX_FIRST, BOX_SECOND, PADDING = 1, 2, 3, -1
 
 
-def prompts(relevance: Map, size: tuple[int, int], limit: int) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.int32]]:
+def prompts(
+    relevance: Map, size: tuple[int, int], limit: int
+) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.int32], npt.NDArray[np.float32]]:
     """Prompts for the peaks of a relevance map: each as a point, and its region as a box with its most inner point.
 
     Args:
@@ -27,13 +29,15 @@ def prompts(relevance: Map, size: tuple[int, int], limit: int) -> tuple[npt.NDAr
 
     Returns:
         points float32 (n, 3, 2), x and y in pixels of the frame, and labels int32 (n, 3) in SAM's convention;
-        n is 0 for a map without anything above 0, and at most twice the limit.
+        n is 0 for a map without anything above 0, and at most twice the limit. And the regions of the boxes, in their
+        order, float32 (boxes, rows, columns), [0, 1]: relevance as a share of the peak's, above `REGION_LEVEL` inside.
     """
     relevance = np.nan_to_num(relevance.astype(np.float32), nan=0.0, posinf=0.0, neginf=0.0)
     scale = np.array([size[1] / relevance.shape[1], size[0] / relevance.shape[0]], np.float32)
     points: list[list[tuple[float, float]]] = []
     labels: list[tuple[int, int, int]] = []
     boxes = set()
+    regions: list[Map] = []
     for row, column in peaks(relevance, limit):
         points.append([(column + 0.5, row + 0.5), (0, 0), (0, 0)])
         labels.append((POSITIVE, PADDING, PADDING))
@@ -42,12 +46,16 @@ def prompts(relevance: Map, size: tuple[int, int], limit: int) -> tuple[npt.NDAr
         if box in boxes or mask.mean() > LARGEST_REGION:
             continue
         boxes.add(box)
+        # With its surroundings, so that its edge lies where the relevance falls, not where cells end.
+        around = cv2.dilate(mask, np.ones((3, 3), np.uint8)) > 0
+        regions.append(np.where(around, np.minimum(relevance / relevance[row, column], 1), 0))
         x, y, width, height = box
         inner_row, inner_column = most_inner(mask)
         points.append([(x, y), (x + width, y + height), (inner_column + 0.5, inner_row + 0.5)])
         labels.append((BOX_FIRST, BOX_SECOND, POSITIVE))
     placed = np.array(points, np.float32).reshape(-1, 3, 2) * scale
-    return placed, np.array(labels, np.int32).reshape(-1, 3)
+    soft = np.array(regions, np.float32).reshape(-1, *relevance.shape)
+    return placed, np.array(labels, np.int32).reshape(-1, 3), soft
 
 
 def peaks(relevance: Map, limit: int) -> list[tuple[int, int]]:

@@ -18,10 +18,14 @@ from fastsam2_ros.language.relevance import dense_relevance, sharpen
 from fastsam2_ros.language.vocabulary import negatives_for
 from fastsam2_ros.results import Box
 
-CROPS = 4
+CROPS = 6
 """Masks per description that CLIP looks at; a crop costs as much as a frame's dense features."""
 PROMPTS_AT_ONCE = 32
 """Prompts in one batch of the mask decoder, which needs at least 4 MB for each at 1024 pixels."""
+REGION_IOU, REGION_SLOPE = 0.8, 20.0
+"""A region of the relevance map is a mask too, for when SAM 2 has no good one: the IoU that is expected of it, and logits per
+relevance. SAM 2's own masks of high predicted IoU go before it.
+"""
 
 
 @dataclass(frozen=True, eq=False)
@@ -105,17 +109,25 @@ def _segment(
     """The best distinct masks of every description, with its index; score is the mask's quality alone."""
     maps = relevance.cpu().numpy()
     prompts = [candidates.prompts(each, size, limit) for each in maps]
-    owner = [index for index, (points, _) in enumerate(prompts) for _ in points]
+    owner = [index for index, (points, _, _) in enumerate(prompts) for _ in points]
     if not owner:
         return []
-    points = torch.from_numpy(np.concatenate([points for points, _ in prompts])).to(relevance.device)
-    labels = torch.from_numpy(np.concatenate([labels for _, labels in prompts])).to(relevance.device)
+    points, labels, regions = (
+        torch.from_numpy(np.concatenate(parts)).to(relevance.device) for parts in zip(*prompts, strict=True)
+    )
     batches = [
         segmenter.segment(features, some_points, some_labels, size)
         for some_points, some_labels in zip(points.split(PROMPTS_AT_ONCE), labels.split(PROMPTS_AT_ONCE), strict=True)
     ]
     logits = torch.cat([batch[0] for batch in batches]).float()  # (prompts, 3, h, w)
     predicted = torch.cat([batch[1] for batch in batches])  # (prompts, 3)
+    # A fourth mask, of the boxes' own regions; NaN, which is not usable, where a prompt is a point.
+    fourth = logits.new_full((len(logits), 1, *logits.shape[2:]), torch.nan)
+    boxes = labels[:, 0] == candidates.BOX_FIRST
+    shares = F.interpolate(regions[:, None], logits.shape[2:], mode="bilinear", align_corners=False)
+    fourth[boxes] = REGION_SLOPE * (shares - candidates.REGION_LEVEL).to(fourth)
+    logits = torch.cat((logits, fourth), dim=1)
+    predicted = F.pad(predicted, (0, 1), value=REGION_IOU)
 
     found: list[tuple[int, Grounding]] = []
     for index, description in enumerate(descriptions):

@@ -5,7 +5,8 @@ import pytest
 import torch
 
 from fastsam2_ros.config import LanguageConfig
-from fastsam2_ros.language.grounding import ground
+from fastsam2_ros.language import scoring
+from fastsam2_ros.language.grounding import REGION_IOU, ground
 
 from .fakes import ColourClip, ColourFeatures, ColourSegmenter, scene
 
@@ -120,12 +121,22 @@ def test_features_that_are_not_finite_are_not_found_rather_than_an_error():
 
 
 @pytest.mark.parametrize("level", [float("nan"), -8.0, 8.0])
-def test_useless_masks_are_not_found(level):
+def test_where_masks_are_useless_the_relevant_region_is_the_mask(level):
     class Useless(ColourSegmenter):
         def segment(self, features, points, labels, size):
             return torch.full((len(points), 3, 64, 64), level), torch.ones(len(points), 3)
 
-    assert find(THREE, "red box", segmenter=Useless()) == [None]
+    (found,) = find(THREE, "red box", segmenter=Useless())
+    assert found.box == pytest.approx((20, 20, 30, 20), abs=10)  # by tokens
+    assert find(THREE, "black box", segmenter=Useless()) == [None]
+
+
+def test_a_good_mask_goes_before_the_region():
+    """Which is as large as tokens are."""
+    exact, coarse = torch.zeros(2, 64, 64)
+    exact[20:30, 20:30], coarse[19:32, 19:32] = 1, 1
+    quality = scoring.quality(20 * torch.stack([exact, coarse]) - 10, torch.tensor([0.9, REGION_IOU]), exact)
+    assert quality.score[0] > quality.score[1]
 
 
 def test_a_crop_whose_embedding_is_not_finite_is_not_found(monkeypatch):
