@@ -90,16 +90,16 @@ class PruningConfig:
         maximum=1000.0,
     )
     fill: str = option(
-        "previous",
+        "nearest",
         "What the decoder gets for a token of this frame that is left out: previous (what it got there in the last frame), "
         "moved (the same, moved with the camera), raw (the image's own feature), feedforward (that, through the "
         "feed-forward layers alone), nearest (the value of the nearest token that is kept).",
         choices=("previous", "moved", "raw", "feedforward", "nearest"),
     )
     keys: str = option(
-        "ends",
-        "Which memory tokens are kept: ends (of the prompt and the newest frame first), even (the same share of every "
-        "frame), pooled (as ends, and means of neighbours stand for what is dropped, within the same share).",
+        "even",
+        "Which memory tokens are kept: even (the same share of every frame), ends (of the prompt and the newest frame "
+        "first), pooled (as ends, and means of neighbours stand for what is dropped, within the same share).",
         choices=("ends", "even", "pooled"),
     )
     query_exponent: float = option(

@@ -24,15 +24,15 @@ class Shares:
     """What a frame drops is kept as a few means of neighbours, which count as keys within the frame's share."""
 
     @classmethod
-    def of(cls, keep_ratio: float, memory_frames: int, query_exponent: float = 1.0, keys: str = ENDS) -> Shares:
+    def of(cls, keep_ratio: float, memory_frames: int, query_exponent: float = 1.0, keys: str = EVEN) -> Shares:
         """The shares that a keep ratio stands for.
 
         Of this frame's tokens keep_ratio ** a go through attention, and of *all* memory tokens keep_ratio ** (2 - a) are
         keys, a being the query exponent: whatever it is, queries times keys are keep_ratio squared of the dense ones.
 
-        Keys are spread over the frames: in every one the same share (`EVEN`); or (`ENDS`, `POOLED`) the two ends, which
-        matter most, are kept whole as long as the frames between them keep `MIDDLE_FLOOR`. With seven frames, .3 keeps the
-        ends dense and .02 of the five others, which costs as much as .3 of every frame and loses far less.
+        Keys are spread over the frames: in every one the same share (`EVEN`); or (`ENDS`, `POOLED`) the two ends are kept
+        whole as long as the frames between them keep `MIDDLE_FLOOR`. With seven frames, .3 keeps the ends dense and .02 of
+        the five others.
 
         Args:
             keep_ratio: (0, 1]; 1 is dense, whatever else is set.

@@ -20,6 +20,7 @@ from fastsam2_ros.evaluation.upstream import PREDICTOR
 from fastsam2_ros.pruning import hooks, loaded_video
 from fastsam2_ros.pruning.plugin import MOTION
 from fastsam2_ros.pruning.upstream_memory import memory_of
+from fastsam2_ros.streaming.fills import nearest
 from fastsam2_ros.streaming.shares import Shares
 
 FRAMES = 20
@@ -28,7 +29,6 @@ SHORT = 8
 SIZE = (96, 128)  # H, W
 TOKENS = 256
 KEPT = round(0.3 * TOKENS)
-MIDDLE = round(Shares.of(0.3, 7).middle * TOKENS)
 BOX = (20, 20, 70, 80)
 
 
@@ -151,9 +151,8 @@ def test_memory_attention_sees_the_kept_tokens_only(predictor, video, attended):
     track(predictor, video, count=10)
     queries = [queries.tokens.shape[1] for queries, _ in attended]
     spatial = [keys.angles.shape[2] for _, keys in attended]
-    assert queries == [TOKENS] + [KEPT] * 9  # nothing stands in for pruned queries right after a prompt
-    ends = [TOKENS] + [2 * TOKENS] * 9
-    assert spatial == [end + MIDDLE * min(5, max(0, frame - 1)) for frame, end in enumerate(ends)]
+    assert queries == [KEPT] * 10
+    assert spatial == [KEPT * min(7, 1 + frame) for frame in range(10)]  # the prompt, and up to six frames
 
 
 def test_pruned_memory_takes_less_room(predictor, video):
@@ -166,7 +165,7 @@ def test_pruned_memory_takes_less_room(predictor, video):
     pruned, _ = track(predictor, video, count=SHORT)
     width = predictor.mem_dim
     assert stored(dense) == SHORT * TOKENS * width
-    assert stored(pruned) == (2 * TOKENS + (SHORT - 2) * MIDDLE) * width
+    assert stored(pruned) == SHORT * KEPT * width
 
 
 @pytest.mark.parametrize("reverse", [False, True])
@@ -184,12 +183,23 @@ def test_keys_are_rotated_by_their_own_places(predictor, video, attended, revers
     assert torch.equal(keys.angles[0, 0], hooks_of(predictor)._rotary.angles[tokens])
 
 
-def test_pruned_queries_keep_what_the_frame_before_left(predictor, video, attended):
+def test_pruned_queries_take_the_value_of_the_nearest_kept_one(predictor, video, monkeypatch):
     prune(predictor, keep=0.3)
-    state, _ = track(predictor, video, count=5)
-    outs = state["output_dict_per_obj"][0]["non_cond_frame_outputs"]
-    before, now = (outs[index]["fastsam2_trace"].conditioned[:, 0] for index in (4, 5))
-    assert int((before == now).all(1).sum()) == TOKENS - KEPT
+    hooks, passed = hooks_of(predictor), []
+    heads = hooks._upstream_heads
+
+    def listen(*args, **kwargs):
+        if hooks._pass is not None and hooks._pass.queries is not None:
+            passed.append((kwargs["backbone_features"].flatten(2)[0].T, hooks._pass.queries))
+        return heads(*args, **kwargs)
+
+    monkeypatch.setattr(hooks, "_upstream_heads", listen)
+    track(predictor, video, count=5)
+    for features, kept in passed:
+        expected = features[kept][nearest(kept, hooks._grid)]
+        assert torch.equal(features, expected)
+        assert len(features[kept].unique(dim=0)) == KEPT
+    assert len(passed) == 5
 
 
 def test_pruned_masks_are_finite_and_of_the_videos_size(predictor, video, upstream):
@@ -259,7 +269,7 @@ def test_a_session_that_began_unpruned_goes_on(predictor, video, attended):
     results = by_frame(predictor.propagate_in_video(state, start_frame_idx=7))
     assert all(masks.isfinite().all() for _, masks in results.values())
     assert attended[0][0].tokens.shape[1] == KEPT  # the second frame; the first has all tokens and earlier memory
-    assert attended[0][1].angles.shape[2] == 7 * TOKENS
+    assert attended[0][1].angles.shape[2] == 6 * TOKENS + KEPT
 
 
 def test_reset_and_removed_objects_leave_no_trace(predictor, video):

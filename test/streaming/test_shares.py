@@ -20,7 +20,7 @@ def of_all(shares: Shares, frames: int = FRAMES) -> float:
     [(1.0, 1.0, 1.0), (0.5, 1.0, 0.3), (0.3, 1.0, 0.02), (0.1, 0.3, 0.02), (0.01, 0.01, 0.01)],
 )
 def test_the_ends_are_kept_first(ratio, ends, middle):
-    shares = Shares.of(ratio, FRAMES)
+    shares = Shares.of(ratio, FRAMES, keys=ENDS)
     assert shares.ends == pytest.approx(ends)
     assert shares.middle == pytest.approx(middle)
 
