@@ -14,7 +14,7 @@ MODELS = (MINI, "tiny", "small", "base_plus", "large")
 """Names of SAM 2 models: our small one, and the released SAM 2.1 checkpoints."""
 _RELEASED = "ViT-B-16"
 #: By open_clip model: weights, image size, least margin (measured for mini, first values for the others).
-_LANGUAGE_OF = {MINI: (MINI, 640, -0.03), _RELEASED: ("datacomp_xl_s13b_b90k", 336, 0.02)}
+_LANGUAGE_OF = {MINI: (MINI, 640, -0.01), _RELEASED: ("datacomp_xl_s13b_b90k", 336, 0.02)}
 _LANGUAGE_OF_OTHERS = ("", 336, 0.02)
 
 
@@ -97,10 +97,11 @@ class PruningConfig:
         choices=("previous", "moved", "raw", "feedforward", "nearest"),
     )
     keys: str = option(
-        "even",
-        "Which memory tokens are kept: even (the same share of every frame), ends (of the prompt and the newest frame "
-        "first), pooled (as ends, and means of neighbours stand for what is dropped, within the same share).",
-        choices=("ends", "even", "pooled"),
+        "balanced",
+        "Which memory tokens are kept: balanced (the same share of every frame, but at least .3 of the prompt and the "
+        "newest frame), even (the same share of every frame), ends (of the prompt and the newest frame first), pooled (as "
+        "ends, and means of neighbours stand for what is dropped, within the same share).",
+        choices=("balanced", "even", "ends", "pooled"),
     )
     query_exponent: float = option(
         1.0,
@@ -116,7 +117,7 @@ class PruningConfig:
         "A weight of 0 switches a cue off in each of them.",
     )
     mask_weight: float = option(1.0, "Weight of the last mask, moved and dilated, in a token's score.", minimum=0.0)
-    context_weight: float = option(0.1, "Weight of local visual context in a token's score.", minimum=0.0)
+    context_weight: float = option(0.0, "Weight of local visual context in a token's score.", minimum=0.0)
     appearance_weight: float = option(
         0.1, "Weight of likeness to the target's remembered look in a token's score.", minimum=0.0
     )

@@ -6,7 +6,9 @@ from dataclasses import dataclass
 
 MIDDLE_FLOOR = 0.02
 """Least share of tokens kept of a frame that is neither a prompt nor the newest."""
-ENDS, EVEN, POOLED = "ends", "even", "pooled"
+ENDS_FLOOR = 0.3
+"""Least share of a prompt and of the newest frame, where the keys are balanced and the frames between have theirs."""
+BALANCED, EVEN, ENDS, POOLED = "balanced", "even", "ends", "pooled"
 """Values of `PruningConfig.keys`."""
 
 
@@ -24,29 +26,30 @@ class Shares:
     """What a frame drops is kept as a few means of neighbours, which count as keys within the frame's share."""
 
     @classmethod
-    def of(cls, keep_ratio: float, memory_frames: int, query_exponent: float = 1.0, keys: str = EVEN) -> Shares:
+    def of(cls, keep_ratio: float, memory_frames: int, query_exponent: float = 1.0, keys: str = BALANCED) -> Shares:
         """The shares that a keep ratio stands for.
 
         Of this frame's tokens keep_ratio ** a go through attention, and of *all* memory tokens keep_ratio ** (2 - a) are
         keys, a being the query exponent: whatever it is, queries times keys are keep_ratio squared of the dense ones.
 
-        Keys are spread over the frames: in every one the same share (`EVEN`); or (`ENDS`, `POOLED`) the two ends are kept
-        whole as long as the frames between them keep `MIDDLE_FLOOR`. With seven frames, .3 keeps the ends dense and .02 of
-        the five others.
+        Keys are spread over the frames: in every one the same share (`EVEN`); the same (`BALANCED`), but the two ends, the
+        prompt and the newest frame, get `ENDS_FLOOR` as long as the frames between them keep `MIDDLE_FLOOR`; or
+        (`ENDS`, `POOLED`) the two ends are kept whole under the same condition. With seven frames, .1 is .3 of the ends
+        and .02 of the five others, but for `EVEN`; .3 is .3 of each, or all of the ends and .02 of the others.
 
         Args:
             keep_ratio: (0, 1]; 1 is dense, whatever else is set.
             memory_frames: attended to, the prompt frame included.
             query_exponent: [0, 2].
-            keys: one of `ENDS`, `EVEN` and `POOLED`.
+            keys: one of `BALANCED`, `EVEN`, `ENDS` and `POOLED`.
         """
         queries, of_all = keep_ratio**query_exponent, keep_ratio ** (2 - query_exponent)
         if keys == EVEN or memory_frames <= 2:
             return cls(queries, of_all, of_all, keys == POOLED)
         total, between = of_all * memory_frames, memory_frames - 2
-        middle = min(1.0, max((total - 2) / between, min(MIDDLE_FLOOR, of_all)))
-        ends = min(1.0, max(middle, (total - between * middle) / 2))
-        return cls(queries, ends, middle, keys == POOLED)
+        wanted = max(ENDS_FLOOR, of_all) if keys == BALANCED else 1.0
+        ends = max(of_all, min(wanted, (total - between * min(MIDDLE_FLOOR, of_all)) / 2))
+        return cls(queries, ends, (total - 2 * ends) / between, keys == POOLED)
 
 
 def token_count(share: float, total: int) -> int:

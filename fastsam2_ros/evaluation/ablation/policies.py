@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from fastsam2_ros.config import TrackerConfig, flat_options, from_mapping
+from fastsam2_ros.config import TrackerConfig, flat_options, flat_values, from_mapping
 from fastsam2_ros.errors import InputError
 from fastsam2_ros.evaluation.ablation.cost import share_for
 
@@ -16,7 +16,7 @@ NOMINAL = 0.3
 FLOORS = (0.5, 0.2, 0.1)
 FILL_RATIOS = KEY_RATIOS = (0.5, 0.3, 0.1)
 FILLS = ("previous", "moved", "raw", "feedforward", "nearest")
-KEYS = ("ends", "even", "pooled")
+KEYS = ("balanced", "even", "ends", "pooled")
 QUERY_EXPONENTS = (0.0, 0.25, 0.5, 0.75, 1.0, 1.5)
 MEMORY_FRAMES = (4, 3)
 GAINS = {"tiny": 1.8, "base_plus": 1.42}
@@ -25,7 +25,9 @@ GAINS = {"tiny": 1.8, "base_plus": 1.42}
 DENSE, DEFAULT = "dense", "default"
 KEEP, BUDGET, MEMORY = "keep ratio", "budget", "memory frames"
 RANDOM, MASK_ALONE, LEARNED, UNANNOTATED = "random tokens", "mask prior alone", "learned router", "learned, no truth"
-WITHOUT, ALONE = "cue taken away", "cue alone"
+WITHOUT, ALONE, ADDED = "cue taken away", "cue alone", "cue added"
+ADDED_WEIGHT = 0.1
+"""Of a cue that is off by default."""
 
 _PREFIX, _SUFFIX = "pruning.", "_weight"
 _SAME_ENCODER = ("model.memory_frames", "model.max_prompt_frames")
@@ -193,9 +195,13 @@ def _baselines() -> Iterator[Policy]:
 
 def _cues(text: bool) -> Iterator[Policy]:
     names = [name for name in cues() if text or name != "text"]
+    usual = flat_values(TrackerConfig())
     for name in names:
-        settings = {**_keep(NOMINAL), f"{_PREFIX}{name}{_SUFFIX}": 0.0}
-        yield Policy(f"without {name}", WITHOUT, "Cues", settings, against=kept(NOMINAL))
+        weight, whole = f"{_PREFIX}{name}{_SUFFIX}", kept(NOMINAL)
+        if not usual[weight]:  # what is off by default is to earn its place against that
+            whole = f"with {name}"
+            yield Policy(whole, ADDED, "Cues", {**_keep(NOMINAL), weight: ADDED_WEIGHT}, against=kept(NOMINAL))
+        yield Policy(f"without {name}", WITHOUT, "Cues", {**_keep(NOMINAL), weight: 0.0}, against=whole)
     for name in names:
         settings = {**_keep(NOMINAL), **_weights(only=name)}
         yield Policy(f"{name} alone", ALONE, "Cues", settings, against=kept(NOMINAL))

@@ -12,7 +12,7 @@ from typing import Any
 from fastsam2_ros.evaluation.ablation.categories import MEANINGS
 from fastsam2_ros.evaluation.ablation.comparison import CERTAIN, Row
 from fastsam2_ros.evaluation.ablation.measure import STEP
-from fastsam2_ros.evaluation.ablation.policies import ALONE, DENSE, NOMINAL, WITHOUT, kept
+from fastsam2_ros.evaluation.ablation.policies import ADDED_WEIGHT, ALONE, DENSE, NOMINAL, WITHOUT, kept
 
 COLUMNS = (
     "policy",
@@ -155,7 +155,10 @@ def _cues(by_group: Mapping[str, Sequence[Row]], heads: Sequence[str]) -> Iterat
                 lines.append((cue, difference(row.to_other), difference(other.to_other if other else None), verdict))
         if lines:
             head = [("cue", "taken away", "alone", "so it"), ("---", "---:", "---:", "---")]
-            text = f"Differences of J&F to all cues ({kept(NOMINAL)}), ± standard error."
+            text = (
+                "Differences of J&F, ± standard error: taken away, to the same with the cue (one that is off by default: "
+                f"added at a weight of {ADDED_WEIGHT:g}); alone, to all cues ({kept(NOMINAL)})."
+            )
             yield f"## Cues, {group}\n\n{text}\n\n{_lines([*head, *lines])}"
 
 

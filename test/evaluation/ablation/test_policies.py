@@ -4,7 +4,7 @@ from collections import Counter
 
 import pytest
 
-from fastsam2_ros.config import TrackerConfig, flat_values
+from fastsam2_ros.config import PruningConfig, TrackerConfig, flat_values
 from fastsam2_ros.errors import InputError
 from fastsam2_ros.evaluation.ablation.policies import (
     ALONE,
@@ -56,9 +56,17 @@ def test_each_cue_is_taken_away_and_is_alone() -> None:
     for cue in cues():
         away = configure(named(f"without {cue}"), BASE).pruning
         assert getattr(away, f"{cue}_weight") == 0
-        assert [other for other in cues() if other != cue and getattr(away, f"{other}_weight") == 0] == []
+        off = [other for other in cues() if other != cue and getattr(PruningConfig(), f"{other}_weight") == 0]
+        assert [other for other in cues() if other != cue and getattr(away, f"{other}_weight") == 0] == off
         alone = configure(named(f"{cue} alone"), BASE).pruning
         assert [other for other in cues() if getattr(alone, f"{other}_weight") > 0] == [cue]
+
+
+def test_a_cue_that_is_off_by_default_is_judged_where_it_is_on() -> None:
+    assert PruningConfig().context_weight == 0
+    assert named("without context").against == "with context"
+    assert configure(named("with context"), BASE).pruning.context_weight > 0
+    assert named("without mask").against == "keep 0.3"
 
 
 def test_without_a_language_model_the_text_cue_is_left_out() -> None:
