@@ -49,7 +49,7 @@ class Shares:
         total, between = of_all * memory_frames, memory_frames - 2
         wanted = max(ENDS_FLOOR, of_all) if keys == BALANCED else 1.0
         ends = max(of_all, min(wanted, (total - between * min(MIDDLE_FLOOR, of_all)) / 2))
-        return cls(queries, ends, (total - 2 * ends) / between, keys == POOLED)
+        return cls(queries, ends, min(ends, (total - 2 * ends) / between), keys == POOLED)
 
 
 def token_count(share: float, total: int) -> int:
