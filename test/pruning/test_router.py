@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -24,6 +26,7 @@ MASKS = torch.cat([mask_logits((4, 4)), mask_logits((1, 2), (1, 3))])
 TRUST = torch.tensor([0.2, 0.9])
 CAMERA = np.array([[1.0, 0, 1 / 8], [0, 1.0, 0]])
 OFF = {f"{name}_weight": 0.0 for name in CUES}
+ALL_ON = PruningConfig(**{f"{name}_weight": 0.5 for name in CUES})
 
 
 def maps(config: PruningConfig, text: torch.Tensor | None = TEXT) -> torch.Tensor:
@@ -39,7 +42,7 @@ def scored(text: torch.Tensor | None = TEXT, **weights: float) -> torch.Tensor:
 
 
 def test_maps_are_the_cues_in_the_order_of_their_names():
-    stacked = maps(PruningConfig())
+    stacked = maps(ALL_ON)
     expected = {
         "mask": cues.mask_prior(MASKS, GRID, CAMERA, [0.1, 0.1]),
         "context": cues.local_context(TOKENS, GRID).expand(2, -1),
@@ -62,7 +65,7 @@ def test_maps_lie_between_zero_and_one():
 
 @pytest.mark.parametrize("name", CUES)
 def test_a_weight_of_zero_switches_one_cue_off_for_every_scorer(name):
-    whole, without = maps(PruningConfig()), maps(PruningConfig(**{f"{name}_weight": 0.0}))
+    whole, without = maps(ALL_ON), maps(replace(ALL_ON, **{f"{name}_weight": 0.0}))
     index = CUES.index(name)
     assert whole[:, index].max() > 0.1
     assert not without[:, index].any()
