@@ -90,7 +90,7 @@ class PruningConfig:
         maximum=1000.0,
     )
     fill: str = option(
-        "nearest",
+        "moved",
         "What the decoder gets for a token of this frame that is left out: previous (what it got there in the last frame), "
         "moved (the same, moved with the camera), raw (the image's own feature), feedforward (that, through the "
         "feed-forward layers alone), nearest (the value of the nearest token that is kept).",

@@ -22,7 +22,6 @@ from fastsam2_ros.pruning.loaded_video import Relevance, motion_between
 from fastsam2_ros.pruning.router import FrameCues, Router, best_tokens
 from fastsam2_ros.pruning.upstream_memory import Reading, State, pruned, shrink
 from fastsam2_ros.streaming.attention import Keys, Queries, attend
-from fastsam2_ros.streaming.fills import nearest
 from fastsam2_ros.streaming.rotary import RotaryTable
 from fastsam2_ros.streaming.shares import Shares, token_count
 
@@ -40,11 +39,14 @@ class _Trace:
         prototype: (1, C), mean token of the target where it was last seen well.
         trust: float32 (1,), [0, 1], visibility times predicted IoU.
         budget: as it stands after this frame.
+        conditioned: (N, 1, C), memory attention's output, which stands in for the next frame's pruned queries; None for a
+            prompt's frame.
     """
 
     prototype: Tensor
     trust: Tensor
     budget: Budget
+    conditioned: Tensor | None
 
 
 @dataclass
@@ -56,7 +58,9 @@ class _Pass:
         cues: of this frame; None where no memory is written, as for a prompt.
         prototype: (1, C), of the target until now; None: not known.
         queries: int64 (kept,), rising; None: all.
+        before: (N, 1, C), for the pruned queries.
         read: int64 (kept,) of each memory frame that was read, in that order; None: all.
+        conditioned: (N, 1, C), memory attention's output, once there.
         iou: (1,), predicted, once there.
     """
 
@@ -65,7 +69,9 @@ class _Pass:
     cues: FrameCues | None = None
     prototype: Tensor | None = None
     queries: Tensor | None = None
+    before: Tensor | None = None
     read: list[Tensor | None] = field(default_factory=list)
+    conditioned: Tensor | None = None
     iou: Tensor | None = None
 
 
@@ -78,9 +84,8 @@ class Hooks:
         self._router = Router(config)
         self._relevance = relevance
         side = predictor.image_size // predictor.backbone_stride
-        self._grid = (side, side)
         self._all_tokens = torch.arange(side * side, device=predictor.device)
-        self._rotary = RotaryTable.of(predictor.memory_attention, self._grid, predictor.device)
+        self._rotary = RotaryTable.of(predictor.memory_attention, (side, side), predictor.device)
         self._pass: _Pass | None = None
         self._found: list[tuple[torch.nn.Module, str, Any]] = []
         self._upstream_frame = self._wrap(predictor, "_run_single_frame_inference", self._frame)
@@ -159,14 +164,18 @@ class Hooks:
         """`MemoryAttention.forward`, on the chosen queries and the memory that is left; (N, 1, C)."""
         passing = self._pass
         if passing is None or (passing.queries is None and all(tokens is None for tokens in passing.read)):
-            return self._upstream_attention(
+            output = self._upstream_attention(
                 curr=curr,
                 memory=memory,
                 curr_pos=curr_pos,
                 memory_pos=memory_pos,
                 num_obj_ptr_tokens=num_obj_ptr_tokens,
             )
-        return self._attend_pruned(passing, curr[0], memory, curr_pos[0], memory_pos)
+        else:
+            output = self._attend_pruned(passing, curr[0], memory, curr_pos[0], memory_pos)
+        if passing is not None:
+            passing.conditioned = output
+        return output
 
     # ---- pieces ----
 
@@ -180,14 +189,17 @@ class Hooks:
         trace: _Trace | None = neighbour.get(_TRACE)
         passing.prototype = None if trace is None else trace.prototype
         passing.cues = frame = self._frame_cues(state, index, passing.prototype)
-        if trace is None:
+        if trace is None or trace.conditioned is None:
             return
         masks = neighbour["pred_masks"].to(frame.tokens.device)
         motion = motion_between(state, index - step, index, masks)
         passing.budget = copy.copy(trace.budget)
         passing.keep_ratio = passing.budget.update(motion.magnitude, motion.seconds, bool(trace.trust < TRUSTED))
         scores = self._router.scores(frame, masks, trace.trust, motion.camera, motion.reaches)
-        passing.queries = best_tokens(scores, self._shares(passing.keep_ratio).queries)[0]
+        passing.queries, passing.before = (
+            best_tokens(scores, self._shares(passing.keep_ratio).queries)[0],
+            trace.conditioned,
+        )
 
     def _readable(self, outputs: State, index: int, step: int, passing: _Pass) -> State:
         """The outputs that upstream may attend to. Of several prompts the nearest is read whole, as `Shares` says."""
@@ -216,8 +228,7 @@ class Hooks:
         )
         keys = Keys(memory.transpose(0, 1), memory_positions.transpose(0, 1), self._rotary.at(read[None]))
         output = attend(self._predictor.memory_attention, queries, keys).transpose(0, 1)
-        # The default of `PruningConfig.fill`, which needs nothing of the frame before.
-        return output if passing.queries is None else output[nearest(kept, self._grid)]
+        return output if passing.before is None else passing.before.to(output.dtype).index_copy(0, kept, output)
 
     def _leave(self, passing: _Pass, state: State, index: int, out: State, masks: Tensor) -> None:
         """Leave in a frame's output what the next frames need, and only the best of its memory."""
@@ -226,7 +237,7 @@ class Hooks:
         if prototype is None or bool(trust >= TRUSTED and (masks > 0).any()):
             tokens, grid = self._tokens(state, index)
             prototype = cues.prototype(tokens, masks, grid)
-        out[_TRACE] = _Trace(prototype, trust, passing.budget)
+        out[_TRACE] = _Trace(prototype, trust, passing.budget, passing.conditioned)
         if passing.cues is not None and out["maskmem_features"] is not None:
             scores = self._router.scores(passing.cues, masks, trust)
             count, _ = self._counts(passing.keep_ratio)

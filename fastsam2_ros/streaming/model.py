@@ -22,7 +22,7 @@ from fastsam2_ros.errors import ModelError
 from fastsam2_ros.results import AttentionCounts
 from fastsam2_ros.streaming.attention import Queries, attend
 from fastsam2_ros.streaming.cost import AttentionSize
-from fastsam2_ros.streaming.fills import FEEDFORWARD, LOOK_BACK, NEAREST, Partial, fill
+from fastsam2_ros.streaming.fills import FEEDFORWARD, LOOK_BACK, MOVED, Partial, fill
 from fastsam2_ros.streaming.keys import MemoryKeys
 from fastsam2_ros.streaming.memory import MemoryFrame, TargetMemory
 from fastsam2_ros.streaming.prompts import Prompt
@@ -103,7 +103,7 @@ class StreamingSam2:
         memories: Sequence[TargetMemory],
         index: int,
         tokens: Sequence[Tensor | None],
-        fill_policy: str = NEAREST,
+        fill_policy: str = MOVED,
         camera: npt.NDArray[np.float64] = STILL,
     ) -> Tensor:
         """Memory attention: each target's tokens look at its memory.
@@ -143,7 +143,7 @@ class StreamingSam2:
         return torch.stack([output for output in conditioned if output is not None])
 
     def attention_counts(
-        self, memories: Sequence[TargetMemory], index: int, tokens: Sequence[Tensor | None], fill_policy: str = NEAREST
+        self, memories: Sequence[TargetMemory], index: int, tokens: Sequence[Tensor | None], fill_policy: str = MOVED
     ) -> list[AttentionCounts]:
         """What takes part in `condition` with these arguments, per target."""
         split = self.model.hidden_dim // self.model.mem_dim

@@ -20,7 +20,6 @@ from fastsam2_ros.evaluation.upstream import PREDICTOR
 from fastsam2_ros.pruning import hooks, loaded_video
 from fastsam2_ros.pruning.plugin import MOTION
 from fastsam2_ros.pruning.upstream_memory import memory_of
-from fastsam2_ros.streaming.fills import nearest
 from fastsam2_ros.streaming.shares import Shares
 
 FRAMES = 20
@@ -151,7 +150,7 @@ def test_memory_attention_sees_the_kept_tokens_only(predictor, video, attended):
     track(predictor, video, count=10)
     queries = [queries.tokens.shape[1] for queries, _ in attended]
     spatial = [keys.angles.shape[2] for _, keys in attended]
-    assert queries == [KEPT] * 10
+    assert queries == [TOKENS] + [KEPT] * 9  # nothing stands in for pruned queries right after a prompt
     assert spatial == [KEPT * min(7, 1 + frame) for frame in range(10)]  # the prompt, and up to six frames
 
 
@@ -183,23 +182,12 @@ def test_keys_are_rotated_by_their_own_places(predictor, video, attended, revers
     assert torch.equal(keys.angles[0, 0], hooks_of(predictor)._rotary.angles[tokens])
 
 
-def test_pruned_queries_take_the_value_of_the_nearest_kept_one(predictor, video, monkeypatch):
+def test_pruned_queries_keep_what_the_frame_before_left(predictor, video, attended):
     prune(predictor, keep=0.3)
-    hooks, passed = hooks_of(predictor), []
-    heads = hooks._upstream_heads
-
-    def listen(*args, **kwargs):
-        if hooks._pass is not None and hooks._pass.queries is not None:
-            passed.append((kwargs["backbone_features"].flatten(2)[0].T, hooks._pass.queries))
-        return heads(*args, **kwargs)
-
-    monkeypatch.setattr(hooks, "_upstream_heads", listen)
-    track(predictor, video, count=5)
-    for features, kept in passed:
-        expected = features[kept][nearest(kept, hooks._grid)]
-        assert torch.equal(features, expected)
-        assert len(features[kept].unique(dim=0)) == KEPT
-    assert len(passed) == 5
+    state, _ = track(predictor, video, count=5)
+    outs = state["output_dict_per_obj"][0]["non_cond_frame_outputs"]
+    before, now = (outs[index]["fastsam2_trace"].conditioned[:, 0] for index in (4, 5))
+    assert int((before == now).all(1).sum()) == TOKENS - KEPT
 
 
 def test_pruned_masks_are_finite_and_of_the_videos_size(predictor, video, upstream):
