@@ -41,15 +41,6 @@ class Partial:
     attention: MemoryAttention
 
 
-def nearest(kept: Tensor, grid: tuple[int, int]) -> Tensor:
-    """For each place of the grid which of the kept ones is nearest: int64 (N,), indices into `kept`; of equals the first."""
-    index = torch.arange(grid[0] * grid[1], device=kept.device)
-    places = torch.stack([index // grid[1], index % grid[1]], dim=1).float()
-    # Without matrix products, which round.
-    distances = torch.cdist(places, places[kept], compute_mode="donot_use_mm_for_euclid_dist")
-    return distances.argmin(dim=1)
-
-
 def fill(name: str, partial: Partial) -> Tensor:
     """The whole grid, (N, C): the conditioned tokens where there are any, elsewhere what the policy `name` says."""
     return FILLS[name](partial).to(partial.output.dtype).index_copy(0, partial.kept, partial.output)
@@ -77,7 +68,12 @@ def _feedforward(partial: Partial) -> Tensor:
 
 
 def _nearest(partial: Partial) -> Tensor:
-    return partial.output[nearest(partial.kept, partial.grid)]
+    width = partial.grid[1]
+    index = torch.arange(len(partial.tokens), device=partial.kept.device)
+    places = torch.stack([index // width, index % width], dim=1).float()
+    # Without matrix products, which round: places as far from two kept ones take the first, everywhere.
+    distances = torch.cdist(places, places[partial.kept], compute_mode="donot_use_mm_for_euclid_dist")
+    return partial.output[distances.argmin(dim=1)]
 
 
 PREVIOUS, MOVED, RAW, FEEDFORWARD, NEAREST = "previous", "moved", "raw", "feedforward", "nearest"
