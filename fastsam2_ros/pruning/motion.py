@@ -96,8 +96,9 @@ class MotionEstimator:
         masks = [] if targets is None else [np.asarray(mask) for mask in targets]
         seconds, stamp_ok = self._interval(stamp_ns)
         height, width = frame.shape[:2]
-        small = cv2.resize(frame, (WIDTH, max(16, round(WIDTH * height / width))), interpolation=cv2.INTER_AREA)
-        grey = cv2.cvtColor(small, cv2.COLOR_RGB2GRAY).astype(np.uint8)
+        size = WIDTH, max(16, round(WIDTH * height / width))
+        full = cv2.cvtColor(frame, cv2.COLOR_RGB2GRAY)
+        grey = np.asarray(cv2.resize(full, size, interpolation=cv2.INTER_AREA), np.uint8)
         before, self._grey = self._grey, grey
         if before is None or before.shape != grey.shape:
             return Motion(seconds, _IDENTITY, 0.0, (None,) * len(masks), 0.0, stamp_ok)
@@ -105,7 +106,6 @@ class MotionEstimator:
         flow = self._flow.calc(
             before, grey, np.zeros((*grey.shape, 2), np.float32)
         )  # (h, w, 2), pixels: x(now) - x(before)
-        size = grey.shape[::-1]
         masks = [cv2.resize(mask.astype(np.uint8), size, interpolation=cv2.INTER_NEAREST) > 0 for mask in masks]
         camera = _camera(flow, np.any(masks, axis=0) if masks else None)
         residual = np.linalg.norm(flow - _flow_of(camera, grey.shape), axis=2)  # (h, w), pixels

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
-from fastsam2_ros.synthetic.world import HELD_OUT_SEED, generate
+from fastsam2_ros.synthetic.world import HELD_OUT_SEED, LEVELS, generate
 
 ASPECTS = (1.0, 4 / 3, 16 / 9)
 """Width over height of the frames before they are stretched to a square."""
@@ -27,6 +27,8 @@ STILLS, STILL_STRIDE = 4, 12
 BACKWARDS = 0.3
 LEVEL_MIX = (1, 2, 3, 3, 3)
 """Levels of difficulty, as often as they are drawn: in a scene with a single thing, prompts need not be listened to."""
+TRIAL_STRIDE = 3
+"""Frames of the world per frame of a trial, at least: in less time the target is not hidden."""
 _STREAM = 1 << 40
 
 
@@ -55,6 +57,8 @@ class ClipShape:
 
     With a `zoom` above 1 the frames are rendered up to so much larger, and cut to what is near a target: a small image then
     shows things at the size that they have in a large one.
+
+    In `trials` the target of a hard scene is hidden or leaves and comes back, with look-alikes around: what tracking fails at.
     """
 
     side: int
@@ -62,6 +66,7 @@ class ClipShape:
     clips: int
     targets: int
     zoom: float = 1.0
+    trials: bool = False
 
 
 def clip_batch(
@@ -152,19 +157,21 @@ def _clips(
     full = round(side * rng.uniform(1.0, shape.zoom))
     size = round(full / aspect**0.5), round(full * aspect**0.5)
     stills = shape.frames == 1
-    stride = STILL_STRIDE if stills else int(rng.integers(1, LONGEST_STRIDE + 1))
-    level = levels[rng.integers(len(levels))]
+    stride = STILL_STRIDE if stills else int(rng.integers(TRIAL_STRIDE if shape.trials else 1, LONGEST_STRIDE + 1))
+    level = LEVELS[-1] if shape.trials else levels[rng.integers(len(levels))]
     # To stage a scene takes as long as to render some frames of it.
     count = STILLS if stills else shape.frames
     world = generate(int(rng.integers(HELD_OUT_SEED)), level, count, size, stride, device)
     square = (full, full)
-    window = _window(rng, cv2.resize(world.ids[0], square, interpolation=cv2.INTER_NEAREST), side)
+    first = cv2.resize(world.ids[0], square, interpolation=cv2.INTER_NEAREST)
+    target = world.target if shape.trials else 0
+    window = _window(rng, np.where(first == target, first, 0) if target else first, side)
     frames = np.stack([cv2.resize(frame, square, interpolation=cv2.INTER_LINEAR)[window] for frame in world.frames])
     ids = np.stack([cv2.resize(each, square, interpolation=cv2.INTER_NEAREST)[window] for each in world.ids])
     if rng.random() < BACKWARDS:
         frames, ids = frames[::-1].copy(), ids[::-1].copy()
     parts = [slice(t, t + 1) for t in range(count)] if stills else [slice(None)]
-    clips = [(frames[part], _targets(rng, ids[part], shape.targets)) for part in parts]
+    clips = [(frames[part], _targets(rng, ids[part], shape.targets, target)) for part in parts]
     return [(clip, masks) for clip, masks in clips if len(masks)]
 
 
@@ -176,11 +183,13 @@ def _window(rng: np.random.Generator, ids: npt.NDArray[np.uint8], side: int) -> 
     return slice(starts[0], starts[0] + side), slice(starts[1], starts[1] + side)
 
 
-def _targets(rng: np.random.Generator, ids: npt.NDArray[np.uint8], limit: int) -> npt.NDArray[np.bool_]:
-    """Masks (targets, T, S, S) of things that can be prompted in the first frame."""
+def _targets(
+    rng: np.random.Generator, ids: npt.NDArray[np.uint8], limit: int, wanted: int = 0
+) -> npt.NDArray[np.bool_]:
+    """Masks (targets, T, S, S) of things that can be prompted in the first frame, `wanted` among them where it can be."""
     sizes = np.bincount(ids[0].ravel(), minlength=256)[1:]
     shown = np.flatnonzero(sizes >= max(8, SMALLEST_SHARE * ids[0].size)) + 1
     # Whatever goes out of sight within the clip is taken first: such frames are rare, and teach the object score.
     vanishes = np.array([not (ids == number).any((1, 2)).all() for number in shown], bool)
-    chosen = shown[np.argsort(rng.random(len(shown)) - vanishes)[:limit]]
+    chosen = shown[np.argsort(rng.random(len(shown)) - vanishes - 2 * (shown == wanted))[:limit]]
     return ids[None] == chosen[:, None, None, None]

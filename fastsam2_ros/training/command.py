@@ -20,6 +20,9 @@ from fastsam2_ros.streaming.loading import find_device
 if TYPE_CHECKING:
     from fastsam2_ros.training.router import RouterTask
 
+GOING_ON = 0.5
+"""Share of the course that is left out by a training from weights: small images, and what an untrained model is spared."""
+
 EXAMPLE = """fastsam2 train sam2 --minutes 60 --out runs/sam2
   fastsam2 train router --model tiny --data kitchen_bag --text "red mug" --minutes 20 --out runs/router"""
 
@@ -30,7 +33,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     for name, summary in (("sam2", "the mini SAM 2"), ("clip", "the mini language model")):
         own = subjects.add_parser(name, help=summary, description=f"Train {summary} on the generated world.")
         _add_course(own)
-        own.add_argument("--weights", type=Path, help="start from this file's weights (default: from nothing)")
+        own.add_argument(
+            "--weights",
+            type=Path,
+            help="start from this file's weights, half-way through the schedule (default: from nothing)",
+        )
         own.add_argument(
             "--workers",
             type=int,
@@ -69,8 +76,9 @@ def run(arguments: argparse.Namespace) -> None:
         task, rate = ClipTask(device, arguments.seed), 2e-3
     else:
         task, rate = _router_task(arguments), 3e-3
-    if getattr(arguments, "weights", None) is not None:
-        start_from(task, arguments.weights)
+    weights = getattr(arguments, "weights", None)
+    if weights is not None:
+        start_from(task, weights)
     course = Settings(
         out=arguments.out,
         device=device,
@@ -78,6 +86,7 @@ def run(arguments: argparse.Namespace) -> None:
         minutes=0.0 if arguments.steps else arguments.minutes,
         steps=arguments.steps,
         learning_rate=rate,
+        begun=0.0 if weights is None else GOING_ON,
     )
     # Whoever stops it, and however it was started, gets a checkpoint.
     for number in (signal.SIGINT, signal.SIGTERM):

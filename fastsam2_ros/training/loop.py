@@ -70,6 +70,8 @@ class Settings:
         warmup: batches until it is reached.
         averaging: of the weights: share that one batch leaves as it was, at most.
         validations: how many times in all.
+        begun: share of the course that counts as done before the first batch, [0, 1): of a training that goes on from
+            weights. A checkpoint keeps its own.
         stop_after: leave off here, with a checkpoint, as an interrupt would; batches.
     """
 
@@ -84,6 +86,7 @@ class Settings:
     averaging: float = 0.998
     clip_norm: float = 1.0
     validations: int = 10
+    begun: float = 0.0
     stop_after: int | None = None
 
 
@@ -93,6 +96,7 @@ class State:
 
     step: int = 0
     seconds: float = 0.0
+    begun: float = 0.0
     validated: int = 0
     log: list[dict[str, Any]] = field(default_factory=list)
 
@@ -107,7 +111,7 @@ class Trainer:
     def __init__(self, task: Task, settings: Settings) -> None:
         if (settings.minutes > 0) == (settings.steps > 0):
             raise InputError("Training needs an end: give either minutes or steps, above 0.")
-        self.task, self.settings, self.state = task, settings, State()
+        self.task, self.settings, self.state = task, settings, State(begun=settings.begun)
         self.model = task.model.to(settings.device).train()
         self.average = deepcopy(self.model).eval().requires_grad_(False)
         self.optimizer = torch.optim.AdamW(
@@ -116,16 +120,18 @@ class Trainer:
         settings.out.mkdir(parents=True, exist_ok=True)
         if (settings.out / CHECKPOINT).exists():
             self._resume()
+        # By the course as it is now: it may be longer than when a checkpoint was written.
+        self.state.validated = int(self.progress * settings.validations)
         # What a run has logged after its last checkpoint is done again.
         rows = "".join(json.dumps(row) + "\n" for row in self.state.log)
         (settings.out / LOG).write_text(rows, encoding="utf-8")
 
     @property
     def progress(self) -> float:
-        """Share of the training that is done, [0, 1]."""
-        settings = self.settings
-        share = self.state.step / settings.steps if settings.steps else self.state.seconds / (60 * settings.minutes)
-        return min(1.0, share)
+        """Share of the course that is done, [0, 1]."""
+        settings, state = self.settings, self.state
+        share = state.step / settings.steps if settings.steps else state.seconds / (60 * settings.minutes)
+        return min(1.0, state.begun + (1 - state.begun) * share)
 
     def run(self) -> dict[str, float]:
         """Train to the end, or to an interrupt, which leaves a checkpoint too.
@@ -155,6 +161,7 @@ class Trainer:
             "optimizer": self.optimizer.state_dict(),
             "step": state.step,
             "seconds": state.seconds,
+            "begun": state.begun,
         }
         # Written aside first: an interrupt in the middle must not cost the last good one.
         torch.save(content, out / (CHECKPOINT + ".new"))
@@ -234,10 +241,9 @@ class Trainer:
         self.state = State(
             content["step"],
             content["seconds"],
+            content.get("begun", 0.0),
             log=[row for row in rows if row["step"] <= content["step"]],
         )
-        # By the course as it is now: it may be longer than when the checkpoint was written.
-        self.state.validated = int(self.progress * self.settings.validations)
 
 
 def start_from(task: Task, path: Path) -> None:

@@ -52,13 +52,19 @@ _CPU = (
         0.75,
         (
             ClipShape(side=256, frames=8, clips=2, targets=3, zoom=2.0),
-            *2 * (ClipShape(side=256, frames=1, clips=8, targets=5, zoom=2.0),),
+            ClipShape(side=256, frames=1, clips=8, targets=5, zoom=2.0),
+            ClipShape(side=256, frames=8, clips=2, targets=3, zoom=1.3, trials=True),
+            ClipShape(side=256, frames=1, clips=8, targets=5, zoom=2.0),
         ),
         masks=0.6,
     ),
     Stage(
         1.0,
-        (ClipShape(side=512, frames=6, clips=1, targets=3), *2 * (ClipShape(side=512, frames=1, clips=2, targets=5),)),
+        (
+            ClipShape(side=512, frames=6, clips=1, targets=3),
+            ClipShape(side=512, frames=1, clips=2, targets=5),
+            ClipShape(side=512, frames=8, clips=1, targets=2, trials=True),
+        ),
         masks=0.6,
     ),
 )

@@ -67,6 +67,15 @@ def test_torch_draws_the_same_clips(batch):
     assert (drawn.frames.float() - batch.frames.float()).abs().mean() < 12  # both have noise
 
 
+def test_in_trials_more_targets_are_lost_from_sight_and_come_back():
+    def share(trials: bool) -> float:
+        shape = ClipShape(side=96, frames=8, clips=2, targets=2, trials=trials)
+        shown = torch.cat([clip_batch(0, number, shape).masks.flatten(2).any(2) for number in range(15)])
+        return float((~shown.all(1) & shown[:, -1]).float().mean())
+
+    assert share(True) > share(False) + 0.1
+
+
 def test_zoomed_clips_show_things_larger():
     shares = []
     for zoom in (1.0, 3.0):

@@ -93,6 +93,18 @@ def test_a_training_starts_from_a_files_weights(whole):
     assert all(torch.equal(value, average[name].half().float()) for name, value in task.model.state_dict().items())
 
 
+def test_a_training_that_goes_on_leaves_early_stages_out_and_a_checkpoint_knows_it(tmp_path):
+    trainer = Trainer(QuickTask(), settings(tmp_path, begun=0.5, stop_after=2))
+    assert trainer.progress == 0.5
+    trainer.run()
+    assert {row["phase"] for row in trainer.state.log} == {trainer.task.phases[1].name}
+    resumed = Trainer(QuickTask(), settings(tmp_path))
+    assert resumed.progress == 0.75
+    resumed.run()
+    assert resumed.state.step == 4
+    assert [row["step"] for row in resumed.state.log if "val J" in row] == [4]
+
+
 def test_weights_of_another_model_are_no_start(tmp_path):
     save_file({"logit_scale": torch.ones(())}, tmp_path / "clip.safetensors")
     with pytest.raises(ModelError, match=r"clip\.safetensors cannot be taken as the weights of 'mini'"):
