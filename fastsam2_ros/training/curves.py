@@ -23,12 +23,14 @@ def draw(log: Sequence[dict[str, Any]], path: Path) -> None:
         log: rows with `step`, `seconds`, `phase`, and named numbers.
         path: of the picture.
     """
+    from matplotlib import colormaps
     from matplotlib.figure import Figure
 
     if not log:
         return
     figure = Figure(figsize=(12, 4.5), layout="constrained")
     left, right = figure.subplots(1, 2)
+    left.set_prop_cycle(color=colormaps["tab20"](range(20)))
     names = dict.fromkeys(name for row in log for name in row if name not in _OTHER and not name.startswith(VALIDATION))
     for name in names:
         rows = [row for row in log if name in row]
@@ -38,7 +40,8 @@ def draw(log: Sequence[dict[str, Any]], path: Path) -> None:
         if previous["phase"] != row["phase"]:
             for axes in (left, right):
                 axes.axvline(row["seconds"] / 60, color="0.8", linewidth=1)
-            left.text(row["seconds"] / 60, 1.0, row["phase"], transform=left.get_xaxis_transform(), fontsize=7)
+            place = row["seconds"] / 60, 0.99
+            left.text(*place, row["phase"], transform=left.get_xaxis_transform(), fontsize=7, rotation=90, va="top")
     left.set(yscale="log", xlabel="minutes", title="training")
     left.legend(fontsize=8)
     measured = [row for row in log if any(name.startswith(VALIDATION) for name in row)]
