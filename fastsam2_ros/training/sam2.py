@@ -45,6 +45,7 @@ class Stage:
 # is learned there, in many small steps. Prompts of all kinds from the first step: where masks alone came first, the image's
 # features grew so large that points and boxes went unheard from then on. Later stages go through single frames in between:
 # in clips a prompt is one frame of many, and masks from points and boxes, on which finding by a text stands, came out ragged.
+# Trials teach which thing is watched: in ordinary clips few targets go and come back.
 _CPU = (
     Stage(0.14, (ClipShape(side=128, frames=2, clips=4, targets=5, zoom=1.5),), masks=0.4),
     Stage(0.35, (ClipShape(side=256, frames=3, clips=2, targets=4, zoom=2.0),), masks=0.6),
@@ -75,12 +76,17 @@ _GPU = (
         (
             ClipShape(side=256, frames=6, clips=16, targets=3, zoom=2.0),
             ClipShape(side=256, frames=1, clips=64, targets=5, zoom=2.0),
+            ClipShape(side=256, frames=8, clips=16, targets=3, zoom=1.3, trials=True),
         ),
         masks=0.5,
     ),
     Stage(
         1.0,
-        (ClipShape(side=512, frames=8, clips=8, targets=3), ClipShape(side=512, frames=1, clips=24, targets=5)),
+        (
+            ClipShape(side=512, frames=8, clips=8, targets=3),
+            ClipShape(side=512, frames=1, clips=24, targets=5),
+            ClipShape(side=512, frames=8, clips=8, targets=2, trials=True),
+        ),
         masks=0.5,
     ),
 )
