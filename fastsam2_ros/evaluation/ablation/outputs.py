@@ -5,6 +5,7 @@ from __future__ import annotations
 import statistics
 from collections.abc import Sequence
 from datetime import date
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -95,10 +96,10 @@ def _draw(out: Path, config: TrackerConfig, study: Study, heads: Sequence[str]) 
             drawn[f"cues{tail}.png"] = f"Each cue taken away, and alone, {head}"
     names = [name for name in (DEFAULT, f"fixed as {DEFAULT}", DENSE) if name in study.keys]
     if DEFAULT in names:
-        sequence = max(study.results.groups, key=lambda each: _spread(study.measured(DEFAULT, each).motion))
+        sequence = max(study.results.groups, key=lambda each: _travel(study.measured(DEFAULT, each).keep_ratio))
         measured = {name: study.measured(name, sequence) for name in names}
         pictures.sequence_picture(out / "sequence.png", sequence, measured)
-        drawn["sequence.png"] = f"Motion, budget and IoU over the sequence whose motion changes most, {sequence}"
+        drawn["sequence.png"] = f"Motion, budget and IoU over the sequence whose budget changes most, {sequence}"
     rows = [row for row in study.rows if row.group == heads[0]]
     pictures.memory_picture(out / "memory.png", rows, _peaks(config, rows))
     drawn["memory.png"] = "Memory against the keep ratio"
@@ -120,5 +121,6 @@ def _peaks(config: TrackerConfig, rows: Sequence[Row]) -> dict[float, int]:
     }
 
 
-def _spread(values: Sequence[float]) -> float:
-    return statistics.pstdev(values)
+def _travel(values: Sequence[float]) -> float:
+    """The way up and down."""
+    return sum(abs(after - before) for before, after in pairwise(values))
