@@ -16,14 +16,14 @@ from fastsam2_ros.bags.messages import IMAGE, image_message
 from fastsam2_ros.bags.write import BagWriter
 from fastsam2_ros.errors import BagError
 from fastsam2_ros.images import RgbImage
-from fastsam2_ros.synthetic.world import HELD_OUT_SEED, RATE, generate
+from fastsam2_ros.synthetic.world import HELD_OUT_SEED, RATE, WorldSequence, generate
 
 IMAGE_TOPIC = "/camera/image_raw"
 TRUTH_TOPIC = "/truth/mask"
 """mono8, 255 where the described thing is visible. Not replayed."""
 
-_LEVEL = 2
-_SEED = HELD_OUT_SEED + 6
+# With look-alikes, and something that hides the target for a while.
+_LEVEL, _SEED = 3, HELD_OUT_SEED
 # Stamps that begin at zero could be taken for no stamp at all.
 _START_NS = 1_000_000_000
 
@@ -64,6 +64,11 @@ class Footage:
             yield frame, truth.rgb[..., 0] > 0
 
 
+def scene(frames: int, rate: float, size: tuple[int, int]) -> WorldSequence:
+    """The generated world that is shown; arguments as those of `generated`."""
+    return generate(_SEED, _LEVEL, frames, size[::-1], stride=max(1, round(RATE / rate)))
+
+
 def generated(path: Path, description: str, *, frames: int, rate: float, size: tuple[int, int]) -> Footage:
     """A bag of the generated world, with its truth.
 
@@ -74,7 +79,7 @@ def generated(path: Path, description: str, *, frames: int, rate: float, size: t
         rate: frames per second, as near as the world's 30 Hz allow.
         size: width, height, pixels.
     """
-    world = generate(_SEED, _LEVEL, frames, size[::-1], stride=max(1, round(RATE / rate)))
+    world = scene(frames, rate, size)
     knows = description in ("", world.description)
     stamps = tuple(int(stamp) + _START_NS for stamp in world.stamps_ns)
     with BagWriter(path) as bag:

@@ -6,6 +6,8 @@ import math
 
 from fastsam2_ros.config import PruningConfig
 
+BUDGET_OPTIONS = ("min_keep_ratio", "max_keep_ratio", "full_motion", "fall_seconds", "target_rate")
+"""Of `PruningConfig`: those that a fixed `keep_ratio` switches off."""
 BUCKETS = (0.05, 0.1, 0.15, 0.2, 0.3, 0.4, 0.5, 0.7, 0.85, 1.0)
 """Shares that the budget gives: few, so that compiled code and memory layouts are used again."""
 

@@ -196,10 +196,8 @@ class Hooks:
         passing.budget = copy.copy(trace.budget)
         passing.keep_ratio = passing.budget.update(motion.magnitude, motion.seconds, bool(trace.trust < TRUSTED))
         scores = self._router.scores(frame, masks, trace.trust, motion.camera, motion.reaches)
-        passing.queries, passing.before = (
-            best_tokens(scores, self._shares(passing.keep_ratio).queries)[0],
-            trace.conditioned,
-        )
+        passing.queries = best_tokens(scores, self._shares(passing.keep_ratio).queries)[0]
+        passing.before = trace.conditioned
 
     def _readable(self, outputs: State, index: int, step: int, passing: _Pass) -> State:
         """The outputs that upstream may attend to. Of several prompts the nearest is read whole, as `Shares` says."""

@@ -11,6 +11,7 @@ import torch
 from sam2.modeling.sam2_base import SAM2Base
 from torch import Tensor, nn
 
+from fastsam2_ros.evaluation.metrics import contour_accuracy, region_similarity
 from fastsam2_ros.streaming import loading
 from fastsam2_ros.streaming.model import StreamingSam2
 from fastsam2_ros.streaming.prompts import Prompt
@@ -153,21 +154,26 @@ class Sam2Task:
 
     @torch.no_grad()
     def validate(self, model: nn.Module) -> dict[str, float]:
-        """Mean J (IoU, both empty: 1) of the target after its first mask, streamed as in use, for each level and over all."""
+        """Mean J&F of the target after its first mask, streamed as in use, for each level and over all; J over all as well."""
         assert isinstance(model, SAM2Base)
         set_side(model, self.side)
         streaming = StreamingSam2(model)
-        scores = {}
-        for level in LEVELS:
-            seeds = range(VALIDATION_SEED, VALIDATION_SEED + self.validation_clips)
-            scores[f"J level {level}"] = float(np.mean([_clip_j(streaming, seed, level) for seed in seeds]))
-        return {"J": float(np.mean(list(scores.values()))), **scores}
+        seeds = range(VALIDATION_SEED, VALIDATION_SEED + self.validation_clips)
+        # (levels, clips, 2)
+        scores = np.array([[_clip_scores(streaming, seed, level) for seed in seeds] for level in LEVELS])
+        by_level = scores.mean((1, 2))
+        return {
+            "J&F": float(by_level.mean()),
+            "J": float(scores[..., 0].mean()),
+            **{f"J&F level {level}": float(mean) for level, mean in zip(LEVELS, by_level, strict=True)},
+        }
 
     def _batches(self, shapes: tuple[ClipShape, ...], first: int, workers: int) -> Iterator[ClipBatch]:
         return clip_stream(self.seed, first, shapes, workers, self.model.device)
 
 
-def _clip_j(streaming: StreamingSam2, seed: int, level: int) -> float:
+def _clip_scores(streaming: StreamingSam2, seed: int, level: int) -> tuple[float, float]:
+    """J and F."""
     world = generate(seed, level, VALIDATION_FRAMES, stride=VALIDATION_STRIDE)
     memory, scores = streaming.new_memory(), []
     for index, frame in enumerate(world.frames):
@@ -180,9 +186,9 @@ def _clip_j(streaming: StreamingSam2, seed: int, level: int) -> float:
         decoded = streaming.decode(features, streaming.condition(features, [memory], index, [None]))
         streaming.remember(features, decoded, [memory], index)
         mask = decoded.at_size(truth.shape)[0].cpu().numpy() > 0
-        union = np.count_nonzero(mask | truth)
-        scores.append(np.count_nonzero(mask & truth) / union if union else 1.0)
-    return float(np.mean(scores))
+        scores.append((region_similarity(truth, mask), contour_accuracy(truth, mask)))
+    j, f = np.mean(scores, axis=0)
+    return float(j), float(f)
 
 
 @torch.no_grad()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -9,8 +10,10 @@ import numpy as np
 import pytest
 
 from fastsam2_ros.bags.frames import Frame, FrameSource
-from fastsam2_ros.demo.footage import generated, shortened
+from fastsam2_ros.demo.command import add_arguments
+from fastsam2_ros.demo.footage import generated, scene, shortened
 from fastsam2_ros.errors import BagError
+from fastsam2_ros.evaluation.ablation.categories import LOOK_ALIKES, OCCLUSION, categories
 
 SIZE = (96, 72)
 
@@ -36,6 +39,17 @@ def test_a_generated_scene_comes_with_the_truth_of_its_description(tmp_path: Pat
         assert truth is not None
         assert truth.shape == (72, 96)
     assert pairs[0][1].any()
+
+
+def test_the_target_is_hidden_among_look_alikes_and_seen_again() -> None:
+    parser = argparse.ArgumentParser()
+    add_arguments(parser)
+    usual = parser.parse_args([])
+    world = scene(usual.frames, usual.rate, usual.size)
+    assert {LOOK_ALIKES, OCCLUSION} <= set(categories(world))
+    visible = world.visible[:, world.target - 1]
+    assert visible[0] == 1
+    assert visible[-1] == 1
 
 
 def test_another_description_has_no_truth(tmp_path: Path) -> None:

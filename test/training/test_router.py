@@ -167,12 +167,12 @@ def test_a_stopped_training_goes_on(sam, tmp_path):
     assert resumed.state.step == 6
 
 
-def test_loss_falls_on_one_batch(sam):
+def test_one_batch_is_learnt_by_heart(sam):
     task = RouterTask(sam, CONFIG, WORLDS)
     batch = next(task._batches(0, 0))
     optimizer = torch.optim.Adam(task.model.parameters(), lr=1e-2)
     losses = []
-    for _ in range(40):
+    for _ in range(60):
         loss, terms = task.loss(batch, 0, 0.0)
         optimizer.zero_grad()
         loss.backward()
@@ -180,7 +180,7 @@ def test_loss_falls_on_one_batch(sam):
         losses.append(float(loss.detach()))
     assert set(terms) == {"loss query", "loss memory"}
     assert losses[0] == pytest.approx(0.69, abs=0.1)
-    assert losses[-1] < 0.7 * losses[0]
+    assert losses[-1] < 0.4 * losses[0]
 
 
 def test_a_full_pool_takes_a_new_sample_in_place_of_another(monkeypatch):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import statistics
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date
 from itertools import pairwise
 from pathlib import Path
@@ -78,6 +78,11 @@ def write(out: Path, about: dict[str, Any], config: TrackerConfig, study: Study,
     report.write_markdown(out / "results.md", title, about, study.rows, heads, drawn)
 
 
+def liveliest(series: Mapping[str, Sequence[float]]) -> str:
+    """The name of the series that goes the longest way up and down."""
+    return max(series, key=lambda name: sum(abs(after - before) for before, after in pairwise(series[name])))
+
+
 def _draw(out: Path, config: TrackerConfig, study: Study, heads: Sequence[str]) -> dict[str, str]:
     """Draw the pictures. Returns what each shows, by the file's name."""
     drawn = {}
@@ -96,7 +101,7 @@ def _draw(out: Path, config: TrackerConfig, study: Study, heads: Sequence[str]) 
             drawn[f"cues{tail}.png"] = f"Each cue taken away, and alone, {head}"
     names = [name for name in (DEFAULT, f"fixed as {DEFAULT}", DENSE) if name in study.keys]
     if DEFAULT in names:
-        sequence = max(study.results.groups, key=lambda each: _travel(study.measured(DEFAULT, each).keep_ratio))
+        sequence = liveliest({each: study.measured(DEFAULT, each).keep_ratio for each in study.results.groups})
         measured = {name: study.measured(name, sequence) for name in names}
         pictures.sequence_picture(out / "sequence.png", sequence, measured)
         drawn["sequence.png"] = f"Motion, budget and IoU over the sequence whose budget changes most, {sequence}"
@@ -119,8 +124,3 @@ def _peaks(config: TrackerConfig, rows: Sequence[Row]) -> dict[float, int]:
         )
         for ratio in ratios
     }
-
-
-def _travel(values: Sequence[float]) -> float:
-    """The way up and down."""
-    return sum(abs(after - before) for before, after in pairwise(values))

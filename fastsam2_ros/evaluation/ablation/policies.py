@@ -6,14 +6,15 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from fastsam2_ros.config import TrackerConfig, flat_options, flat_values, from_mapping
+from fastsam2_ros.config import PruningConfig, TrackerConfig, flat_options, flat_values, from_mapping
 from fastsam2_ros.errors import InputError
 from fastsam2_ros.evaluation.ablation.cost import share_for
 
 RATIOS = (0.7, 0.5, 0.3, 0.2, 0.1)
 NOMINAL = 0.3
 """The paper's keep ratio: where cues and routers are compared one by one."""
-FLOORS = (0.5, 0.2, 0.1)
+RANGES = ((0.3, 1.0), (0.3, 0.7), (0.3, 0.5), (0.2, 0.5))
+"""Floors and ceilings of the budget."""
 FILL_RATIOS = KEY_RATIOS = (0.5, 0.3, 0.1)
 FILLS = ("previous", "moved", "raw", "feedforward", "nearest")
 KEYS = ("balanced", "even", "ends", "pooled")
@@ -166,10 +167,14 @@ def _gains() -> Iterator[Policy]:
 
 
 def _budgets() -> Iterator[Policy]:
-    """The settings' defaults, which follow the motion, and other floors; a fixed ratio of the same mean tokens for each."""
+    """The settings' defaults, which follow the motion, and other ranges; a fixed ratio of the same mean tokens for each."""
     group = "Budget by motion against a fixed ratio of the same mean tokens"
+    usual = PruningConfig()
     budgets = {DEFAULT: _keep(0.0)}
-    budgets |= {f"budget from {floor:g}": {**_keep(0.0), "pruning.min_keep_ratio": floor} for floor in FLOORS}
+    for low, high in RANGES:
+        if (low, high) != (usual.min_keep_ratio, usual.max_keep_ratio):
+            bounds = {"pruning.min_keep_ratio": low, "pruning.max_keep_ratio": high}
+            budgets[f"budget {low:g} to {high:g}"] = {**_keep(0.0), **bounds}
     for name, settings in budgets.items():
         fixed = f"fixed as {name}"
         yield Policy(name, BUDGET, group, settings, against=fixed)

@@ -16,6 +16,7 @@ from fastsam2_ros.evaluation.ablation.categories import groups
 from fastsam2_ros.evaluation.ablation.measure import Measurement, measure
 from fastsam2_ros.evaluation.pool import perform_all
 from fastsam2_ros.evaluation.sequences import Dataset
+from fastsam2_ros.pruning.budget import BUDGET_OPTIONS
 from fastsam2_ros.streaming.loading import UNTRAINED, find_checkpoint, find_device
 
 
@@ -56,11 +57,16 @@ class Results:
 def key(config: TrackerConfig) -> str:
     """Names a configuration and its weights: what decides on results, in 16 hexadecimal digits.
 
+    With a fixed keep ratio the budget's settings decide on nothing.
+
     Raises:
         ModelError: weights or device cannot be had.
     """
     model = replace(config.model, device=str(find_device(config.model.device)))
-    content = {"config": asdict(replace(config, model=model)), "files": _digests(config), "version": __version__}
+    settings = asdict(replace(config, model=model))
+    if config.pruning.keep_ratio:
+        settings["pruning"] = {name: value for name, value in settings["pruning"].items() if name not in BUDGET_OPTIONS}
+    content = {"config": settings, "files": _digests(config), "version": __version__}
     return sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:16]
 
 

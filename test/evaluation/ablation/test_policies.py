@@ -8,6 +8,7 @@ from fastsam2_ros.config import PruningConfig, TrackerConfig, flat_values
 from fastsam2_ros.errors import InputError
 from fastsam2_ros.evaluation.ablation.policies import (
     ALONE,
+    BUDGET,
     DEFAULT,
     DENSE,
     KEEP,
@@ -46,6 +47,12 @@ def test_no_policy_changes_the_image_encoder() -> None:
 
 def test_the_default_is_the_settings_own() -> None:
     assert configure(named(DEFAULT), BASE) == TrackerConfig()
+
+
+def test_the_default_budget_is_measured_once() -> None:
+    budgets = [configure(policy, BASE) for policy in EVERY if policy.family == BUDGET]
+    assert len(budgets) >= 3
+    assert all(budgets.count(each) == 1 for each in budgets)
 
 
 def test_the_dense_one_keeps_everything() -> None:

@@ -93,6 +93,12 @@ def test_settings_decide_on_the_key() -> None:
     assert len({key(DENSE), key(HALF), key(replace(DENSE, model=replace(DENSE.model, seed=1)))}) == 3
 
 
+def test_the_budget_decides_where_the_ratio_is_not_fixed() -> None:
+    for keep_ratio, count in ((0.5, 1), (0.0, 2)):
+        pruned = (PruningConfig(keep_ratio=keep_ratio, max_keep_ratio=high) for high in (0.6, 0.7))
+        assert len({key(replace(DENSE, pruning=pruning)) for pruning in pruned}) == count
+
+
 def test_the_weights_decide_on_the_key_and_not_their_name(tmp_path: Path) -> None:
     keys = []
     for content in (b"one", b"other"):
