@@ -11,6 +11,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
 import torch
 from sam2.sam2_video_predictor import SAM2VideoPredictor
 from torch import Tensor
@@ -22,6 +24,7 @@ from fastsam2_ros.pruning.loaded_video import Relevance, motion_between
 from fastsam2_ros.pruning.router import FrameCues, Router, best_tokens
 from fastsam2_ros.pruning.upstream_memory import Reading, State, pruned, shrink
 from fastsam2_ros.streaming.attention import Keys, Queries, attend
+from fastsam2_ros.streaming.fills import Partial, fill
 from fastsam2_ros.streaming.rotary import RotaryTable
 from fastsam2_ros.streaming.shares import Shares, token_count
 
@@ -39,7 +42,7 @@ class _Trace:
         prototype: (1, C), mean token of the target where it was last seen well.
         trust: float32 (1,), [0, 1], visibility times predicted IoU.
         budget: as it stands after this frame.
-        conditioned: (N, 1, C), memory attention's output, which stands in for the next frame's pruned queries; None for a
+        conditioned: (N, 1, C), what the decoder got, from which the next frame's pruned queries are filled; None for a
             prompt's frame.
     """
 
@@ -58,7 +61,8 @@ class _Pass:
         cues: of this frame; None where no memory is written, as for a prompt.
         prototype: (1, C), of the target until now; None: not known.
         queries: int64 (kept,), rising; None: all.
-        before: (N, 1, C), for the pruned queries.
+        before: (N, 1, C), what the decoder got in the frame before; None: all queries are kept.
+        camera: (2, 3), `Motion.camera` since that frame.
         read: int64 (kept,) of each memory frame that was read, in that order; None: all.
         conditioned: (N, 1, C), memory attention's output, once there.
         iou: (1,), predicted, once there.
@@ -70,6 +74,7 @@ class _Pass:
     prototype: Tensor | None = None
     queries: Tensor | None = None
     before: Tensor | None = None
+    camera: npt.NDArray[np.float64] = field(default_factory=lambda: np.eye(2, 3))
     read: list[Tensor | None] = field(default_factory=list)
     conditioned: Tensor | None = None
     iou: Tensor | None = None
@@ -84,8 +89,9 @@ class Hooks:
         self._router = Router(config)
         self._relevance = relevance
         side = predictor.image_size // predictor.backbone_stride
+        self._grid = (side, side)
         self._all_tokens = torch.arange(side * side, device=predictor.device)
-        self._rotary = RotaryTable.of(predictor.memory_attention, (side, side), predictor.device)
+        self._rotary = RotaryTable.of(predictor.memory_attention, self._grid, predictor.device)
         self._pass: _Pass | None = None
         self._found: list[tuple[torch.nn.Module, str, Any]] = []
         self._upstream_frame = self._wrap(predictor, "_run_single_frame_inference", self._frame)
@@ -197,7 +203,7 @@ class Hooks:
         passing.keep_ratio = passing.budget.update(motion.magnitude, motion.seconds, bool(trace.trust < TRUSTED))
         scores = self._router.scores(frame, masks, trace.trust, motion.camera, motion.reaches)
         passing.queries = best_tokens(scores, self._shares(passing.keep_ratio).queries)[0]
-        passing.before = trace.conditioned
+        passing.before, passing.camera = trace.conditioned, motion.camera
 
     def _readable(self, outputs: State, index: int, step: int, passing: _Pass) -> State:
         """The outputs that upstream may attend to. Of several prompts the nearest is read whole, as `Shares` says."""
@@ -225,8 +231,23 @@ class Hooks:
             image[kept].transpose(0, 1), image_positions[kept].transpose(0, 1), self._rotary.at(kept[None])
         )
         keys = Keys(memory.transpose(0, 1), memory_positions.transpose(0, 1), self._rotary.at(read[None]))
-        output = attend(self._predictor.memory_attention, queries, keys).transpose(0, 1)
-        return output if passing.before is None else passing.before.to(output.dtype).index_copy(0, kept, output)
+        attention = self._predictor.memory_attention
+        output = attend(attention, queries, keys)[0]
+        if passing.before is None:
+            return output[:, None]
+        raw = image[:, 0] + self._predictor.no_mem_embed[0]
+        partial = Partial(
+            output=output,
+            kept=kept,
+            tokens=image[:, 0],
+            positions=image_positions[:, 0],
+            raw=raw,
+            before=passing.before[:, 0],
+            grid=self._grid,
+            camera=passing.camera,
+            attention=attention,
+        )
+        return fill(self._config.fill, partial)[:, None]
 
     def _leave(self, passing: _Pass, state: State, index: int, out: State, masks: Tensor) -> None:
         """Leave in a frame's output what the next frames need, and only the best of its memory."""

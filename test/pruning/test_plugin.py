@@ -21,6 +21,7 @@ from fastsam2_ros.pruning import hooks, loaded_video
 from fastsam2_ros.pruning.plugin import MOTION
 from fastsam2_ros.pruning.upstream_memory import memory_of
 from fastsam2_ros.streaming.shares import Shares
+from fastsam2_ros.streaming.warp import moved
 
 FRAMES = 20
 SHORT = 8
@@ -182,12 +183,15 @@ def test_keys_are_rotated_by_their_own_places(predictor, video, attended, revers
     assert torch.equal(keys.angles[0, 0], hooks_of(predictor)._rotary.angles[tokens])
 
 
-def test_pruned_queries_keep_what_the_frame_before_left(predictor, video, attended):
+def test_pruned_queries_get_what_the_frame_before_had_there(predictor, video, attended):
     prune(predictor, keep=0.3)
     state, _ = track(predictor, video, count=5)
     outs = state["output_dict_per_obj"][0]["non_cond_frame_outputs"]
     before, now = (outs[index]["fastsam2_trace"].conditioned[:, 0] for index in (4, 5))
-    assert int((before == now).all(1).sum()) == TOKENS - KEPT
+    camera = loaded_video.motion_between(state, 4, 5, outs[4]["pred_masks"]).camera
+    assert np.abs(camera[:, 2]).min() > 0.01  # the window moves
+    there = moved(before.T.unflatten(1, (16, 16))[None], camera, outside="border")[0].flatten(1).T
+    assert int((there == now).all(1).sum()) == TOKENS - KEPT
 
 
 def test_pruned_masks_are_finite_and_of_the_videos_size(predictor, video, upstream):
