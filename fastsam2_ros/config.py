@@ -75,7 +75,7 @@ class PruningConfig:
         0.3, "The budget's floor: share of tokens on a still scene.", minimum=0.01, maximum=1.0
     )
     max_keep_ratio: float = option(
-        1.0, "The budget's ceiling: share of tokens when much moves.", minimum=0.01, maximum=1.0
+        0.5, "The budget's ceiling: share of tokens when much moves.", minimum=0.01, maximum=1.0
     )
     full_motion: float = option(
         0.5, "Motion that asks for the ceiling, in frame diagonals per second.", minimum=0.001, maximum=100.0

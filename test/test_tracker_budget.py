@@ -20,7 +20,7 @@ from fastsam2_ros.tracker import TextTracker
 
 SIZE = (96, 128)
 STEP = 100_000_000
-PRUNING = PruningConfig(min_keep_ratio=0.2, fall_seconds=0.2)
+PRUNING = PruningConfig(max_keep_ratio=1.0, min_keep_ratio=0.2, fall_seconds=0.2)
 SPEED = 4  # pixels in a frame
 
 
@@ -131,7 +131,7 @@ def dense(sam):
 )
 def test_one_is_dense_with_every_policy(make, dense, fill, keys, exponent):
     # The budget's ceiling, so that scores are made and tokens are ranked.
-    pruning = PruningConfig(min_keep_ratio=1.0, fill=fill, keys=keys, query_exponent=exponent)
+    pruning = PruningConfig(min_keep_ratio=1.0, max_keep_ratio=1.0, fill=fill, keys=keys, query_exponent=exponent)
     assert all(np.array_equal(*pair) for pair in zip(dense, masks(make(pruning)), strict=True))
 
 

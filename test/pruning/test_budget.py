@@ -83,7 +83,7 @@ def test_a_fixed_ratio_is_fixed():
 
 
 def test_late_steps_lower_the_ceiling_and_early_ones_raise_it_again():
-    deadline = Deadline(PruningConfig(min_keep_ratio=0.2, target_rate=10.0))
+    deadline = Deadline(PruningConfig(min_keep_ratio=0.2, max_keep_ratio=1.0, target_rate=10.0))
     late = [deadline.update(0.2) for _ in range(30)]
     assert late == sorted(late, reverse=True)
     assert late[-1] == 0.2

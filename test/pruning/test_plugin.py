@@ -279,10 +279,10 @@ def test_reset_and_removed_objects_leave_no_trace(predictor, video):
 
 def test_motion_asks_for_tokens(predictor, video, tmp_path, attended):
     prune(predictor, keep=MOTION)
-    track(predictor, video, count=SHORT)
+    track(predictor, video)
     moving = [queries.tokens.shape[1] for queries, _ in attended]
     attended.clear()
-    track(predictor, save(tmp_path, [smooth_noise(0)[: SIZE[0], : SIZE[1]]] * 9), count=SHORT)
+    track(predictor, save(tmp_path, [smooth_noise(0)[: SIZE[0], : SIZE[1]]] * FRAMES))
     still = [queries.tokens.shape[1] for queries, _ in attended]
     assert still[-1] < moving[-1]
     assert still == sorted(still, reverse=True)
