@@ -13,8 +13,8 @@ from fastsam2_ros.evaluation.ablation.cost import share_for
 RATIOS = (0.7, 0.5, 0.3, 0.2, 0.1)
 NOMINAL = 0.3
 """The paper's keep ratio: where cues and routers are compared one by one."""
-RANGES = ((0.3, 1.0), (0.3, 0.7), (0.3, 0.5), (0.2, 0.5))
-"""Floors and ceilings of the budget."""
+BUDGETS = ((0.3, 1.0, 0.5), (0.3, 0.5, 0.5), (0.2, 0.5, 0.5), (0.2, 0.5, 0.25))
+"""Floor and ceiling of the budget, and the motion that asks for the ceiling, frame diagonals per second."""
 FILL_RATIOS = KEY_RATIOS = (0.5, 0.3, 0.1)
 FILLS = ("previous", "moved", "raw", "feedforward", "nearest")
 KEYS = ("balanced", "even", "ends", "pooled")
@@ -167,14 +167,15 @@ def _gains() -> Iterator[Policy]:
 
 
 def _budgets() -> Iterator[Policy]:
-    """The settings' defaults, which follow the motion, and other ranges; a fixed ratio of the same mean tokens for each."""
+    """The settings' defaults, which follow the motion, and others of `BUDGETS`; a fixed ratio of the same mean tokens for each."""
     group = "Budget by motion against a fixed ratio of the same mean tokens"
     usual = PruningConfig()
     budgets = {DEFAULT: _keep(0.0)}
-    for low, high in RANGES:
-        if (low, high) != (usual.min_keep_ratio, usual.max_keep_ratio):
-            bounds = {"pruning.min_keep_ratio": low, "pruning.max_keep_ratio": high}
-            budgets[f"budget {low:g} to {high:g}"] = {**_keep(0.0), **bounds}
+    for low, high, full in BUDGETS:
+        if (low, high, full) != (usual.min_keep_ratio, usual.max_keep_ratio, usual.full_motion):
+            bounds = {"min_keep_ratio": low, "max_keep_ratio": high, "full_motion": full}
+            named = {f"{_PREFIX}{name}": value for name, value in bounds.items()}
+            budgets[f"budget {low:g} to {high:g} at {full:g}"] = {**_keep(0.0), **named}
     for name, settings in budgets.items():
         fixed = f"fixed as {name}"
         yield Policy(name, BUDGET, group, settings, against=fixed)
