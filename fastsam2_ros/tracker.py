@@ -237,8 +237,11 @@ class TextTracker:
                 masks = torch.stack([target.low_res for target in tracked if target.low_res is not None])
                 trust = torch.tensor([target.score for target in tracked], device=self.device)
                 maps = self._router.cue_maps(shared, masks, trust, motion.camera, motion.reaches)
-                rows = zip(self._router.scorer(features.tokens, maps).split(1), shares, strict=True)
-                tokens = [best_tokens(row, share.queries)[0] for row, share in rows]
+                rows = zip(memories, self._router.scorer(features.tokens, maps).split(1), shares, strict=True)
+                tokens = [
+                    None if self._sam.needs_all(memory, fill_policy) else best_tokens(scores, share.queries)[0]
+                    for memory, scores, share in rows
+                ]
         viewed: tuple[TargetTokens, ...] = ()
         if view_tokens:
             contributions = self._router.contributions(maps) if self._prunes else None

@@ -103,6 +103,18 @@ def test_a_doubted_target_takes_nothing_for_the_others(make, monkeypatch):
     assert gone[-1] == 0.2  # it is gone for good
 
 
+def test_right_after_a_prompt_every_token_is_conditioned(make):
+    """Nothing is there yet to fill the others with; what never met the memory would stay for as long as it is left out."""
+    tracker = make(PruningConfig(keep_ratio=0.1))
+    queries = []
+    for index in range(6):
+        if index in (0, 3):
+            tracker.reset()
+            tracker.set_mask(square(20, 60), "rock")
+        queries.append([each.queries for each in tracker.step(scene(0), index * STEP).attention])
+    assert queries == [[], [256], [26], [], [256], [26]]
+
+
 def test_a_moving_camera_that_shows_nothing_new_costs_nothing(make, monkeypatch):
     tracker = make()
     tracker.set_mask(square(50, 30), "rock")

@@ -142,6 +142,14 @@ class StreamingSam2:
                     conditioned[row] = whole
         return torch.stack([output for output in conditioned if output is not None])
 
+    @staticmethod
+    def needs_all(memory: TargetMemory, fill_policy: str) -> bool:
+        """Whether `condition` is to be given all tokens: right after a prompt there is nothing to fill others with.
+
+        Features that never met the memory are no substitute: what is left out again and again would keep them.
+        """
+        return fill_policy in LOOK_BACK and memory.conditioned is None
+
     def attention_counts(
         self, memories: Sequence[TargetMemory], index: int, tokens: Sequence[Tensor | None], fill_policy: str = MOVED
     ) -> list[AttentionCounts]:
@@ -250,7 +258,7 @@ class StreamingSam2:
         only = None if shares is None else (shares,)
         (frame,) = self._frames(maps, index, only, scores)
         memory.add_prompt(frame, decoded.pointer[0], self._middle_tokens(only, 0))
-        memory.conditioned = self._without_memory(features, 1)[0]
+        memory.conditioned = None
 
     # ---- pieces ----
 

@@ -8,7 +8,7 @@ from small_models import small_sam2
 
 from fastsam2_ros.errors import ModelError
 from fastsam2_ros.evaluation.upstream import noise_video
-from fastsam2_ros.streaming.fills import PREVIOUS
+from fastsam2_ros.streaming.fills import PREVIOUS, RAW
 from fastsam2_ros.streaming.model import StreamingSam2
 from fastsam2_ros.streaming.prompts import Prompt
 
@@ -65,7 +65,10 @@ def test_what_is_left_out_keeps_the_last_frames_feature(sam, video):
     features = sam.encode(video[0])
     memory = sam.new_memory()
     sam.remember_prompt(features, sam.decode_prompt(features, Prompt.from_box(BOXES[0])), memory, 0)
-    before = memory.conditioned.clone()
+    assert sam.needs_all(memory, PREVIOUS)
+    assert not sam.needs_all(memory, RAW)
+    before = sam.condition(features, [memory], 1, [None], PREVIOUS)[0]
+    assert not sam.needs_all(memory, PREVIOUS)
     kept = torch.tensor([3, 50, 200])
     after = sam.condition(sam.encode(video[1]), [memory], 1, [kept], PREVIOUS)[0]
     left_out = torch.ones(sam.token_count, dtype=torch.bool)

@@ -13,7 +13,7 @@ from fastsam2_ros.evaluation.ablation.cost import share_for
 RATIOS = (0.7, 0.5, 0.3, 0.2, 0.1)
 NOMINAL = 0.3
 """The paper's keep ratio: where cues and routers are compared one by one."""
-BUDGETS = ((0.3, 1.0, 0.5), (0.3, 0.5, 0.5), (0.2, 0.5, 0.5), (0.2, 0.5, 0.25))
+BUDGETS = ((0.3, 1.0, 0.5), (0.2, 0.5, 0.25), (0.1, 0.5, 0.25), (0.1, 0.3, 0.25))
 """Floor and ceiling of the budget, and the motion that asks for the ceiling, frame diagonals per second."""
 FILL_RATIOS = KEY_RATIOS = (0.5, 0.3, 0.1)
 FILLS = ("previous", "moved", "raw", "feedforward", "nearest")
