@@ -72,13 +72,13 @@ class PruningConfig:
         maximum=1.0,
     )
     min_keep_ratio: float = option(
-        0.3, "The budget's floor: share of tokens on a still scene.", minimum=0.01, maximum=1.0
+        0.2, "The budget's floor: share of tokens on a still scene.", minimum=0.01, maximum=1.0
     )
     max_keep_ratio: float = option(
         0.5, "The budget's ceiling: share of tokens when much moves.", minimum=0.01, maximum=1.0
     )
     full_motion: float = option(
-        0.5, "Motion that asks for the ceiling, in frame diagonals per second.", minimum=0.001, maximum=100.0
+        0.25, "Motion that asks for the ceiling, in frame diagonals per second.", minimum=0.001, maximum=100.0
     )
     fall_seconds: float = option(
         1.0, "Time in which the budget falls from ceiling to floor, seconds.", minimum=0.0, maximum=60.0

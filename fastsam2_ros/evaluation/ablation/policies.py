@@ -13,7 +13,7 @@ from fastsam2_ros.evaluation.ablation.cost import share_for
 RATIOS = (0.7, 0.5, 0.3, 0.2, 0.1)
 NOMINAL = 0.3
 """The paper's keep ratio: where cues and routers are compared one by one."""
-BUDGETS = ((0.3, 1.0, 0.5), (0.2, 0.5, 0.25), (0.1, 0.5, 0.25), (0.1, 0.3, 0.25))
+BUDGETS = ((0.3, 1.0, 0.5), (0.3, 0.5, 0.5), (0.2, 0.5, 0.25), (0.1, 0.5, 0.25))
 """Floor and ceiling of the budget, and the motion that asks for the ceiling, frame diagonals per second."""
 FILL_RATIOS = KEY_RATIOS = (0.5, 0.3, 0.1)
 FILLS = ("previous", "moved", "raw", "feedforward", "nearest")
@@ -167,7 +167,7 @@ def _gains() -> Iterator[Policy]:
 
 
 def _budgets() -> Iterator[Policy]:
-    """The settings' defaults, which follow the motion, and others of `BUDGETS`; a fixed ratio of the same mean tokens for each."""
+    """The settings' own, which follows the motion, and others; a fixed ratio of the same mean tokens for each."""
     group = "Budget by motion against a fixed ratio of the same mean tokens"
     usual = PruningConfig()
     budgets = {DEFAULT: _keep(0.0)}

@@ -69,12 +69,12 @@ def test_policies_give_what_they_give_alone(encoded, sam, sequence, tmp_path, mo
 def test_tokens_and_flops_are_those_of_the_steps(encoded, sequence) -> None:
     (half,) = measure.measure(sequence, {"half": keeping(0.5)}, keeping(1.0)).values()
     assert half.tokens == 256
-    assert half.queries == [0, 128, 128, 128]
+    assert half.queries == [0, 256, 128, 128]  # all right after the prompt
     assert half.keep_ratio == [0.5] * FRAMES
     assert half.flops[0] == 0
     # The prompt frame alone is in memory, half of it; 256 tokens of ours are 4096 of tiny's.
     assert half.keys[1] == 128
-    assert half.flops[1] == pytest.approx(TINY.flops(AttentionCounts(2048, 2048, 4)))
+    assert half.flops[1] == pytest.approx(TINY.flops(AttentionCounts(4096, 2048, 4)))
 
 
 def test_the_dense_policy_is_timed_beside_and_runs_once(encoded, sequence) -> None:
