@@ -5,9 +5,10 @@ from __future__ import annotations
 import statistics
 from collections.abc import Mapping, Sequence
 from datetime import date
-from itertools import pairwise
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from fastsam2_ros.config import TrackerConfig
 from fastsam2_ros.evaluation import bench
@@ -79,8 +80,14 @@ def write(out: Path, about: dict[str, Any], config: TrackerConfig, study: Study,
 
 
 def liveliest(series: Mapping[str, Sequence[float]]) -> str:
-    """The name of the series that goes the longest way up and down."""
-    return max(series, key=lambda name: sum(abs(after - before) for before, after in pairwise(series[name])))
+    """The name of the series with the highest rise after a fall; among equals, of the longest way up and down."""
+
+    def life(name: str) -> tuple[float, float]:
+        values = np.asarray(series[name])
+        rise = float((values - np.minimum.accumulate(values)).max())
+        return round(rise, 3), float(np.abs(np.diff(values)).sum())
+
+    return max(series, key=life)
 
 
 def _draw(out: Path, config: TrackerConfig, study: Study, heads: Sequence[str]) -> dict[str, str]:
