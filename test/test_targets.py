@@ -10,7 +10,7 @@ from fastsam2_ros.pruning.budget import Budget
 from fastsam2_ros.results import TrackState
 from fastsam2_ros.targets import GIVE_UP_SECONDS, SETTLING_FRAMES, Target
 
-CONFIG = TrackerConfig(pruning=PruningConfig(min_keep_ratio=0.2, fall_seconds=0.5))
+CONFIG = TrackerConfig(pruning=PruningConfig(min_keep_ratio=0.2, max_keep_ratio=1.0, fall_seconds=0.5))
 STEP = 0.1
 
 
