@@ -66,17 +66,17 @@ def front_picture(file: Path, rows: Sequence[Row]) -> None:
         label="front",
         zorder=2,
     )
-    for number, row in enumerate(best):
-        axes.annotate(
-            row.policy.name,
-            (row.cost, row.j_and_f),
-            xytext=(0, (10, 22)[number % 2]),
-            textcoords="offset points",
-            fontsize=7,
-            color=_INK,
-            ha="center",
-            arrowprops={"arrowstyle": "-", "color": _FAINT, "linewidth": 0.5, "shrinkB": 4},
-        )
+    for row in best:
+        if row.policy.name != DEFAULT:  # the legend names that one
+            axes.annotate(
+                row.policy.name,
+                (row.cost, row.j_and_f),
+                xytext=(-5, 7),
+                textcoords="offset points",
+                fontsize=7,
+                color=_INK,
+                ha="right",
+            )
     for row in rows:
         if row.policy.name == DEFAULT:
             axes.scatter(
