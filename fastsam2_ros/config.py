@@ -114,15 +114,16 @@ class PruningConfig:
         "sum",
         "What scores tokens: sum (the weighted sum of the cues), random (a baseline), mini (the learned router that comes "
         "with this package, of the model 'mini'), or the path of one that 'fastsam2 train router' has written. "
-        "A weight of 0 switches a cue off in each of them.",
+        "The weights below are those of the sum, and 0 switches a cue off in it; a learned router looks at all that it "
+        "was trained with.",
     )
     mask_weight: float = option(1.0, "Weight of the last mask, moved and dilated, in a token's score.", minimum=0.0)
     context_weight: float = option(0.0, "Weight of local visual context in a token's score.", minimum=0.0)
     appearance_weight: float = option(
         0.1, "Weight of likeness to the target's remembered look in a token's score.", minimum=0.0
     )
-    text_weight: float = option(0.3, "Weight of relevance to the text in a token's score.", minimum=0.0)
-    uncertainty_weight: float = option(0.2, "Weight of uncertainty in a token's score.", minimum=0.0)
+    text_weight: float = option(0.0, "Weight of relevance to the text in a token's score.", minimum=0.0)
+    uncertainty_weight: float = option(0.0, "Weight of uncertainty in a token's score.", minimum=0.0)
 
 
 @dataclass(frozen=True)

@@ -100,7 +100,7 @@ class TargetTokens:
         id: the target's.
         kept: bool, (rows, columns) of the token grid, which is stretched over the frame.
         cue: int8, (rows, columns): index into `TokenView.cues` of the cue that contributed most to the token's score;
-            -1 where none did, and everywhere where nothing is pruned.
+            -1 where none did (tokens that are kept there are spread over the frame), and everywhere where nothing is pruned.
     """
 
     id: int
@@ -118,7 +118,7 @@ class TokenView:
     """What one frame's pruning did, for pictures of it.
 
     Attributes:
-        cues: their names.
+        cues: names of those that are switched on.
         targets: those that memory attention ran for, by rising id: not those that were found in this very frame.
         full_motion: motion that asks for the budget's ceiling, frame diagonals per second.
     """

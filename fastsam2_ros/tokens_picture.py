@@ -27,7 +27,8 @@ PALETTE: tuple[Colour, ...] = (
 )
 """Colours of the cues, in their order; told apart by the colour-blind too (Okabe and Ito, "Color Universal Design", 2008)."""
 
-_NO_CUE = (220, 220, 220)
+_NO_CUE, _SPREAD = (220, 220, 220), "spread"
+"""Of tokens that are kept though no cue speaks for them."""
 _DIM = 0.35
 """Light that is left of the frame where tokens are dropped."""
 _GLOW = 0.45
@@ -178,7 +179,8 @@ class _Strip:
     """
 
     def __init__(self, picture: Image.Image, cues: tuple[str, ...], told: str) -> None:
-        self._picture, self._cues, self._told = picture, cues, told
+        self._picture, self._told = picture, told
+        self._colours = {**{name: PALETTE[index % len(PALETTE)] for index, name in enumerate(cues)}, _SPREAD: _NO_CUE}
         wanted = text_size(np.asarray(picture))
         legend = self._legend_width(wanted)
         self._size = wanted if legend <= picture.width else int(wanted * picture.width / legend)
@@ -202,15 +204,17 @@ class _Strip:
     def _legend_width(self, size: int) -> float:
         letters = font(size)
         return (
-            sum(letters.getlength(name) + size * 2.1 for name in self._cues) + letters.getlength(self._told) + size * 2
+            sum(letters.getlength(name) + size * 2.1 for name in self._colours)
+            + letters.getlength(self._told)
+            + size * 2
         )
 
     def _legend(self) -> None:
         pen, size, letters = ImageDraw.Draw(self._picture), self._size, font(self._size)
         x, y = float(self._pad), self.top + self._pad
-        for index, name in enumerate(self._cues):
+        for name, colour in self._colours.items():
             top = y + (self._row - size) // 2
-            pen.rectangle((x, top, x + size - 1, top + size - 1), fill=PALETTE[index % len(PALETTE)])
+            pen.rectangle((x, top, x + size - 1, top + size - 1), fill=colour)
             self._text(x + size * 1.4, 0, name)
             x += letters.getlength(name) + size * 2.1
         self._text(self._picture.width - self._pad - letters.getlength(self._told), 0, self._told)

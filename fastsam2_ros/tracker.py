@@ -19,7 +19,6 @@ from fastsam2_ros.language.scoring import mask_iou
 from fastsam2_ros.language.search import NONE, TextSearch
 from fastsam2_ros.pruning import cues
 from fastsam2_ros.pruning.budget import Budget, Deadline
-from fastsam2_ros.pruning.cues import CUES
 from fastsam2_ros.pruning.motion import Motion, MotionEstimator
 from fastsam2_ros.pruning.router import FrameCues, Router, best_tokens, find_scorer
 from fastsam2_ros.pruning.view import target_tokens
@@ -59,7 +58,7 @@ class TextTracker:
         self._motion = MotionEstimator()
         self._deadline = Deadline(config.pruning)
         width = self._sam.model.hidden_dim
-        self._router = Router(config.pruning, find_scorer(config.pruning, sam.name, width, self._sam.device))
+        self._router = Router(find_scorer(config.pruning, sam.name, width, self._sam.device))
         self._step_seconds = 0.0
 
     @classmethod
@@ -186,7 +185,7 @@ class TextTracker:
             self._start_boxes(frame, features, ceiling, warnings)
             self._start_masks(features, ceiling, warnings)
             self._find(frame, features, ceiling)
-            if self._prunes and self.config.pruning.text_weight > 0 and any(each.searchable for each in self._targets):
+            if self._prunes and "text" in self._router.on and any(each.searchable for each in self._targets):
                 self._search.prepare(frame, features)
         with watch.stage("resize"):
             objects = self._objects(features)
@@ -210,7 +209,7 @@ class TextTracker:
             untrained=self.untrained,
             attention=tuple(attention),
             attention_flops=sum(self._sam.attention_size.flops(counts) for counts in attention),
-            tokens=TokenView(CUES, viewed, self.config.pruning.full_motion) if view_tokens else None,
+            tokens=TokenView(self._router.on, viewed, self.config.pruning.full_motion) if view_tokens else None,
         )
 
     def reset(self) -> None:
@@ -244,7 +243,7 @@ class TextTracker:
                 ]
         viewed: tuple[TargetTokens, ...] = ()
         if view_tokens:
-            contributions = self._router.contributions(maps) if self._prunes else None
+            contributions = self._router.contributions(features.tokens, maps) if self._prunes else None
             viewed = target_tokens([target.id for target in tracked], tokens, contributions, features.grid)
         with watch.stage("attend"):
             attention = self._sam.attention_counts(memories, self._index, tokens, fill_policy)

@@ -79,9 +79,9 @@ def test_a_kept_token_without_a_cue_has_no_colour() -> None:
     assert np.ptp(middle(picture(result(target(1, (3, 3), cue=-1))), (3, 3))) == 0
 
 
-def test_the_legend_shows_the_colour_of_every_cue() -> None:
+def test_the_legend_shows_the_colour_of_every_cue_and_of_none() -> None:
     strip = picture(result(target(1, (3, 3))))[400:].reshape(-1, 3)
-    assert all((strip == colour).all(1).sum() > 50 for colour in PALETTE[: len(CUES)])
+    assert all((strip == colour).all(1).sum() > 50 for colour in [*PALETTE[: len(CUES)], (220, 220, 220)])
     assert not (strip == PALETTE[len(CUES)]).all(1).any()
 
 

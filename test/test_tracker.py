@@ -325,11 +325,12 @@ def test_asking_for_the_tokens_does_not_change_the_masks(make, video):
 
 
 def test_a_cue_without_weight_earns_no_token(make, video):
-    only_mask = PruningConfig(keep_ratio=0.3, context_weight=0, text_weight=0, uncertainty_weight=0)
+    only_mask = PruningConfig(keep_ratio=0.3, appearance_weight=0)
     tracker = make("mug", pruning=only_mask)
     tracker.set_target("mug")
     view = [tracker.step(video[n], n * STEP, view_tokens=True).tokens for n in range(3)][-1]
-    assert {view.cues[index] for index in np.unique(view.targets[0].cue) if index >= 0} == {"mask"}
+    assert view.cues == ("mask",)
+    assert set(np.unique(view.targets[0].cue)) == {-1, 0}
 
 
 def test_before_a_target_is_tracked_no_tokens_are_kept_for_it(make, video):
@@ -411,11 +412,11 @@ def test_a_frame_that_is_encoded_already_is_not_encoded_again(make, sam, video, 
         np.testing.assert_array_equal(found.objects[0].mask, result.objects[0].mask)
 
 
-@pytest.mark.parametrize(("keep_ratio", "wanted"), [(0.5, [0]), (1.0, [])])
-def test_the_text_of_a_target_that_a_box_started_is_learnt_if_tokens_are_chosen(
-    make, video, keep_ratio, wanted, monkeypatch
+@pytest.mark.parametrize(("keep_ratio", "weight", "wanted"), [(0.5, 0.3, [0]), (1.0, 0.3, []), (0.5, 0.0, [])])
+def test_the_text_of_a_target_that_a_box_started_is_learnt_if_tokens_are_chosen_by_it(
+    make, video, keep_ratio, weight, wanted, monkeypatch
 ):
-    tracker, learnt = make(pruning=PruningConfig(keep_ratio=keep_ratio)), []
+    tracker, learnt = make(pruning=PruningConfig(keep_ratio=keep_ratio, text_weight=weight)), []
     monkeypatch.setattr(tracker._search, "prepare", lambda frame, features: learnt.append(tracker._index))
     tracker.set_box(BOX)
     steps(tracker, video, 1)

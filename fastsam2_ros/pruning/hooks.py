@@ -21,7 +21,7 @@ from fastsam2_ros.config import PruningConfig
 from fastsam2_ros.pruning import cues
 from fastsam2_ros.pruning.budget import Budget
 from fastsam2_ros.pruning.loaded_video import Relevance, motion_between
-from fastsam2_ros.pruning.router import FrameCues, Router, best_tokens
+from fastsam2_ros.pruning.router import FrameCues, Router, WeightedSum, best_tokens
 from fastsam2_ros.pruning.upstream_memory import Reading, State, pruned, shrink
 from fastsam2_ros.streaming.attention import Keys, Queries, attend
 from fastsam2_ros.streaming.fills import Partial, fill
@@ -86,7 +86,7 @@ class Hooks:
     def __init__(self, predictor: SAM2VideoPredictor, config: PruningConfig, relevance: Relevance | None) -> None:
         self._predictor = predictor
         self._config = config
-        self._router = Router(config)
+        self._router = Router(WeightedSum(config))
         self._relevance = relevance
         side = predictor.image_size // predictor.backbone_stride
         self._grid = (side, side)

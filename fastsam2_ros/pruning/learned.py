@@ -34,6 +34,11 @@ class LearnedRouter(nn.Module):
         self.out = nn.Linear(HIDDEN, 1)
         nn.init.zeros_(self.of_cues.weight)
 
+    @property
+    def cues(self) -> tuple[str, ...]:
+        """Names of the cues that it has learnt something of."""
+        return tuple(name for name, used in zip(CUES, self.of_cues.weight.any(0).tolist(), strict=True) if used)
+
     def forward(self, tokens: Tensor, maps: Tensor) -> Tensor:
         """Score tokens.
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from numbers import Real
 from typing import Any, Literal
 
@@ -15,6 +16,8 @@ from fastsam2_ros.pruning.loaded_video import Relevance
 
 MOTION = "motion"
 """Value of `keep` that lets the motion decide, frame by frame."""
+TEXT_WEIGHT = 0.3
+"""Of the text cue, where a text is given."""
 
 _HOOKS = "_fastsam2_hooks"  # attribute of a pruned predictor
 
@@ -43,7 +46,7 @@ def prune(
         ModelError: the language model cannot be had.
     """
     _require_predictor(predictor)
-    config = _config(keep)
+    config = replace(_config(keep), text_weight=0.0 if text is None else TEXT_WEIGHT)
     relevance = None if text is None else Relevance(text, language or LanguageConfig(), predictor.device)
     unprune(predictor)
     setattr(predictor, _HOOKS, Hooks(predictor, config, relevance))

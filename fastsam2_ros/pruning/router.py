@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -15,18 +16,28 @@ from fastsam2_ros.config import PruningConfig
 from fastsam2_ros.pruning import cues, learned
 from fastsam2_ros.pruning.cues import CUES, STILL
 from fastsam2_ros.shipped import MINI_ROUTER
-from fastsam2_ros.streaming.shares import token_count
+from fastsam2_ros.streaming.shares import best_first, token_count
 
 SUM, RANDOM, MINI = "sum", "random", "mini"
 """Values of `PruningConfig.router` that are no paths."""
 
-Scorer = Callable[[Tensor, Tensor], Tensor]
-"""From tokens (N, C) and `Router.cue_maps` (targets, len(CUES), N) to scores, float32 (targets, N)."""
+
+class Scorer(Protocol):
+    """Makes one score of a token's cues."""
+
+    @property
+    def cues(self) -> tuple[str, ...]:
+        """Names of those that it looks at."""
+        ...
+
+    def __call__(self, tokens: Tensor, maps: Tensor) -> Tensor:
+        """From tokens (N, C) and `Router.cue_maps` (targets, len(CUES), N) to scores, float32 (targets, N)."""
+        ...
 
 
 @dataclass(frozen=True)
 class FrameCues:
-    """What speaks for a frame's tokens whatever the masks are.
+    """What speaks for a frame's tokens whatever the masks are; zero where a cue is off.
 
     Attributes:
         tokens: (N, C).
@@ -44,17 +55,18 @@ class FrameCues:
 
 
 class Router:
-    """Scores tokens by the cues. A weight of 0 switches a cue off: its map is zero, whatever the scorer is.
+    """Scores tokens by the cues that its scorer looks at. Those are on; the maps of all others are zero, and not computed.
 
     Args:
-        config: with the weights of the cues.
-        scorer: makes scores of the maps, see `find_scorer`; None: their weighted sum.
+        scorer: see `find_scorer`.
+
+    Attributes:
+        on: names of the cues that are on.
     """
 
-    def __init__(self, config: PruningConfig, scorer: Scorer | None = None) -> None:
-        self.config = config
-        self.scorer = WeightedSum(config) if scorer is None else scorer
-        self._off = torch.tensor([weight == 0 for weight in _weights(config)])
+    def __init__(self, scorer: Scorer) -> None:
+        self.scorer = scorer
+        self.on = scorer.cues
 
     def frame_cues(self, tokens: Tensor, grid: cues.Grid, prototypes: Tensor, text: Tensor | None) -> FrameCues:
         """Cues of one frame, to be used for its queries and for its memory.
@@ -65,11 +77,12 @@ class Router:
             prototypes: (targets, C), `cues.prototype`; zeros where a target's looks are not known.
             text: (targets, N), [0, 1], or None.
         """
+        off = _blank(len(prototypes), tokens)
         return FrameCues(
             tokens,
             grid,
-            context=cues.local_context(tokens, grid),
-            appearance=cues.appearance(tokens, prototypes),
+            context=cues.local_context(tokens, grid) if "context" in self.on else _blank(1, tokens),
+            appearance=cues.appearance(tokens, prototypes) if "appearance" in self.on else off,
             text=cues.text_relevance(text, len(prototypes), tokens),
         )
 
@@ -81,7 +94,7 @@ class Router:
         camera: npt.NDArray[np.float64] = STILL,
         displacements: Sequence[float] = (),
     ) -> Tensor:
-        """All cues; one that is switched off is zero.
+        """All cues; one that is off is zero.
 
         Args:
             frame: of the frame whose tokens are scored.
@@ -93,15 +106,15 @@ class Router:
         Returns:
             float32, (targets, len(CUES), N), [0, 1], in the order of `CUES`.
         """
-        maps = {
-            "mask": cues.mask_prior(masks, frame.grid, camera, displacements),
-            "context": frame.context.expand(len(masks), -1),
-            "appearance": frame.appearance,
-            "text": frame.text,
-            "uncertainty": cues.uncertainty(masks, trust, frame.tokens, frame.grid, camera),
+        made: dict[str, Callable[[], Tensor]] = {
+            "mask": lambda: cues.mask_prior(masks, frame.grid, camera, displacements),
+            "context": lambda: frame.context.expand(len(masks), -1),
+            "appearance": lambda: frame.appearance,
+            "text": lambda: frame.text,
+            "uncertainty": lambda: cues.uncertainty(masks, trust, frame.tokens, frame.grid, camera),
         }
-        stacked = torch.stack([maps[name] for name in CUES], dim=1)
-        return stacked.masked_fill(self._off.to(stacked.device)[:, None], 0.0)
+        off = _blank(len(masks), frame.tokens)
+        return torch.stack([made[name]() if name in self.on else off for name in CUES], dim=1)
 
     def scores(
         self,
@@ -114,24 +127,29 @@ class Router:
         """The scorer's opinion of `cue_maps`, which has the same arguments: float32, (targets, N), higher is better."""
         return self.scorer(frame.tokens, self.cue_maps(frame, masks, trust, camera, displacements))
 
-    def contributions(self, maps: Tensor) -> Tensor:
-        """What each cue adds to the weighted sum, whatever the scorer is.
+    def contributions(self, tokens: Tensor, maps: Tensor) -> Tensor:
+        """What each cue adds to the scores: how much they sink without it.
 
         Args:
+            tokens: (N, C).
             maps: (targets, len(CUES), N), `cue_maps`.
 
         Returns:
-            float32, (len(CUES), targets, N).
+            float32, (len(self.on), targets, N).
         """
-        weights = torch.tensor(_weights(self.config), device=maps.device)
-        return (maps * weights[:, None]).transpose(0, 1)
+        without = [maps.index_fill(1, torch.tensor(CUES.index(name), device=maps.device), 0.0) for name in self.on]
+        if not without:
+            return maps.new_zeros(0, len(maps), maps.shape[2])
+        return self.scorer(tokens, maps) - torch.stack([self.scorer(tokens, each) for each in without])
 
 
 class WeightedSum:
-    """The sum of the cues by the weights of a configuration."""
+    """The sum of the cues by the weights of a configuration; a weight of 0 switches a cue off."""
 
     def __init__(self, config: PruningConfig) -> None:
-        self._weights = torch.tensor(_weights(config))
+        weights = {name: float(getattr(config, f"{name}_weight")) for name in CUES}
+        self.cues = tuple(name for name, weight in weights.items() if weight != 0)
+        self._weights = torch.tensor(list(weights.values()))
 
     def __call__(self, tokens: Tensor, maps: Tensor) -> Tensor:
         """See `Scorer`."""
@@ -140,6 +158,8 @@ class WeightedSum:
 
 class RandomScores:
     """Scores that know nothing, new ones each time; the same from the same seed, on every device."""
+
+    cues: tuple[str, ...] = ()
 
     def __init__(self, seed: int = 0) -> None:
         self._generator = torch.Generator().manual_seed(seed)
@@ -177,16 +197,14 @@ def best_tokens(scores: Tensor, keep_ratio: float) -> list[Tensor | None]:
         keep_ratio: (0, 1].
 
     Returns:
-        per target int64 (count,), rising; None where all are kept. Ties go to the lower index, so that equal inputs
-        always give equal results.
+        per target int64 (count,), rising, of those that are `best_first`; None where all are kept.
     """
     targets, total = scores.shape
     count = token_count(keep_ratio, total)
     if count == total:
         return [None] * targets
-    ranking = scores.argsort(dim=1, descending=True, stable=True)
-    return list(torch.sort(ranking[:, :count], dim=1).values)
+    return list(torch.sort(best_first(scores)[:, :count], dim=1).values)
 
 
-def _weights(config: PruningConfig) -> list[float]:
-    return [float(getattr(config, f"{name}_weight")) for name in CUES]
+def _blank(targets: int, tokens: Tensor) -> Tensor:
+    return torch.zeros(targets, len(tokens), device=tokens.device)

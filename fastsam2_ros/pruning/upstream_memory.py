@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 from fastsam2_ros.streaming.memory import MemoryFrame
+from fastsam2_ros.streaming.shares import best_first
 
 State = dict[str, Any]
 """What `init_state` returns, and the outputs in it."""
@@ -61,7 +62,7 @@ def pruned(
         scores: (N,), higher for tokens that are worth keeping, on the model's device.
         count: tokens to keep.
     """
-    ranking = scores.argsort(descending=True, stable=True)
+    ranking = best_first(scores)
     rows = features.flatten(2)[0].T.to(scores.device)  # (N, M); its way to the storage may not be over yet
     memory = MemoryFrame(index, rows, torch.arange(len(scores), device=scores.device), ranking).keep(count)
     return _stored(memory, positions, features.device)

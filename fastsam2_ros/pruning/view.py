@@ -28,7 +28,7 @@ def target_tokens(
         if chosen is not None:
             kept[chosen.cpu()] = True
         leading = torch.full(kept.shape, -1, dtype=torch.int8)
-        if contributions is not None:
+        if contributions is not None and len(contributions):
             most, cue = contributions[:, row].cpu().max(0)
             leading = torch.where(most > 0, cue, -1).to(torch.int8)
         targets.append(TargetTokens(number, kept.reshape(grid).numpy(), leading.reshape(grid).numpy()))

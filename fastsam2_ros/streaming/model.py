@@ -27,7 +27,7 @@ from fastsam2_ros.streaming.keys import MemoryKeys
 from fastsam2_ros.streaming.memory import MemoryFrame, TargetMemory
 from fastsam2_ros.streaming.prompts import Prompt
 from fastsam2_ros.streaming.rotary import RotaryTable
-from fastsam2_ros.streaming.shares import Shares, token_count
+from fastsam2_ros.streaming.shares import Shares, best_first, token_count
 from fastsam2_ros.streaming.values import Decoded, FrameFeatures
 
 IMAGE_MEAN = (0.485, 0.456, 0.406)
@@ -366,9 +366,7 @@ class StreamingSam2:
         if shares is None or scores is None:
             return [MemoryFrame(index, tokens, self._all_tokens) for tokens in maps]
         frames = []
-        for tokens, ranking, share in zip(
-            maps, scores.argsort(dim=1, descending=True, stable=True), shares, strict=True
-        ):
+        for tokens, ranking, share in zip(maps, best_first(scores), shares, strict=True):
             frame = MemoryFrame(index, tokens, self._all_tokens, ranking, self.grid if share.pooled else None)
             frames.append(frame.keep(token_count(share.ends, self.token_count)))
         return frames

@@ -1,8 +1,11 @@
-"""What a keep ratio means, in one place: how many queries, and how many keys of which memory frame."""
+"""What a keep ratio means, in one place: how many queries, how many keys of which memory frame, and which tokens."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+
+import torch
+from torch import Tensor
 
 MIDDLE_FLOOR = 0.02
 """Least share of tokens kept of a frame that is neither a prompt nor the newest."""
@@ -10,6 +13,8 @@ ENDS_FLOOR = 0.3
 """Least share of a prompt and of the newest frame, where the keys are balanced and the frames between have theirs."""
 BALANCED, EVEN, ENDS, POOLED = "balanced", "even", "ends", "pooled"
 """Values of `PruningConfig.keys`."""
+_GOLDEN = 0.6180339887498949
+"""The golden ratio's fraction: steps of it round a circle leave no large gap, however many there are."""
 
 
 @dataclass(frozen=True)
@@ -55,3 +60,20 @@ class Shares:
 def token_count(share: float, total: int) -> int:
     """How many of `total` tokens a share is: at least 1, rounded."""
     return min(total, max(1, round(share * total)))
+
+
+def best_first(scores: Tensor) -> Tensor:
+    """Tokens in the order in which they are kept.
+
+    Tokens of one score come in a fixed order that spreads every number of them over the frame: cues are silent about most
+    of it, and memory needs some of everything that is to be seen.
+
+    Args:
+        scores: (..., N), higher is better; N tokens in the grid's order.
+
+    Returns:
+        int64, (..., N), indices; of equal scores always the same.
+    """
+    steps = torch.arange(scores.shape[-1], dtype=torch.float64) * _GOLDEN
+    spread = steps.frac().argsort().to(scores.device)
+    return spread[scores[..., spread].argsort(dim=-1, descending=True, stable=True)]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from itertools import count, islice
 
 import numpy as np
@@ -16,7 +16,7 @@ from fastsam2_ros.errors import InputError
 from fastsam2_ros.language.search import TextSearch
 from fastsam2_ros.pruning.cues import CUES
 from fastsam2_ros.pruning.learned import LearnedRouter, metadata
-from fastsam2_ros.pruning.router import RandomScores, Scorer, WeightedSum, token_count
+from fastsam2_ros.pruning.router import RandomScores, WeightedSum, token_count
 from fastsam2_ros.streaming.loading import LoadedSam2
 from fastsam2_ros.training.loop import Phase
 from fastsam2_ros.training.recordings import Source
@@ -83,7 +83,7 @@ class RouterTask:
     @torch.no_grad()
     def validate(self, model: nn.Module) -> dict[str, float]:
         """`hit_rate` of the router, the weighted sum and random tokens, on held-out samples, for either use."""
-        scorers: dict[str, Scorer] = {
+        scorers: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
             self.name: model,
             "sum": WeightedSum(self.config.pruning),
             "random": RandomScores(self.seed),

@@ -14,8 +14,9 @@ from torch import Tensor
 from fastsam2_ros.config import TrackerConfig
 from fastsam2_ros.errors import InputError
 from fastsam2_ros.language.search import TextSearch
-from fastsam2_ros.pruning.cues import Grid
+from fastsam2_ros.pruning.cues import CUES, Grid
 from fastsam2_ros.pruning.motion import Motion
+from fastsam2_ros.pruning.router import Router, WeightedSum
 from fastsam2_ros.results import TrackState
 from fastsam2_ros.streaming.loading import LoadedSam2
 from fastsam2_ros.streaming.values import FrameFeatures
@@ -59,7 +60,7 @@ class _View:
 
 
 class Teacher(TextTracker):
-    """The tracker with all of its tokens, which keeps the cues of the last step.
+    """The tracker with all of its tokens, which keeps all cues of the last step.
 
     Attributes:
         views: by the target's id.
@@ -68,6 +69,8 @@ class Teacher(TextTracker):
     def __init__(self, sam: LoadedSam2, search: TextSearch, config: TrackerConfig) -> None:
         dense = replace(config.pruning, keep_ratio=1.0)
         super().__init__(sam, search, replace(config, pruning=dense, max_targets=MAX_TARGETS))
+        weights: dict[str, Any] = {f"{name}_weight": 1.0 for name in CUES}
+        self._router = Router(WeightedSum(replace(dense, **weights)))
         self.views: dict[int, _View] = {}
 
     def _track(self, tracked: Sequence[Target], features: FrameFeatures, motion: Motion, *rest: Any) -> Any:

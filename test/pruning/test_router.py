@@ -14,7 +14,7 @@ from fastsam2_ros.errors import ModelError
 from fastsam2_ros.pruning import cues, router
 from fastsam2_ros.pruning.cues import CUES, STILL
 from fastsam2_ros.pruning.learned import LearnedRouter
-from fastsam2_ros.pruning.router import RandomScores, Router, best_tokens, find_scorer, token_count
+from fastsam2_ros.pruning.router import RandomScores, Router, WeightedSum, best_tokens, find_scorer, token_count
 
 from .cues import GRID, mask_logits, noise_tokens
 
@@ -30,13 +30,13 @@ ALL_ON = PruningConfig(**{f"{name}_weight": 0.5 for name in CUES})
 
 
 def maps(config: PruningConfig, text: torch.Tensor | None = TEXT) -> torch.Tensor:
-    routing = Router(config)
+    routing = Router(WeightedSum(config))
     frame = routing.frame_cues(TOKENS, GRID, PROTOTYPES, text)
     return routing.cue_maps(frame, MASKS, TRUST, CAMERA, [0.1, 0.1])
 
 
 def scored(text: torch.Tensor | None = TEXT, **weights: float) -> torch.Tensor:
-    routing = Router(PruningConfig(**{**OFF, **weights}))
+    routing = Router(WeightedSum(PruningConfig(**{**OFF, **weights})))
     frame = routing.frame_cues(TOKENS, GRID, PROTOTYPES, text)
     return routing.scores(frame, MASKS, TRUST, CAMERA, [0.1, 0.1])
 
@@ -56,7 +56,7 @@ def test_maps_are_the_cues_in_the_order_of_their_names():
 
 
 def test_maps_lie_between_zero_and_one():
-    wild = Router(PruningConfig())
+    wild = Router(WeightedSum(PruningConfig()))
     masks = 50 * torch.randn(2, 1, 32, 32, generator=torch.Generator().manual_seed(1))
     stacked = wild.cue_maps(wild.frame_cues(50 * TOKENS, GRID, PROTOTYPES, TEXT), masks, TRUST, CAMERA, [0.3, 0.3])
     assert stacked.min() >= 0
@@ -64,13 +64,21 @@ def test_maps_lie_between_zero_and_one():
 
 
 @pytest.mark.parametrize("name", CUES)
-def test_a_weight_of_zero_switches_one_cue_off_for_every_scorer(name):
+def test_a_weight_of_zero_switches_one_cue_off(name):
     whole, without = maps(ALL_ON), maps(replace(ALL_ON, **{f"{name}_weight": 0.0}))
     index = CUES.index(name)
     assert whole[:, index].max() > 0.1
     assert not without[:, index].any()
     others = [i for i in range(len(CUES)) if i != index]
     assert torch.equal(whole[:, others], without[:, others])
+
+
+@pytest.mark.parametrize("name", ["mask_prior", "local_context", "appearance", "uncertainty"])
+def test_what_is_switched_off_is_not_computed(name, monkeypatch):
+    monkeypatch.setattr(cues, name, None)
+    assert not maps(PruningConfig(**OFF)).any()
+    with pytest.raises(TypeError):
+        maps(ALL_ON)
 
 
 @pytest.mark.parametrize("name", CUES)
@@ -94,13 +102,13 @@ def test_a_text_with_no_match_leaves_the_other_cues():
 
 
 def test_no_target_has_no_scores():
-    routing = Router(PruningConfig())
+    routing = Router(WeightedSum(PruningConfig()))
     frame = routing.frame_cues(TOKENS, GRID, torch.zeros(0, 16), None)
     assert routing.scores(frame, torch.zeros(0, 1, 32, 32), torch.zeros(0), STILL, []).shape == (0, 64)
 
 
 def test_one_token_has_a_score():
-    routing = Router(PruningConfig())
+    routing = Router(WeightedSum(PruningConfig()))
     frame = routing.frame_cues(TOKENS[:1], (1, 1), PROTOTYPES[:1], None)
     assert routing.scores(frame, mask_logits((0, 0)), torch.ones(1)).shape == (1, 1)
 
@@ -125,9 +133,28 @@ def test_random_tokens_know_nothing_of_the_cues():
 def test_a_learned_router_scores_in_place_of_the_sum():
     learned = LearnedRouter(16).requires_grad_(False)
     torch.nn.init.ones_(learned.of_cues.weight)
-    routing = Router(PruningConfig(), learned)
+    routing = Router(learned)
     frame = routing.frame_cues(TOKENS, GRID, PROTOTYPES, TEXT)
     assert torch.equal(routing.scores(frame, MASKS, TRUST), learned(TOKENS, routing.cue_maps(frame, MASKS, TRUST)))
+
+
+def test_a_learned_router_looks_at_what_it_has_learnt_of():
+    learned = LearnedRouter(16).requires_grad_(False)
+    assert Router(learned).on == ()
+    learned.of_cues.weight[3, CUES.index("text")] = 0.1
+    assert Router(learned).on == ("text",)
+    assert set(Router(find_scorer(PruningConfig(router="mini"), "mini", 128, CPU)).on) >= {"mask", "text"}
+
+
+@pytest.mark.parametrize("config", [ALL_ON, PruningConfig(), PruningConfig(**OFF), PruningConfig(router="random")])
+def test_a_cue_contributes_what_the_scores_lose_without_it(config):
+    routing = Router(find_scorer(config, "mini", 16, CPU))
+    stacked = routing.cue_maps(routing.frame_cues(TOKENS, GRID, PROTOTYPES, TEXT), MASKS, TRUST, CAMERA, [0.1, 0.1])
+    added = routing.contributions(TOKENS, stacked)
+    assert added.shape == (len(routing.on), 2, 64)
+    for name, each in zip(routing.on, added, strict=True):
+        alone = PruningConfig(**{**OFF, f"{name}_weight": getattr(config, f"{name}_weight")})
+        assert torch.allclose(each, WeightedSum(alone)(TOKENS, stacked), atol=1e-6)
 
 
 def test_the_mini_router_is_missed_with_a_way_out(tmp_path, monkeypatch):
@@ -147,8 +174,9 @@ def test_the_best_are_kept_in_the_order_of_the_grid():
 
 
 def test_equal_scores_always_give_the_same_tokens():
-    kept = best_tokens(torch.ones(1, 100), 0.3)
-    assert kept[0].tolist() == list(range(30))
+    kept = best_tokens(torch.ones(2, 100), 0.3)
+    assert kept[0].tolist() == kept[1].tolist() == best_tokens(torch.zeros(1, 100), 0.3)[0].tolist()
+    assert {token // 10 for token in kept[0].tolist()} == set(range(10))
 
 
 def test_all_tokens_are_none():

@@ -34,8 +34,9 @@ def test_the_cue_is_the_one_that_contributed_most():
     np.testing.assert_array_equal(target.cue, [[0, 1, -1], [1, 0, -1]])
 
 
-def test_without_scores_no_cue_is_named():
-    (target,) = target_tokens([7], [None], None, GRID)
+@pytest.mark.parametrize("added", [None, torch.zeros(0, 1, 6)], ids=["nothing scored", "no cue on"])
+def test_without_scores_no_cue_is_named(added):
+    (target,) = target_tokens([7], [None], added, GRID)
     assert (target.cue == -1).all()
 
 

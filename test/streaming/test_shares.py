@@ -1,10 +1,11 @@
-"""What a keep ratio means."""
+"""What a keep ratio means, and which tokens are kept first."""
 
 from __future__ import annotations
 
 import pytest
+import torch
 
-from fastsam2_ros.streaming.shares import BALANCED, ENDS, EVEN, POOLED, Shares, token_count
+from fastsam2_ros.streaming.shares import BALANCED, ENDS, EVEN, POOLED, Shares, best_first, token_count
 
 RATIOS = (0.01, 0.05, 0.1, 0.2, 0.3, 0.5, 0.7, 0.9, 1.0)
 FRAMES = 7
@@ -72,3 +73,27 @@ def test_one_is_dense(exponent, keys):
 )
 def test_token_count(share, total, count):
     assert token_count(share, total) == count
+
+
+def test_the_best_are_first():
+    scores = torch.rand(3, 64, generator=torch.Generator().manual_seed(0))
+    assert torch.equal(best_first(scores), scores.argsort(dim=1, descending=True))
+    assert torch.equal(best_first(scores[0]), best_first(scores)[0])
+
+
+@pytest.mark.parametrize("side", [16, 32, 64])
+@pytest.mark.parametrize("share", [0.05, 0.1, 0.3])
+def test_tokens_of_one_score_are_spread_over_the_frame(side, share):
+    kept = best_first(torch.zeros(side * side))[: token_count(share, side * side)]
+    places = torch.stack([kept // side, kept % side], dim=1).double()
+    everywhere = torch.cartesian_prod(torch.arange(side), torch.arange(side)).double()
+    farthest = torch.cdist(everywhere, places).min(dim=1).values.max()
+    assert farthest <= 1.4 / share**0.5  # of a square lattice: .7
+
+
+def test_what_is_better_comes_before_what_is_spread():
+    scores = torch.zeros(64)
+    scores[[5, 40]] = torch.tensor([1.0, 2.0])
+    ranking = best_first(scores)
+    assert ranking[:2].tolist() == [40, 5]
+    assert sorted(ranking.tolist()) == list(range(64))

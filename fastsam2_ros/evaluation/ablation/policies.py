@@ -12,10 +12,13 @@ from fastsam2_ros.evaluation.ablation.cost import share_for
 
 RATIOS = (0.7, 0.5, 0.3, 0.2, 0.1)
 NOMINAL = 0.3
-"""The paper's keep ratio: where cues and routers are compared one by one."""
+"""The paper's keep ratio: where cues, and queries against keys, are compared one by one."""
+CURVE = (0.5, NOMINAL, 0.1)
+"""Where baselines and learned routers are compared."""
+LOW = (NOMINAL, 0.1)
+"""Where fills and keys are: at .5 and above, none of them loses anything."""
 BUDGETS = ((0.3, 1.0, 0.5), (0.3, 0.5, 0.5), (0.2, 0.5, 0.25), (0.1, 0.5, 0.25))
 """Floor and ceiling of the budget, and the motion that asks for the ceiling, frame diagonals per second."""
-FILL_RATIOS = KEY_RATIOS = (0.5, 0.3, 0.1)
 FILLS = ("previous", "moved", "raw", "feedforward", "nearest")
 KEYS = ("balanced", "even", "ends", "pooled")
 QUERY_EXPONENTS = (0.0, 0.25, 0.5, 0.75, 1.0, 1.5)
@@ -27,7 +30,7 @@ DENSE, DEFAULT = "dense", "default"
 KEEP, BUDGET, MEMORY = "keep ratio", "budget", "memory frames"
 RANDOM, MASK_ALONE, LEARNED, UNANNOTATED = "random tokens", "mask prior alone", "learned router", "learned, no truth"
 WITHOUT, ALONE, ADDED = "cue taken away", "cue alone", "cue added"
-ADDED_WEIGHT = 0.1
+ADDED_WEIGHT = 0.3
 """Of a cue that is off by default."""
 
 _PREFIX, _SUFFIX = "pruning.", "_weight"
@@ -91,8 +94,8 @@ def all_policies(router: str = "", unannotated: str = "", text: bool = False) ->
         *_baselines(),
         *_cues(text),
         *_routers(router, unannotated),
-        *_variants("fill", "What replaces a pruned query", FILLS, FILL_RATIOS),
-        *_variants("keys", "Which keys stay", KEYS, KEY_RATIOS),
+        *_variants("fill", "What replaces a pruned query", FILLS),
+        *_variants("keys", "Which keys stay", KEYS),
         *_exponents(),
     ]
 
@@ -167,19 +170,17 @@ def _gains() -> Iterator[Policy]:
 
 
 def _budgets() -> Iterator[Policy]:
-    """The settings' own, which follows the motion, and others; a fixed ratio of the same mean tokens for each."""
+    """The settings' own, which follows the motion, a fixed ratio of the same mean tokens, and other budgets."""
     group = "Budget by motion against a fixed ratio of the same mean tokens"
+    fixed = f"fixed as {DEFAULT}"
+    yield Policy(DEFAULT, BUDGET, group, _keep(0.0), against=fixed)
+    yield Policy(fixed, KEEP, group, match=Match(tokens_of=DEFAULT))
     usual = PruningConfig()
-    budgets = {DEFAULT: _keep(0.0)}
     for low, high, full in BUDGETS:
         if (low, high, full) != (usual.min_keep_ratio, usual.max_keep_ratio, usual.full_motion):
             bounds = {"min_keep_ratio": low, "max_keep_ratio": high, "full_motion": full}
-            named = {f"{_PREFIX}{name}": value for name, value in bounds.items()}
-            budgets[f"budget {low:g} to {high:g} at {full:g}"] = {**_keep(0.0), **named}
-    for name, settings in budgets.items():
-        fixed = f"fixed as {name}"
-        yield Policy(name, BUDGET, group, settings, against=fixed)
-        yield Policy(fixed, KEEP, group, match=Match(tokens_of=name))
+            settings = {**_keep(0.0), **{f"{_PREFIX}{name}": value for name, value in bounds.items()}}
+            yield Policy(f"budget {low:g} to {high:g} at {full:g}", BUDGET, group, settings, against=DEFAULT)
 
 
 def _memories() -> Iterator[Policy]:
@@ -192,10 +193,10 @@ def _memories() -> Iterator[Policy]:
 
 def _baselines() -> Iterator[Policy]:
     alone = _weights(only="mask")
-    for ratio in RATIOS:
+    for ratio in CURVE:
         settings = {**_keep(ratio), "pruning.router": "random"}
         yield Policy(f"random {ratio:g}", RANDOM, "Baselines", settings, against=kept(ratio))
-    for ratio in RATIOS:
+    for ratio in CURVE:
         yield Policy(f"mask alone {ratio:g}", MASK_ALONE, "Baselines", {**_keep(ratio), **alone}, against=kept(ratio))
 
 
@@ -219,25 +220,24 @@ def _weights(only: str) -> dict[str, float]:
 
 def _routers(router: str, unannotated: str) -> Iterator[Policy]:
     group = "Learned router against the weighted sum; trained without annotation against with"
-    for ratio in RATIOS if router else ():
+    for ratio in CURVE if router else ():
         settings = {**_keep(ratio), "pruning.router": router}
         yield Policy(f"learned {ratio:g}", LEARNED, group, settings, against=kept(ratio))
-    for ratio in RATIOS if unannotated else ():
+    for ratio in CURVE if unannotated else ():
         settings = {**_keep(ratio), "pruning.router": unannotated}
         against = f"learned {ratio:g}" if router else kept(ratio)
         yield Policy(f"learned, no truth {ratio:g}", UNANNOTATED, group, settings, against=against)
 
 
-def _variants(setting: str, group: str, values: Sequence[str], ratios: Sequence[float]) -> Iterator[Policy]:
+def _variants(setting: str, group: str, values: Sequence[str]) -> Iterator[Policy]:
     for value in values:
-        for ratio in ratios:
+        for ratio in LOW:
             settings = {**_keep(ratio), f"pruning.{setting}": value}
             yield Policy(f"{setting} {value} {ratio:g}", f"{setting} {value}", group, settings, against=kept(ratio))
 
 
 def _exponents() -> Iterator[Policy]:
     for exponent in QUERY_EXPONENTS:
-        for ratio in KEY_RATIOS:
-            settings = {**_keep(ratio), "pruning.query_exponent": exponent}
-            name = f"queries ^{exponent:g}, {ratio:g}"
-            yield Policy(name, f"queries ^{exponent:g}", "Queries against keys", settings, against=kept(ratio))
+        settings = {**_keep(NOMINAL), "pruning.query_exponent": exponent}
+        name, against = f"queries ^{exponent:g}", kept(NOMINAL)
+        yield Policy(name, "queries against keys", "Queries against keys", settings, against=against)

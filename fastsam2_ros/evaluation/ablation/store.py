@@ -8,15 +8,17 @@ from dataclasses import asdict, dataclass, field, replace
 from functools import lru_cache
 from hashlib import sha256
 from pathlib import Path
+from typing import Any
 
 from fastsam2_ros import __version__, shipped
-from fastsam2_ros.config import TrackerConfig, flat_values
+from fastsam2_ros.config import PruningConfig, TrackerConfig, flat_values
 from fastsam2_ros.errors import FastSam2Error
 from fastsam2_ros.evaluation.ablation.categories import groups
 from fastsam2_ros.evaluation.ablation.measure import Measurement, measure
 from fastsam2_ros.evaluation.pool import perform_all
 from fastsam2_ros.evaluation.sequences import Dataset
 from fastsam2_ros.pruning.budget import BUDGET_OPTIONS
+from fastsam2_ros.pruning.router import SUM
 from fastsam2_ros.streaming.loading import UNTRAINED, find_checkpoint, find_device
 
 
@@ -57,15 +59,13 @@ class Results:
 def key(config: TrackerConfig) -> str:
     """Names a configuration and its weights: what decides on results, in 16 hexadecimal digits.
 
-    With a fixed keep ratio the budget's settings decide on nothing.
+    Settings of pruning that decide on nothing are left out.
 
     Raises:
         ModelError: weights or device cannot be had.
     """
     model = replace(config.model, device=str(find_device(config.model.device)))
-    settings = asdict(replace(config, model=model))
-    if config.pruning.keep_ratio:
-        settings["pruning"] = {name: value for name, value in settings["pruning"].items() if name not in BUDGET_OPTIONS}
+    settings = {**asdict(replace(config, model=model)), "pruning": _decisive(config.pruning)}
     content = {"config": settings, "files": _digests(config), "version": __version__}
     return sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:16]
 
@@ -154,6 +154,17 @@ def _read(file: Path) -> tuple[tuple[str, ...], dict[str, Measurement]]:
     content = json.loads(file.read_text("utf-8"))
     measurements = {name: Measurement(**values) for name, values in content["measurements"].items()}
     return tuple(content["groups"]), measurements
+
+
+def _decisive(config: PruningConfig) -> dict[str, Any]:
+    """A fixed keep ratio needs no budget, the weights are of the sum alone, and all tokens need no choice."""
+    every = asdict(config)
+    if config.keep_ratio == 1:
+        return {"keep_ratio": 1.0}
+    idle = set(BUDGET_OPTIONS) if config.keep_ratio else set()
+    if config.router != SUM:
+        idle.update(name for name in every if name.endswith("_weight"))
+    return {name: value for name, value in every.items() if name not in idle}
 
 
 def _digests(config: TrackerConfig) -> list[str]:
