@@ -330,7 +330,7 @@ def test_a_cue_without_weight_earns_no_token(make, video):
     tracker.set_target("mug")
     view = [tracker.step(video[n], n * STEP, view_tokens=True).tokens for n in range(3)][-1]
     assert view.cues == ("mask",)
-    assert set(np.unique(view.targets[0].cue)) == {-1, 0}
+    assert set(np.unique(view.targets[0].cue)) - {-1} == {0}
 
 
 def test_before_a_target_is_tracked_no_tokens_are_kept_for_it(make, video):

@@ -30,7 +30,7 @@ DENSE, DEFAULT = "dense", "default"
 KEEP, BUDGET, MEMORY = "keep ratio", "budget", "memory frames"
 RANDOM, MASK_ALONE, LEARNED, UNANNOTATED = "random tokens", "mask prior alone", "learned router", "learned, no truth"
 WITHOUT, ALONE, ADDED = "cue taken away", "cue alone", "cue added"
-ADDED_WEIGHT = 0.3
+ADDED_WEIGHT = 0.1
 """Of a cue that is off by default."""
 
 _PREFIX, _SUFFIX = "pruning.", "_weight"

@@ -99,6 +99,16 @@ def test_the_budget_decides_where_the_ratio_is_not_fixed() -> None:
         assert len({key(replace(DENSE, pruning=pruning)) for pruning in pruned}) == count
 
 
+@pytest.mark.parametrize(
+    ("pruning", "count"),
+    [({"keep_ratio": 0.5}, 2), ({"keep_ratio": 0.5, "router": "random"}, 1), ({"keep_ratio": 1.0}, 1)],
+    ids=["sum", "random tokens", "all tokens"],
+)
+def test_cues_decide_where_they_are_looked_at(pruning, count) -> None:
+    configs = (PruningConfig(**pruning, text_weight=weight) for weight in (0.0, 0.3))
+    assert len({key(replace(DENSE, pruning=each)) for each in configs}) == count
+
+
 def test_the_weights_decide_on_the_key_and_not_their_name(tmp_path: Path) -> None:
     keys = []
     for content in (b"one", b"other"):
