@@ -349,7 +349,7 @@ class TextTracker:
     def _frame_cues(self, targets: Sequence[Target], features: FrameFeatures) -> FrameCues:
         blank = torch.zeros(features.tokens.shape[1], device=self.device)
         prototypes = torch.stack([blank if each.prototype is None else each.prototype for each in targets])
-        relevance = self._search.relevance(features.tokens)
+        relevance = self._search.relevance(features.tokens) if "text" in self._router.on else None
         text = None if relevance is None else relevance[[self._targets.index(target) for target in targets]]
         return self._router.frame_cues(features.tokens, features.grid, prototypes, text)
 

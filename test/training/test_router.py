@@ -106,6 +106,12 @@ def test_true_masks_label_every_frame_after_the_first(sam, search):
         assert sample.labels.nonzero().flatten().tolist() == [0]
 
 
+def test_all_cues_are_learnt_from_though_the_sum_has_some_off(sam, search):
+    (sample, *_) = samples(sam, search, CONFIG, Recording("a", lambda: iter(shown())))
+    known = {name for name, maps in zip(CUES, sample.maps.transpose(0, 1), strict=True) if maps.any()}
+    assert known >= {"mask", "context", "appearance", "uncertainty"}
+
+
 def test_frames_in_which_the_target_is_not_seen_are_left_out(sam, search):
     assert len(list(samples(sam, search, CONFIG, Recording("a", lambda: iter(shown(seen=3)))))) == 2
 
