@@ -134,7 +134,7 @@ def ratio_picture(file: Path, rows: Sequence[Row]) -> None:
 
 
 def cue_picture(file: Path, rows: Sequence[Row]) -> None:
-    """What each cue is worth: the difference of J&F to all cues, without it and with it alone; bars of a standard error.
+    """What each cue is worth: the difference of J&F to its pair, without it and with it alone; bars of a standard error.
 
     Args:
         file: PNG to write.
@@ -156,7 +156,7 @@ def cue_picture(file: Path, rows: Sequence[Row]) -> None:
         )
         axes.axhline(0, color=_INK, linewidth=0.8, zorder=4)
         axes.set_xticks(range(len(members)), [row.policy.name for row in members], rotation=18, ha="right")
-        axes.set_ylabel("J&F less that of all cues")
+        axes.set_ylabel("J&F less that of its pair")
         _title(axes, f"{family[0].upper()}{family[1:]}", members or rows)
     figure.savefig(file, dpi=140)
 
