@@ -16,7 +16,7 @@ NOMINAL = 0.3
 CURVE = (0.5, NOMINAL, 0.1)
 """Where baselines and learned routers are compared."""
 LOW = (NOMINAL, 0.1)
-"""Where fills and keys are: at .5 and above, none of them loses anything."""
+"""Where fills and keys are: the nominal ratio, and one at which quality goes."""
 BUDGETS = ((0.3, 1.0, 0.5), (0.3, 0.5, 0.5), (0.2, 0.5, 0.25), (0.1, 0.5, 0.25))
 """Floor and ceiling of the budget, and the motion that asks for the ceiling, frame diagonals per second."""
 FILLS = ("previous", "moved", "raw", "feedforward", "nearest")
