@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 import torch
 from torch import Tensor
@@ -74,6 +75,11 @@ def best_first(scores: Tensor) -> Tensor:
     Returns:
         int64, (..., N), indices; of equal scores always the same.
     """
-    steps = torch.arange(scores.shape[-1], dtype=torch.float64) * _GOLDEN
-    spread = steps.frac().argsort().to(scores.device)
+    spread = _spread(scores.shape[-1], scores.device)
     return spread[scores[..., spread].argsort(dim=-1, descending=True, stable=True)]
+
+
+@lru_cache(maxsize=8)
+def _spread(total: int, device: torch.device) -> Tensor:
+    steps = torch.arange(total, dtype=torch.float64) * _GOLDEN
+    return steps.frac().argsort().to(device)

@@ -19,7 +19,7 @@ from fastsam2_ros.errors import InputError, ModelError
 from fastsam2_ros.evaluation.upstream import PREDICTOR
 from fastsam2_ros.pruning import hooks, loaded_video
 from fastsam2_ros.pruning.plugin import MOTION
-from fastsam2_ros.pruning.upstream_memory import memory_of
+from fastsam2_ros.pruning.upstream_memory import memory_of, pruned
 from fastsam2_ros.streaming.shares import Shares
 from fastsam2_ros.streaming.warp import moved
 
@@ -166,6 +166,11 @@ def test_pruned_memory_takes_less_room(predictor, video):
     width = predictor.mem_dim
     assert stored(dense) == SHORT * TOKENS * width
     assert stored(pruned) == SHORT * KEPT * width
+
+
+def test_memory_that_no_score_tells_apart_is_spread_over_the_frame():
+    _, (memory, _) = pruned(torch.zeros(1, 4, 16, 16), [torch.zeros(1, 4, 16, 16)], 0, torch.zeros(TOKENS), 32)
+    assert len(set((memory.tokens // 16).tolist())) == 16
 
 
 @pytest.mark.parametrize("reverse", [False, True])

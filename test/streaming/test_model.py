@@ -11,6 +11,7 @@ from fastsam2_ros.evaluation.upstream import noise_video
 from fastsam2_ros.streaming.fills import PREVIOUS, RAW
 from fastsam2_ros.streaming.model import StreamingSam2
 from fastsam2_ros.streaming.prompts import Prompt
+from fastsam2_ros.streaming.shares import EVEN, Shares, best_first
 
 BOXES = ((30.0, 20.0, 60.0, 50.0), (90.0, 60.0, 40.0, 40.0))
 
@@ -109,6 +110,17 @@ def test_fewer_memory_frames_cost_less(sam, video):
         assert counts.keys == streaming.memory_frames * 256
         flops.append(streaming.attention_size.flops(counts))
     assert flops[0] < flops[1]
+
+
+def test_memory_keeps_the_best_tokens_and_spreads_the_rest(sam, video):
+    features = sam.encode(video[0])
+    decoded, memory = sam.decode_prompt(features, Prompt.from_box(BOXES[0])), sam.new_memory()
+    scores = torch.zeros(1, 256)
+    scores[0, 200] = 1
+    sam.remember_prompt(features, decoded, memory, 0, Shares.of(0.125, 7, keys=EVEN), scores)
+    assert 200 in memory.prompts[0].tokens
+    assert torch.equal(memory.prompts[0].tokens, best_first(scores[0])[:32].sort().values)
+    assert len(set((memory.prompts[0].tokens // 16).tolist())) == 16  # in every row of the grid
 
 
 @pytest.mark.parametrize("frames", [1, 8])
