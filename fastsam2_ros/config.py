@@ -105,8 +105,8 @@ class PruningConfig:
     )
     query_exponent: float = option(
         1.0,
-        "How a keep ratio r is split: r^a of the frame's tokens, and r^(2-a) of the memory's. 0: memory alone is pruned; "
-        "2: the frame alone.",
+        "How a keep ratio r is split: r^a of the frame's tokens (where a is above 1, at least .15 or r, whichever is less), "
+        "and as many of the memory's as make the product r^2. 0: memory alone is pruned; 2: the frame first.",
         minimum=0.0,
         maximum=2.0,
     )

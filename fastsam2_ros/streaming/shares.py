@@ -12,6 +12,8 @@ MIDDLE_FLOOR = 0.02
 """Least share of tokens kept of a frame that is neither a prompt nor the newest."""
 ENDS_FLOOR = 0.3
 """Least share of a prompt and of the newest frame, where the keys are balanced and the frames between have theirs."""
+QUERY_FLOOR = 0.15
+"""Least share of queries that an exponent above 1 leads to, where the keep ratio allows for it: the target needs its own."""
 BALANCED, EVEN, ENDS, POOLED = "balanced", "even", "ends", "pooled"
 """Values of `PruningConfig.keys`."""
 _GOLDEN = 0.6180339887498949
@@ -35,8 +37,9 @@ class Shares:
     def of(cls, keep_ratio: float, memory_frames: int, query_exponent: float = 1.0, keys: str = BALANCED) -> Shares:
         """The shares that a keep ratio stands for.
 
-        Of this frame's tokens keep_ratio ** a go through attention, and of *all* memory tokens keep_ratio ** (2 - a) are
-        keys, a being the query exponent: whatever it is, queries times keys are keep_ratio squared of the dense ones.
+        Of this frame's tokens keep_ratio ** a go through attention, a being the query exponent, but where a is above 1 no
+        fewer than `QUERY_FLOOR` or the keep ratio, whichever is less. As many of *all* memory tokens are keys as make
+        queries times keys keep_ratio squared of the dense ones.
 
         Keys are spread over the frames: in every one the same share (`EVEN`); the same (`BALANCED`), but the two ends, the
         prompt and the newest frame, get `ENDS_FLOOR` as long as the frames between them keep `MIDDLE_FLOOR`; or
@@ -49,7 +52,8 @@ class Shares:
             query_exponent: [0, 2].
             keys: one of `BALANCED`, `EVEN`, `ENDS` and `POOLED`.
         """
-        queries, of_all = keep_ratio**query_exponent, keep_ratio ** (2 - query_exponent)
+        queries = max(keep_ratio**query_exponent, min(keep_ratio, QUERY_FLOOR))
+        of_all = keep_ratio**2 / queries
         if keys == EVEN or memory_frames <= 2:
             return cls(queries, of_all, of_all, keys == POOLED)
         total, between = of_all * memory_frames, memory_frames - 2

@@ -58,7 +58,14 @@ def test_even_is_the_same_in_every_frame(ratio):
 def test_queries_times_keys_stay_whatever_the_exponent(ratio, exponent, keys):
     shares = Shares.of(ratio, FRAMES, exponent, keys)
     assert shares.queries * of_all(shares) == pytest.approx(ratio**2)
-    assert shares.queries == pytest.approx(ratio**exponent)
+
+
+@pytest.mark.parametrize(
+    ("ratio", "exponent", "queries"),
+    [(0.5, 0.0, 1.0), (0.25, 0.5, 0.5), (0.1, 1.0, 0.1), (0.64, 1.5, 0.512), (0.2, 1.5, 0.15), (0.1, 1.5, 0.1)],
+)
+def test_the_exponent_splits_the_ratio_but_leaves_enough_queries(ratio, exponent, queries):
+    assert Shares.of(ratio, FRAMES, exponent).queries == pytest.approx(queries)
 
 
 @pytest.mark.parametrize("exponent", [0.0, 1.0, 2.0])

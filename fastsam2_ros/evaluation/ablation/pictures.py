@@ -29,7 +29,8 @@ _COLOURS = (
     "#17408b",
     "#ff7f0e",
 )
-_MARKERS = "osD^vP<X>hp*"
+_MARKERS = "osD^vP<X>hp"
+"""One fewer than the colours, so that no two of many families look the same."""
 _INK, _FAINT = "#222222", "#9a9a9a"
 _LEAST_POINTS = 3
 """Of a family that is drawn as a curve."""
