@@ -72,10 +72,10 @@ class PruningConfig:
         maximum=1.0,
     )
     min_keep_ratio: float = option(
-        0.2, "The budget's floor: share of tokens on a still scene.", minimum=0.01, maximum=1.0
+        0.2, "The budget's floor: share of tokens for a small target in a still scene.", minimum=0.01, maximum=1.0
     )
     max_keep_ratio: float = option(
-        0.5, "The budget's ceiling: share of tokens when much moves.", minimum=0.01, maximum=1.0
+        0.4, "The budget's ceiling: share of tokens when much moves.", minimum=0.01, maximum=1.0
     )
     full_motion: float = option(
         0.25, "Motion that asks for the ceiling, in frame diagonals per second.", minimum=0.001, maximum=100.0
@@ -104,7 +104,7 @@ class PruningConfig:
         choices=("balanced", "even", "ends", "pooled"),
     )
     query_exponent: float = option(
-        1.0,
+        1.5,
         "How a keep ratio r is split: r^a of the frame's tokens (where a is above 1, at least .15 or r, whichever is less), "
         "and as many of the memory's as make the product r^2. 0: memory alone is pruned; 2: the frame first.",
         minimum=0.0,

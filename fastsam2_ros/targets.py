@@ -30,6 +30,7 @@ class Target:
         memory: None until it was found for the first time.
         low_res: float32, (1, h, w), mask logits of the last frame; None before the first.
         prototype: (C,), mean token of the target where it was last seen well.
+        size: share of the frame that its last mask covers, [0, 1].
         score: [0, 1], visibility times predicted IoU.
         unseen: seconds since it was last seen.
         since_search: seconds since it was last searched.
@@ -45,6 +46,7 @@ class Target:
     memory: TargetMemory | None = None
     low_res: Tensor | None = None
     prototype: Tensor | None = None
+    size: float = 0.0
     score: float = 0.0
     unseen: float = 0.0
     since_search: float = float("inf")
@@ -64,7 +66,8 @@ class Target:
 
     def take_share(self, magnitude: float, seconds: float, ceiling: float) -> float:
         """Let the budget set `keep_ratio` for this frame, and give it back. Arguments as for `Budget.update`."""
-        self.keep_ratio = self.budget.update(0.0 if self.given_up else magnitude, seconds, self.doubtful, ceiling)
+        motion, size = (0.0, 0.0) if self.given_up else (magnitude, self.size)
+        self.keep_ratio = self.budget.update(motion, seconds, self.doubtful, ceiling, size)
         return self.keep_ratio
 
     def found(self, visible: bool, score: float, ceiling: float) -> None:

@@ -250,9 +250,9 @@ class TextTracker:
             conditioned = self._sam.condition(features, memories, self._index, tokens, fill_policy, motion.camera)
         with watch.stage("decode"):
             decoded = self._sam.decode(features, conditioned)
-            visible = (decoded.object_score > 0) & (decoded.low_res.flatten(1) > 0).any(1)
-            score = _score(decoded)
-            seen, values = visible.tolist(), score.tolist()
+            score, covered = decoded.score, decoded.covered
+            visible = (decoded.object_score > 0) & (covered > 0)
+            seen, values, sizes = visible.tolist(), score.tolist(), covered.tolist()
         with watch.stage("remember"):
             key_scores = None
             if self._prunes:
@@ -262,7 +262,7 @@ class TextTracker:
             prototypes = cues.prototype(features.tokens, decoded.low_res, features.grid)
         for row, target in enumerate(tracked):
             target.observe(seen[row], values[row], motion.seconds, self.config)
-            target.low_res = decoded.low_res[row]
+            target.low_res, target.size = decoded.low_res[row], sizes[row]
             if target.state == TrackState.TRACKING:
                 target.prototype = prototypes[row]
         return attention, viewed
@@ -300,7 +300,7 @@ class TextTracker:
         decoded = self._sam.decode_prompt(features, prompt)
         self._targets.append(target)
         self._search.aim([each.description for each in self._targets])
-        self._prompt(target, features, decoded, float(_score(decoded)), ceiling)
+        self._prompt(target, features, decoded, float(decoded.score), ceiling)
 
     def _find(self, frame: npt.NDArray[np.uint8], features: FrameFeatures, ceiling: float) -> None:
         """Search what is not found yet, or not again."""
@@ -324,14 +324,14 @@ class TextTracker:
 
     def _prompt(self, target: Target, features: FrameFeatures, decoded: Decoded, score: float, ceiling: float) -> None:
         """Write a prompt's mask into a target's memory; it is tracked from the next frame on."""
-        target.low_res = decoded.low_res[0]
+        target.low_res, target.size = decoded.low_res[0], float(decoded.covered)
         target.prototype = cues.prototype(features.tokens, decoded.low_res, features.grid)[0]
         target.memory = target.memory or self._sam.new_memory()
         key_scores = None
         if self._prunes:
             shared = self._frame_cues([target], features)
-            key_scores = self._router.scores(shared, decoded.low_res, _score(decoded))
-        visible = bool((decoded.object_score > 0).all() and (decoded.low_res > 0).any())
+            key_scores = self._router.scores(shared, decoded.low_res, decoded.score)
+        visible = target.size > 0 and bool((decoded.object_score > 0).all())
         target.found(visible, score, ceiling)
         shares = self._shares(target.keep_ratio)
         self._sam.remember_prompt(features, decoded, target.memory, self._index, shares, key_scores)
@@ -384,11 +384,6 @@ def _where(targets: Sequence[Target]) -> npt.NDArray[np.bool_] | None:
     """Where each target was in the last frame: bool (targets, h, w), stretched over the frame; None without targets."""
     masks = [target.low_res for target in targets if target.low_res is not None]
     return None if not masks else (torch.cat(masks) > 0).cpu().numpy()
-
-
-def _score(decoded: Decoded) -> Tensor:
-    """(targets,), [0, 1]: probability of being visible times predicted IoU."""
-    return decoded.object_score.sigmoid() * decoded.predicted_iou.clamp(0, 1)
 
 
 def _check_frame(frame: npt.NDArray[np.uint8]) -> None:

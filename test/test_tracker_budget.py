@@ -83,11 +83,24 @@ def test_a_target_that_moves_gets_more_than_one_that_stands_still(make, monkeypa
     assert runner.keep_ratio >= 0.4
     assert result.keep_ratio == pytest.approx((runner.keep_ratio + rock.keep_ratio) / 2)
     counts = [each.queries for each in result.attention]
-    assert counts == [round(each.keep_ratio * 256) for each in result.objects]
+    assert counts == [
+        round(Shares.of(each.keep_ratio, 7, PRUNING.query_exponent).queries * 256) for each in result.objects
+    ]
     newest = [len(target.memory.recent[-2].tokens) for target in tracker._targets]
     assert newest[0] > newest[1]  # memory is written by each target's own share, too
     tiny = tracker._sam.attention_size
     assert result.attention_flops == sum(tiny.flops(each) for each in result.attention) > 0
+
+
+def test_a_large_target_gets_more_than_a_small_one(make, monkeypatch):
+    wall = np.ones(SIZE, bool)
+    tracker = make()
+    tracker.set_mask(wall, "wall")
+    tracker.set_mask(square(20, 60), "rock")
+    plant(tracker, monkeypatch, lambda index: [wall, square(20, 60)])
+    for index in range(8):
+        result = tracker.step(scene(0), index * STEP)
+    assert [each.keep_ratio for each in result.objects] == [1.0, 0.2]
 
 
 def test_a_doubted_target_takes_nothing_for_the_others(make, monkeypatch):
@@ -174,8 +187,7 @@ def test_pooled_keys_cost_as_much_and_stand_for_all(make):
 
 
 def test_fewer_memory_frames_have_the_shares_of_so_many(make, sam):
-    """Of four frames .5 is both ends, and next to nothing of the two between."""
-    tracker = make(PruningConfig(keep_ratio=0.5), StreamingSam2(sam.model, memory_frames=4))
+    tracker = make(PruningConfig(keep_ratio=0.5, query_exponent=1.0), StreamingSam2(sam.model, memory_frames=4))
     tracker.set_mask(square(50, 30), "rock")
     for index in range(7):
         result = tracker.step(scene(0), index * STEP)

@@ -1,15 +1,18 @@
-"""From motion, certainty and deadline to the share of tokens that a target gets in a frame."""
+"""From motion, size, certainty and deadline to the share of tokens that a target gets in a frame."""
 
 from __future__ import annotations
 
 import math
 
 from fastsam2_ros.config import PruningConfig
+from fastsam2_ros.streaming.shares import ratio_for
 
 BUDGET_OPTIONS = ("min_keep_ratio", "max_keep_ratio", "full_motion", "fall_seconds", "target_rate")
 """Of `PruningConfig`: those that a fixed `keep_ratio` switches off."""
 BUCKETS = (0.05, 0.1, 0.15, 0.2, 0.3, 0.4, 0.5, 0.7, 0.85, 1.0)
 """Shares that the budget gives: few, so that compiled code and memory layouts are used again."""
+ROOM = 1.5
+"""Queries that a target asks for, as a multiple of the tokens that it covers: its border and what is round it count too."""
 
 
 class Budget:
@@ -22,7 +25,9 @@ class Budget:
         self.config = config
         self._level = config.max_keep_ratio
 
-    def update(self, magnitude: float, seconds: float, uncertain: bool, ceiling: float = 1.0) -> float:
+    def update(
+        self, magnitude: float, seconds: float, uncertain: bool, ceiling: float = 1.0, size: float = 0.0
+    ) -> float:
         """The share of tokens for this frame.
 
         Args:
@@ -30,6 +35,7 @@ class Budget:
             seconds: since the last frame.
             uncertain: the target is new, or its mask is doubted.
             ceiling: what `Deadline` allows.
+            size: share of the frame that the target covers, [0, 1].
 
         Returns:
             (0, 1], one of `BUCKETS` (the bounds of the configuration count as buckets too), or the fixed ratio.
@@ -39,7 +45,8 @@ class Budget:
             return config.keep_ratio
         low, high = config.min_keep_ratio, config.max_keep_ratio
         share = min(1.0, magnitude / config.full_motion) if math.isfinite(magnitude) else 1.0
-        demand = high if uncertain else low + (high - low) * share
+        room = ratio_for(min(1.0, ROOM * size), config.query_exponent)
+        demand = high if uncertain else min(high, max(low + (high - low) * share, room))
         fall = (high - low) * seconds / config.fall_seconds if config.fall_seconds > 0 else high - low
         self._level = max(demand, self._level - max(0.0, fall), low)
         return self._bucket(min(self._level, ceiling))

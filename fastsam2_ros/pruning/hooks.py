@@ -200,7 +200,8 @@ class Hooks:
         masks = neighbour["pred_masks"].to(frame.tokens.device)
         motion = motion_between(state, index - step, index, masks)
         passing.budget = copy.copy(trace.budget)
-        passing.keep_ratio = passing.budget.update(motion.magnitude, motion.seconds, bool(trace.trust < TRUSTED))
+        uncertain, covered = bool(trace.trust < TRUSTED), float((masks > 0).float().mean())
+        passing.keep_ratio = passing.budget.update(motion.magnitude, motion.seconds, uncertain, size=covered)
         scores = self._router.scores(frame, masks, trace.trust, motion.camera, motion.reaches)
         passing.queries = best_tokens(scores, self._shares(passing.keep_ratio).queries)[0]
         passing.before, passing.camera = trace.conditioned, motion.camera

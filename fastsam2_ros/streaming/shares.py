@@ -62,6 +62,19 @@ class Shares:
         return cls(queries, ends, min(ends, (total - 2 * ends) / between), keys == POOLED)
 
 
+def ratio_for(queries: float, query_exponent: float = 1.0) -> float:
+    """The least keep ratio that gives this share of queries: what `Shares.of` does, the other way round.
+
+    Args:
+        queries: [0, 1].
+        query_exponent: [0, 2]; with 0 every ratio gives all queries.
+    """
+    if query_exponent == 0:
+        return 0.0
+    ratio = queries ** (1 / query_exponent)
+    return min(ratio, queries) if queries <= QUERY_FLOOR else ratio
+
+
 def token_count(share: float, total: int) -> int:
     """How many of `total` tokens a share is: at least 1, rounded."""
     return min(total, max(1, round(share * total)))

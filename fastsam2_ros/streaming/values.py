@@ -43,6 +43,16 @@ class Decoded:
     object_score: Tensor
     pointer: Tensor
 
+    @property
+    def score(self) -> Tensor:
+        """(targets,), [0, 1]: probability of being visible times predicted IoU."""
+        return self.object_score.sigmoid() * self.predicted_iou.clamp(0, 1)
+
+    @property
+    def covered(self) -> Tensor:
+        """(targets,), [0, 1]: share of the frame that each mask covers."""
+        return (self.low_res > 0).flatten(1).float().mean(1)
+
     def at_size(self, size: tuple[int, int]) -> Tensor:
         """Mask logits at a frame's size: float32, (targets, H, W)."""
         return F.interpolate(self.low_res, size=size, mode="bilinear", align_corners=False)[:, 0]

@@ -6,6 +6,7 @@ import pytest
 
 from fastsam2_ros.config import PruningConfig
 from fastsam2_ros.pruning.budget import BUCKETS, Budget, Deadline
+from fastsam2_ros.streaming.shares import Shares
 
 CONFIG = PruningConfig(min_keep_ratio=0.2, max_keep_ratio=1.0, full_motion=1.0, fall_seconds=1.0)
 
@@ -111,3 +112,22 @@ def test_no_ratio_lies_outside_the_bounds():
     ratios = {settled(magnitude / 40, config) for magnitude in range(50)}
     assert min(ratios) == 0.33
     assert max(ratios) == 0.62
+
+
+def test_a_large_target_gets_what_covers_it():
+    ratios = [settled(0.0, size=size / 20) for size in range(21)]
+    assert ratios == sorted(ratios)
+    assert ratios[0] == 0.2
+    assert ratios[-1] == 1.0
+    queries = [Shares.of(ratio, 7, CONFIG.query_exponent).queries for ratio in ratios]
+    # The nearest bucket may lie below what is asked for.
+    assert all(share > 1.1 * size / 20 for size, share in enumerate(queries[:14]))
+
+
+def test_a_small_target_in_a_still_scene_stays_at_the_floor():
+    assert settled(0.0, size=0.05) == 0.2
+
+
+def test_size_asks_for_no_more_than_the_ceiling():
+    config = PruningConfig(min_keep_ratio=0.2, max_keep_ratio=0.4)
+    assert settled(0.0, config, size=0.9) == 0.4

@@ -17,7 +17,7 @@ from fastsam2_ros import prune, unprune
 from fastsam2_ros.config import LanguageConfig
 from fastsam2_ros.errors import InputError, ModelError
 from fastsam2_ros.evaluation.upstream import PREDICTOR
-from fastsam2_ros.pruning import hooks, loaded_video
+from fastsam2_ros.pruning import budget, hooks, loaded_video
 from fastsam2_ros.pruning.plugin import MOTION
 from fastsam2_ros.pruning.upstream_memory import memory_of, pruned
 from fastsam2_ros.streaming.shares import Shares
@@ -28,7 +28,8 @@ SHORT = 8
 """Frames where more would say no more: past the seven of memory."""
 SIZE = (96, 128)  # H, W
 TOKENS = 256
-KEPT = round(0.3 * TOKENS)
+QUERIES, KEYS = round(0.3**1.5 * TOKENS), round(0.3**0.5 * TOKENS)
+"""What a keep ratio of .3 leaves of a frame, and of each memory frame."""
 BOX = (20, 20, 70, 80)
 
 
@@ -151,8 +152,8 @@ def test_memory_attention_sees_the_kept_tokens_only(predictor, video, attended):
     track(predictor, video, count=10)
     queries = [queries.tokens.shape[1] for queries, _ in attended]
     spatial = [keys.angles.shape[2] for _, keys in attended]
-    assert queries == [TOKENS] + [KEPT] * 9  # nothing stands in for pruned queries right after a prompt
-    assert spatial == [KEPT * min(7, 1 + frame) for frame in range(10)]  # the prompt, and up to six frames
+    assert queries == [TOKENS] + [QUERIES] * 9  # nothing stands in for pruned queries right after a prompt
+    assert spatial == [KEYS * min(7, 1 + frame) for frame in range(10)]  # the prompt, and up to six frames
 
 
 def test_pruned_memory_takes_less_room(predictor, video):
@@ -165,7 +166,7 @@ def test_pruned_memory_takes_less_room(predictor, video):
     pruned, _ = track(predictor, video, count=SHORT)
     width = predictor.mem_dim
     assert stored(dense) == SHORT * TOKENS * width
-    assert stored(pruned) == SHORT * KEPT * width
+    assert stored(pruned) == SHORT * KEYS * width
 
 
 def test_memory_that_no_score_tells_apart_is_spread_over_the_frame():
@@ -196,7 +197,7 @@ def test_pruned_queries_get_what_the_frame_before_had_there(predictor, video, at
     camera = loaded_video.motion_between(state, 4, 5, outs[4]["pred_masks"]).camera
     assert np.abs(camera[:, 2]).min() > 0.01  # the window moves
     there = moved(before.T.unflatten(1, (16, 16))[None], camera, outside="border")[0].flatten(1).T
-    assert int((there == now).all(1).sum()) == TOKENS - KEPT
+    assert int((there == now).all(1).sum()) == TOKENS - QUERIES
 
 
 def test_pruned_masks_are_finite_and_of_the_videos_size(predictor, video, upstream):
@@ -265,8 +266,8 @@ def test_a_session_that_began_unpruned_goes_on(predictor, video, attended):
     prune(predictor, keep=0.3)
     results = by_frame(predictor.propagate_in_video(state, start_frame_idx=7))
     assert all(masks.isfinite().all() for _, masks in results.values())
-    assert attended[0][0].tokens.shape[1] == KEPT  # the second frame; the first has all tokens and earlier memory
-    assert attended[0][1].angles.shape[2] == 6 * TOKENS + KEPT
+    assert attended[0][0].tokens.shape[1] == QUERIES  # the second frame; the first has all tokens and earlier memory
+    assert attended[0][1].angles.shape[2] == 6 * TOKENS + KEYS
 
 
 def test_reset_and_removed_objects_leave_no_trace(predictor, video):
@@ -282,7 +283,8 @@ def test_reset_and_removed_objects_leave_no_trace(predictor, video):
     assert same(by_frame(predictor.propagate_in_video(state, max_frame_num_to_track=6)), expected)
 
 
-def test_motion_asks_for_tokens(predictor, video, tmp_path, attended):
+def test_motion_asks_for_tokens(predictor, video, tmp_path, attended, monkeypatch):
+    monkeypatch.setattr(budget, "ROOM", 0.0)  # the masks of random weights are large, and ask for tokens too
     prune(predictor, keep=MOTION)
     track(predictor, video)
     moving = [queries.tokens.shape[1] for queries, _ in attended]

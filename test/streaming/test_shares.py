@@ -5,7 +5,17 @@ from __future__ import annotations
 import pytest
 import torch
 
-from fastsam2_ros.streaming.shares import BALANCED, ENDS, EVEN, POOLED, Shares, best_first, token_count
+from fastsam2_ros.streaming.shares import (
+    BALANCED,
+    ENDS,
+    EVEN,
+    POOLED,
+    QUERY_FLOOR,
+    Shares,
+    best_first,
+    ratio_for,
+    token_count,
+)
 
 RATIOS = (0.01, 0.05, 0.1, 0.2, 0.3, 0.5, 0.7, 0.9, 1.0)
 FRAMES = 7
@@ -104,3 +114,16 @@ def test_what_is_better_comes_before_what_is_spread():
     ranking = best_first(scores)
     assert ranking[:2].tolist() == [40, 5]
     assert sorted(ranking.tolist()) == list(range(64))
+
+
+@pytest.mark.parametrize("queries", [0.0, 0.05, 0.15, 0.2, 0.4, 0.9, 1.0])
+@pytest.mark.parametrize("exponent", [0.5, 1.0, 1.5, 2.0])
+def test_a_ratio_for_so_many_queries_is_the_least(queries, exponent):
+    ratio = ratio_for(queries, exponent)
+    if ratio:
+        assert Shares.of(ratio, FRAMES, exponent).queries == pytest.approx(queries)
+        assert Shares.of(0.99 * ratio, FRAMES, exponent).queries < queries or queries == pytest.approx(QUERY_FLOOR)
+
+
+def test_where_no_query_is_pruned_every_ratio_will_do():
+    assert ratio_for(0.7, 0.0) == 0.0

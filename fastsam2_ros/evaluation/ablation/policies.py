@@ -17,7 +17,7 @@ CURVE = (0.5, NOMINAL, 0.1)
 """Where baselines and learned routers are compared."""
 LOW = (NOMINAL, 0.1)
 """Where fills and keys are: the nominal ratio, and one at which quality goes."""
-BUDGETS = ((0.3, 1.0, 0.5), (0.1, 0.5, 0.25), (0.1, 0.3, 0.25))
+BUDGETS = ((0.2, 0.5, 0.25), (0.2, 0.3, 0.25))
 """Budgets beside the default one: floor, ceiling, and the motion that asks for the ceiling, frame diagonals per second."""
 FILLS = ("previous", "moved", "raw", "feedforward", "nearest")
 KEYS = ("balanced", "even", "ends", "pooled")
@@ -170,15 +170,15 @@ def _gains() -> Iterator[Policy]:
 
 
 def _budgets() -> Iterator[Policy]:
-    """The settings' own budget and others, each with a fixed ratio of the same mean tokens."""
-    budgets: dict[str, Mapping[str, float]] = {DEFAULT: {}}
+    """The settings' own budget, a fixed ratio of the same mean tokens, and other budgets."""
+    group = "Budget by motion against a fixed ratio of the same mean tokens"
+    fixed = f"fixed as {DEFAULT}"
+    yield Policy(DEFAULT, BUDGET, group, _keep(0.0), against=fixed)
+    yield Policy(fixed, KEEP, group, match=Match(tokens_of=DEFAULT))
     for low, high, full in BUDGETS:
         bounds = {"min_keep_ratio": low, "max_keep_ratio": high, "full_motion": full}
-        budgets[f"budget {low:g} to {high:g} at {full:g}"] = {f"{_PREFIX}{key}": bounds[key] for key in bounds}
-    group = "Budget by motion against a fixed ratio of the same mean tokens"
-    for name, settings in budgets.items():
-        yield Policy(name, BUDGET, group, {**_keep(0.0), **settings}, against=f"fixed as {name}")
-        yield Policy(f"fixed as {name}", KEEP, group, match=Match(tokens_of=name))
+        settings = {**_keep(0.0), **{f"{_PREFIX}{name}": value for name, value in bounds.items()}}
+        yield Policy(f"budget {low:g} to {high:g} at {full:g}", BUDGET, group, settings, against=DEFAULT)
 
 
 def _memories() -> Iterator[Policy]:

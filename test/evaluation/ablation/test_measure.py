@@ -24,7 +24,7 @@ FRAMES = 4
 def keeping(ratio: float) -> TrackerConfig:
     return TrackerConfig(
         model=ModelConfig(name="mini", checkpoint="untrained", device="cpu"),
-        pruning=PruningConfig(keep_ratio=ratio),
+        pruning=PruningConfig(keep_ratio=ratio, query_exponent=1.0),
         language=LanguageConfig(name="none"),
     )
 
