@@ -67,7 +67,8 @@ class PruningConfig:
 
     keep_ratio: float = option(
         0.0,
-        "Fixed share of tokens, (0, 1]. 0: set for every frame and target by the budget, from how much moves.",
+        "Fixed keep ratio, (0, 1]: the share of tokens, as the geometric mean of queries and keys (query_exponent). "
+        "0: set for every frame and target by the budget, from how much moves.",
         minimum=0.0,
         maximum=1.0,
     )
@@ -75,7 +76,7 @@ class PruningConfig:
         0.2, "The budget's floor: share of tokens for a small target in a still scene.", minimum=0.01, maximum=1.0
     )
     max_keep_ratio: float = option(
-        0.4, "The budget's ceiling: share of tokens when much moves.", minimum=0.01, maximum=1.0
+        0.4, "The budget's ceiling: share of tokens when much moves, or for a large target.", minimum=0.01, maximum=1.0
     )
     full_motion: float = option(
         0.25, "Motion that asks for the ceiling, in frame diagonals per second.", minimum=0.001, maximum=100.0

@@ -35,7 +35,7 @@ class Shares:
 
     @classmethod
     def of(cls, keep_ratio: float, memory_frames: int, query_exponent: float = 1.0, keys: str = BALANCED) -> Shares:
-        """The shares that a keep ratio stands for.
+        """The shares that a keep ratio stands for: it is their geometric mean.
 
         Of this frame's tokens keep_ratio ** a go through attention, a being the query exponent, but where a is above 1 no
         fewer than `QUERY_FLOOR` or the keep ratio, whichever is less. As many of *all* memory tokens are keys as make

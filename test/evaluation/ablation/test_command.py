@@ -35,7 +35,9 @@ def test_from_sequences_to_table_and_curves(words, tmp_path: Path, capsys, monke
     found = {row["policy"]: row for row in content["rows"] if row["group"] == "shorts"}
     assert set(found) == {"dense", *CHOSEN}
     assert found["dense"]["sequences"] == 2
-    assert found["keep 0.5"]["queries"] == pytest.approx((1 + 2 * 91 / 256) / 3)  # .5 ** 1.5; all of them right after the prompt
+    assert found["keep 0.5"]["queries"] == pytest.approx(
+        (1 + 2 * 91 / 256) / 3
+    )  # .5 ** 1.5; all of them right after the prompt
     assert found["fixed as default"]["queries"] == pytest.approx(found["default"]["queries"], abs=0.01)
     assert set(content["sequences"]) == {"shorts/a", "shorts/b"}
     text = (tmp_path / "out" / "results.md").read_text()
