@@ -17,14 +17,17 @@ LEAST_FRAMES = 3
 """Occlusion and absence that are shorter (a tenth of a second) do not count."""
 FAST, SLOW = 0.3, 0.1
 """Speed of the target, frame diagonals per second: from here on fast, up to here slow."""
+LARGE = 0.08
+"""Share of the frame from which on a target is large."""
 _WHOLE = 0.9
 
-LOOK_ALIKES, OCCLUSION, FAST_MOTION, SLOW_MOTION, RE_ENTRY = (
+LOOK_ALIKES, OCCLUSION, FAST_MOTION, SLOW_MOTION, RE_ENTRY, LARGE_TARGET = (
     "look-alikes",
     "occlusion",
     "fast motion",
     "slow motion",
     "re-entry",
+    "large target",
 )
 MEANINGS = {
     LOOK_ALIKES: f"another thing shares {SHARED_ATTRIBUTES} of colour, pattern and shape with the target",
@@ -33,6 +36,7 @@ MEANINGS = {
     FAST_MOTION: f"the target's median speed is {FAST:g} frame diagonals per second or more, where it is seen whole",
     SLOW_MOTION: f"the same speed is {SLOW:g} or less",
     RE_ENTRY: f"the target is not seen at all for {LEAST_FRAMES} frames or more in a row, and seen again",
+    LARGE_TARGET: f"the target covers {LARGE:g} of the frame or more, in the median of the frames in which it is seen",
 }
 """What each category says, for reports."""
 
@@ -61,6 +65,7 @@ def categories(world: WorldSequence) -> list[str]:
         FAST_MOTION: speed >= FAST,
         SLOW_MOTION: speed <= SLOW,
         RE_ENTRY: _returns(visible > 0),
+        LARGE_TARGET: _covered(world) >= LARGE,
     }
     return [name for name in MEANINGS if holds[name]]
 
@@ -93,6 +98,13 @@ def _speed(world: WorldSequence, column: int) -> float:
     speeds = moved / (np.diff(world.stamps_ns) * 1e-9)
     seen = speeds[whole[1:] & whole[:-1]]
     return float(np.median(seen)) if len(seen) else float("nan")
+
+
+def _covered(world: WorldSequence) -> float:
+    """Share of the frame that the target covers, in the median of the frames in which it is seen; 0 without any."""
+    shares = (world.ids == world.target).mean(axis=(1, 2))
+    seen = shares[shares > 0]
+    return float(np.median(seen)) if len(seen) else 0.0
 
 
 def _returns(seen: npt.NDArray[np.bool_]) -> bool:

@@ -70,3 +70,10 @@ def test_a_target_returns_after_three_frames_in_a_row(lefts: list[float | None])
 def test_a_generated_sequence_counts_for_its_data_set_its_level_and_its_difficulties() -> None:
     sequence = WorldDataset(1, (96, 128)).open("1000000-level-1", 4)
     assert groups(sequence, "synthetic")[:2] == ("synthetic", "level 1")
+
+
+@pytest.mark.parametrize(("rows", "large"), [(4, False), (5, True)])
+def test_a_large_target_covers_much_of_the_frames_in_which_it_is_seen(rows: int, large: bool) -> None:
+    made = world(lefts=STILL)
+    made.ids[:3, :rows] = made.target  # of 60 rows, in half of the frames
+    assert ("large target" in categories(made)) is large
