@@ -36,7 +36,7 @@ def prune(
     Args:
         predictor: of `build_sam2_video_predictor` or `from_pretrained`, on its device.
         text: what is tracked, in words; several descriptions are separated by ';'. None: no text cue, no language model.
-        keep: (0, 1], share of a frame's tokens as queries, and of all memory tokens as keys (see `Shares`); or "motion":
+        keep: (0, 1], share of tokens, the geometric mean of queries and of memory tokens (see `Shares`); or "motion":
             decided for every frame and object by how much moves. A frame whose neighbour was not tracked just before, and
             one that is corrected by a prompt, keeps all queries.
         language: the model for `text`; by default that of `TrackerConfig`.
