@@ -76,7 +76,10 @@ class PruningConfig:
         0.2, "The budget's floor: share of tokens for a small target in a still scene.", minimum=0.01, maximum=1.0
     )
     max_keep_ratio: float = option(
-        0.4, "The budget's ceiling: share of tokens when much moves, or for a large target.", minimum=0.01, maximum=1.0
+        0.4,
+        "The budget's ceiling: share of tokens when much moves. A large target may get more: what covers it.",
+        minimum=0.01,
+        maximum=1.0,
     )
     full_motion: float = option(
         0.25, "Motion that asks for the ceiling, in frame diagonals per second.", minimum=0.001, maximum=100.0
@@ -86,7 +89,7 @@ class PruningConfig:
     )
     target_rate: float = option(
         0.0,
-        "Frames per second to hold: the ceiling sinks while steps take longer. 0: no deadline.",
+        "Frames per second to hold: shares sink while steps take longer, to the floor at most. 0: no deadline.",
         minimum=0.0,
         maximum=1000.0,
     )

@@ -170,7 +170,8 @@ class TextTracker:
             warnings.append(
                 f"The stamp {stamp_ns} ns does not rise; took {motion.seconds * 1e3:.0f} ms as the interval."
             )
-        ceiling = self._deadline.update(self._step_seconds)
+        highest = max((target.keep_ratio for target in tracked), default=1.0)
+        ceiling = self._deadline.update(self._step_seconds, highest)
         for row, target in enumerate(tracked):
             target.take_share(motion.magnitude_of(row), motion.seconds, ceiling)
 

@@ -12,7 +12,7 @@ BUDGET_OPTIONS = ("min_keep_ratio", "max_keep_ratio", "full_motion", "fall_secon
 BUCKETS = (0.05, 0.1, 0.15, 0.2, 0.3, 0.4, 0.5, 0.7, 0.85, 1.0)
 """Shares that the budget gives: few, so that compiled code and memory layouts are used again."""
 ROOM = 1.5
-"""Queries that a target asks for, as a multiple of the tokens that it covers: its border and what is round it count too."""
+"""Queries that a target gets at least, as a multiple of the tokens that it covers: its border and what is round it count too."""
 
 
 class Budget:
@@ -35,7 +35,8 @@ class Budget:
             seconds: since the last frame.
             uncertain: the target is new, or its mask is doubted.
             ceiling: what `Deadline` allows.
-            size: share of the frame that the target covers, [0, 1].
+            size: share of the frame that the target covers, [0, 1]. Where there are fewer queries than that, a mask
+                crumbles: what it asks for may lie above the configuration's ceiling, which is that of motion and doubt.
 
         Returns:
             (0, 1], one of `BUCKETS` (the bounds of the configuration count as buckets too), or the fixed ratio.
@@ -46,18 +47,20 @@ class Budget:
         low, high = config.min_keep_ratio, config.max_keep_ratio
         share = min(1.0, magnitude / config.full_motion) if math.isfinite(magnitude) else 1.0
         room = ratio_for(min(1.0, ROOM * size), config.query_exponent)
-        demand = high if uncertain else min(high, max(low + (high - low) * share, room))
-        fall = (high - low) * seconds / config.fall_seconds if config.fall_seconds > 0 else high - low
-        self._level = max(demand, self._level - max(0.0, fall), low)
+        demand = max(room, high if uncertain else low + (high - low) * share)
+        fall = max(high, self._level) - low
+        if config.fall_seconds > 0:
+            fall *= max(0.0, seconds) / config.fall_seconds
+        self._level = max(demand, self._level - fall, low)
         return self._bucket(min(self._level, ceiling))
 
     def _bucket(self, level: float) -> float:
-        """The bucket nearest to `level`, within the bounds, which count as buckets too; of two the larger.
+        """The bucket nearest to `level` from the floor on; of two the larger. The bounds count as buckets too.
 
         The nearest, not the next above: flow is never quite zero, and noise must not lift a still target off the floor.
         """
         low, high = self.config.min_keep_ratio, self.config.max_keep_ratio
-        buckets = (low, *(share for share in BUCKETS if low < share < high), high)
+        buckets = (low, high, *(share for share in BUCKETS if share > low))
         return min(buckets, key=lambda share: (abs(share - level), -share))
 
 
@@ -66,19 +69,21 @@ class Deadline:
 
     def __init__(self, config: PruningConfig) -> None:
         self.config = config
-        self._ceiling = config.max_keep_ratio
+        self._ceiling = 1.0
 
-    def update(self, step_seconds: float) -> float:
+    def update(self, step_seconds: float, highest: float = 1.0) -> float:
         """The ceiling for this frame: sinks by a tenth while steps are late, recovers by a fiftieth.
 
         Args:
             step_seconds: what the last step took; 0: not known.
+            highest: (0, 1], the largest share that a target had in it. A late step lowers the ceiling below that at once.
 
         Returns:
-            between `min_keep_ratio` and `max_keep_ratio`.
+            between `min_keep_ratio` and 1.
         """
         config = self.config
         if config.target_rate > 0 and step_seconds > 0:
-            factor = 0.9 if step_seconds > 1 / config.target_rate else 1.02
-            self._ceiling = min(config.max_keep_ratio, max(config.min_keep_ratio, self._ceiling * factor))
+            late = step_seconds > 1 / config.target_rate
+            ceiling = 0.9 * min(self._ceiling, highest) if late else 1.02 * self._ceiling
+            self._ceiling = min(1.0, max(config.min_keep_ratio, ceiling))
         return self._ceiling

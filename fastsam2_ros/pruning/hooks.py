@@ -120,7 +120,7 @@ class Hooks:
     ) -> tuple[State, Tensor]:
         """`_run_single_frame_inference`: queries are chosen before it, the memory that it writes shrinks after it."""
         step = -1 if reverse else 1
-        passing = _Pass(self._config.keep_ratio or self._config.max_keep_ratio, Budget(self._config))
+        passing = _Pass(*self._first_budget())
         if others["run_mem_encoder"] and not self._dense:  # a prompt's memory is written later
             self._choose(passing, inference_state, output_dict, frame_idx, step)
             _retire(
@@ -156,7 +156,7 @@ class Hooks:
             self._relevance.learn(inference_state, frame_idx, tokens, grid)
         frame = self._frame_cues(inference_state, frame_idx, cues.prototype(tokens, high_res_masks, grid))
         scores = self._router.scores(frame, high_res_masks, _trust(object_score_logits, None))
-        count, _ = self._counts(self._config.keep_ratio or self._config.max_keep_ratio)
+        count, _ = self._counts(self._first_budget(high_res_masks)[0])
         return pruned(features, positions, frame_idx, scores[0], count)
 
     def _heads(self, *args: Any, **kwargs: Any) -> tuple[Tensor, ...]:
@@ -195,13 +195,16 @@ class Hooks:
         trace: _Trace | None = neighbour.get(_TRACE)
         passing.prototype = None if trace is None else trace.prototype
         passing.cues = frame = self._frame_cues(state, index, passing.prototype)
-        if trace is None or trace.conditioned is None:
+        if trace is None:
             return
         masks = neighbour["pred_masks"].to(frame.tokens.device)
+        if trace.conditioned is None:
+            passing.keep_ratio, passing.budget = self._first_budget(masks)
+            return
         motion = motion_between(state, index - step, index, masks)
         passing.budget = copy.copy(trace.budget)
-        uncertain, covered = bool(trace.trust < TRUSTED), float((masks > 0).float().mean())
-        passing.keep_ratio = passing.budget.update(motion.magnitude, motion.seconds, uncertain, size=covered)
+        uncertain = bool(trace.trust < TRUSTED)
+        passing.keep_ratio = passing.budget.update(motion.magnitude, motion.seconds, uncertain, size=_covered(masks))
         scores = self._router.scores(frame, masks, trace.trust, motion.camera, motion.reaches)
         passing.queries = best_tokens(scores, self._shares(passing.keep_ratio).queries)[0]
         passing.before, passing.camera = trace.conditioned, motion.camera
@@ -265,6 +268,11 @@ class Hooks:
                 out["maskmem_features"], out["maskmem_pos_enc"], index, scores[0], count
             )
 
+    def _first_budget(self, masks: Tensor | None = None) -> tuple[float, Budget]:
+        """A target's keep ratio and budget when it is prompted, with a mask of any size or none."""
+        budget = Budget(self._config)
+        return budget.update(0.0, 0.0, True, size=0.0 if masks is None else _covered(masks)), budget
+
     def _shares(self, keep_ratio: float) -> Shares:
         return Shares.of(keep_ratio, self._predictor.num_maskmem, self._config.query_exponent, self._config.keys)
 
@@ -290,6 +298,11 @@ class Hooks:
 def _output_at(outputs: State, index: int) -> State:
     """A frame's output; empty where there is none."""
     return outputs["cond_frame_outputs"].get(index) or outputs["non_cond_frame_outputs"].get(index) or {}
+
+
+def _covered(masks: Tensor) -> float:
+    """Share of the frame that mask logits of one target cover."""
+    return float((masks > 0).float().mean())
 
 
 def _retire(out: State | None, count: int) -> None:

@@ -93,9 +93,16 @@ def test_late_steps_lower_the_ceiling_and_early_ones_raise_it_again():
     assert early[-1] == 1.0
 
 
+def test_a_late_step_is_told_by_what_it_had():
+    deadline = Deadline(PruningConfig(target_rate=10.0))
+    for _ in range(100):
+        deadline.update(0.05, 0.4)
+    assert deadline.update(0.2, 0.4) == pytest.approx(0.36)
+
+
 def test_without_a_rate_no_step_is_late():
     deadline = Deadline(PruningConfig(max_keep_ratio=0.9))
-    assert {deadline.update(9.0) for _ in range(5)} == {0.9}
+    assert {deadline.update(9.0) for _ in range(5)} == {1.0}
 
 
 @pytest.mark.parametrize("uncertain", [True, False])
@@ -128,6 +135,19 @@ def test_a_small_target_in_a_still_scene_stays_at_the_floor():
     assert settled(0.0, size=0.05) == 0.2
 
 
-def test_size_asks_for_no_more_than_the_ceiling():
+def test_a_large_target_gets_more_than_motion_alone_could_ask_for():
     config = PruningConfig(min_keep_ratio=0.2, max_keep_ratio=0.4)
-    assert settled(0.0, config, size=0.9) == 0.4
+    assert settled(9.0, config, size=0.1) == 0.4
+    assert settled(0.0, config, size=0.3) == 0.5
+    assert settled(0.0, config, size=0.9) == 1.0
+    assert settled(0.0, config, ceiling=0.5, size=0.9) == 0.5  # but for the deadline
+
+
+@pytest.mark.parametrize("high", [0.2, 0.4])
+def test_what_a_large_target_got_falls_again(high):
+    budget = Budget(PruningConfig(min_keep_ratio=0.2, max_keep_ratio=high, fall_seconds=1.0))
+    budget.update(0.0, 0.1, False, size=0.9)
+    ratios = [budget.update(0.0, 0.1, False) for _ in range(60)]
+    assert ratios == sorted(ratios, reverse=True)
+    assert 0.7 <= ratios[1] < 1.0
+    assert ratios[-1] == 0.2
