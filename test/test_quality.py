@@ -14,6 +14,7 @@ from fastsam2_ros import prune
 from fastsam2_ros.config import LanguageConfig, ModelConfig, PruningConfig, TrackerConfig
 from fastsam2_ros.evaluation.metrics import region_similarity
 from fastsam2_ros.evaluation.upstream import load_predictor
+from fastsam2_ros.evaluation.worlds import CloseUpDataset
 from fastsam2_ros.streaming.memory import TargetMemory
 from fastsam2_ros.synthetic.world import HELD_OUT_SEED, WorldSequence, generate
 from fastsam2_ros.tracker import TextTracker
@@ -65,6 +66,24 @@ def test_what_ships_tracks() -> None:
 
 def test_what_ships_tracks_with_half_of_its_tokens() -> None:
     assert mean_j(keep_ratio=0.5) > ENOUGH - 0.03
+
+
+@pytest.mark.parametrize("number", [1, 3])
+def test_a_target_that_fills_much_of_the_frame_keeps_its_mask(number: int) -> None:
+    dataset = CloseUpDataset()
+    sequence = dataset.open(dataset.names[number], max_frames=8)
+    scores = {}
+    for keep_ratio in (0.0, 1.0):  # by the budget, and dense
+        tracking = tracker(keep_ratio)
+        tracking.reset()
+        (target,) = sequence.first
+        tracking.set_mask(sequence.footage.truth(0).masks[target])
+        found = [
+            tracking.step(sequence.footage.frame(index), stamp).objects[0].mask
+            for index, stamp in enumerate(sequence.stamps_ns)
+        ]
+        scores[keep_ratio] = region_similarity(sequence.footage.truth(7).masks[target], found[-1])
+    assert scores[0.0] > scores[1.0] - 0.02
 
 
 @pytest.mark.parametrize("described", [False, True])

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+
+import cv2
+import numpy as np
 
 from fastsam2_ros.errors import InputError
 from fastsam2_ros.evaluation.sequences import Truth, VideoSequence
@@ -11,6 +14,11 @@ from fastsam2_ros.synthetic.world import HELD_OUT_SEED, LEVELS, WorldSequence, g
 
 SEQUENCES, FRAMES = 100, 60
 """What the project's figures are of."""
+CLOSE_UPS = 20
+"""Close-ups beside them."""
+CLOSE = 0.35
+"""Share of the first frame that the target of a close-up covers."""
+_NARROWEST = 0.25  # Side of a close-up's window, as a share of the frame's: what is cut out closer is a blur.
 
 
 @dataclass(frozen=True)
@@ -63,6 +71,74 @@ class WorldDataset:
         seed, _, level = name.split("-")
         world = generate(int(seed), int(level), FRAMES if max_frames is None else max_frames, self.size)
         return sequence_of(world, name)
+
+
+@dataclass(frozen=True)
+class CloseUpFootage:
+    """A part of a generated sequence, enlarged to the size of the whole.
+
+    Attributes:
+        whole: the footage.
+        window: x, y, width, height of the part, pixels.
+    """
+
+    whole: WorldFootage
+    window: tuple[int, int, int, int]
+
+    def frame(self, index: int) -> RgbImage:
+        """uint8 (H, W, 3), RGB."""
+        return self._enlarged(self.whole.frame(index), cv2.INTER_CUBIC)
+
+    def truth(self, index: int) -> Truth:
+        """The described object's mask."""
+        masks = {
+            number: self._enlarged(mask.astype(np.uint8), cv2.INTER_NEAREST).astype(bool)
+            for number, mask in self.whole.truth(index).masks.items()
+        }
+        return Truth({number: mask for number, mask in masks.items() if mask.any()})
+
+    def _enlarged(self, image: RgbImage, interpolation: int) -> RgbImage:
+        left, top, width, height = self.window
+        part = image[top : top + height, left : left + width]
+        return np.asarray(cv2.resize(part, image.shape[1::-1], interpolation=interpolation), np.uint8)
+
+
+@dataclass(frozen=True)
+class CloseUpDataset(WorldDataset):
+    """Held-out sequences of the first level, cut out where the target is at first and enlarged until it covers `CLOSE`.
+
+    What a robot is about to grasp fills much of its camera's picture.
+    """
+
+    count: int = CLOSE_UPS
+
+    @property
+    def title(self) -> str:
+        """In reports."""
+        return "close-ups"
+
+    @property
+    def identity(self) -> str:
+        """See `WorldDataset.identity`."""
+        return f"close-ups {CLOSE:g} of {super().identity}"
+
+    @property
+    def names(self) -> list[str]:
+        """Those of the whole sequences."""
+        return WorldDataset(self.count * len(LEVELS), self.size).names[:: len(LEVELS)]
+
+    def open(self, name: str, max_frames: int | None = None) -> VideoSequence:
+        """See `Dataset.open`."""
+        sequence = super().open(name, max_frames)
+        assert isinstance(sequence.footage, WorldFootage)
+        world = sequence.footage.world
+        rows, columns = np.nonzero(world.ids[0] == world.target)
+        height, width = self.size
+        side = float(np.clip((len(rows) / CLOSE / (height * width)) ** 0.5, _NARROWEST, 1.0))
+        across, down = round(side * width), round(side * height)
+        left = int(np.clip(round(columns.mean() - across / 2), 0, width - across))
+        top = int(np.clip(round(rows.mean() - down / 2), 0, height - down))
+        return replace(sequence, footage=CloseUpFootage(sequence.footage, (left, top, across, down)), group="")
 
 
 def sequence_of(world: WorldSequence, name: str) -> VideoSequence:

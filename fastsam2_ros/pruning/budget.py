@@ -12,7 +12,7 @@ BUDGET_OPTIONS = ("min_keep_ratio", "max_keep_ratio", "full_motion", "fall_secon
 BUCKETS = (0.05, 0.1, 0.15, 0.2, 0.3, 0.4, 0.5, 0.7, 0.85, 1.0)
 """Shares that the budget gives: few, so that compiled code and memory layouts are used again."""
 ROOM = 1.5
-"""Queries that a target gets at least, as a multiple of the tokens that it covers: its border and what is round it count too."""
+"""Queries that a target gets at least, for each token that it covers: its border and what is round it count too."""
 
 
 class Budget:

@@ -25,7 +25,7 @@ _HOOKS = "_fastsam2_hooks"  # attribute of a pruned predictor
 def prune(
     predictor: SAM2VideoPredictor,
     text: str | None = None,
-    keep: float | Literal["motion"] = 0.3,
+    keep: float | Literal["motion"] = "motion",
     language: LanguageConfig | None = None,
 ) -> None:
     """Let a predictor's memory attention see only the tokens that matter; the code around it stays as it is.
@@ -36,9 +36,9 @@ def prune(
     Args:
         predictor: of `build_sam2_video_predictor` or `from_pretrained`, on its device.
         text: what is tracked, in words; several descriptions are separated by ';'. None: no text cue, no language model.
-        keep: (0, 1], share of tokens, the geometric mean of queries and of memory tokens (see `Shares`); or "motion":
-            decided for every frame and object by how much moves. A frame whose neighbour was not tracked just before, and
-            one that is corrected by a prompt, keeps all queries.
+        keep: "motion": decided for every frame and object by how much moves, and no less than what covers the object; or
+            (0, 1], share of tokens, the geometric mean of queries and of memory tokens (see `Shares`). A frame whose
+            neighbour was not tracked just before, and one that is corrected by a prompt, keeps all queries.
         language: the model for `text`; by default that of `TrackerConfig`.
 
     Raises:

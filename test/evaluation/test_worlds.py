@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from fastsam2_ros.errors import InputError
-from fastsam2_ros.evaluation.worlds import WorldDataset
+from fastsam2_ros.evaluation.ablation.categories import groups
+from fastsam2_ros.evaluation.worlds import CLOSE, CloseUpDataset, WorldDataset
 from fastsam2_ros.synthetic.world import HELD_OUT_SEED, generate
 
 DATASET = WorldDataset(count=7, size=(96, 128))
@@ -49,8 +50,31 @@ def test_more_sequences_begin_with_the_same() -> None:
     assert WorldDataset(count=9, size=(96, 128)).identity == DATASET.identity != WorldDataset().identity
 
 
-def test_other_processes_can_open_it() -> None:
-    assert pickle.loads(pickle.dumps(DATASET)) == DATASET
+@pytest.mark.parametrize("dataset", [DATASET, CloseUpDataset(3)])
+def test_other_processes_can_open_it(dataset) -> None:
+    assert pickle.loads(pickle.dumps(dataset)) == dataset
+
+
+def test_the_target_of_a_close_up_fills_much_of_the_frame() -> None:
+    size = (192, 256)
+    dataset = CloseUpDataset(3, size)
+    assert dataset.names == WorldDataset(9, size).names[::3]
+    for name in dataset.names:
+        (number,) = dataset.open(name, 2).first
+        footage, whole = (each.open(name, 2).footage for each in (dataset, WorldDataset(9, size)))
+        mask, uncut = footage.truth(0).masks[number], whole.truth(0).masks[number]
+        assert footage.frame(1).shape == (*size, 3)
+        assert mask.mean() == pytest.approx(min(CLOSE, uncut.mean() * 16), rel=0.3)  # or as close as it gets
+        assert mask.mean() > uncut.mean()
+        # It is the target that was enlarged, and its picture with its mask.
+        colours = [image[seen].mean(0) for image, seen in ((footage.frame(0), mask), (whole.frame(0), uncut))]
+        np.testing.assert_allclose(*colours, atol=8)
+
+
+def test_close_ups_are_kept_apart_from_whole_sequences() -> None:
+    dataset = CloseUpDataset(3, (96, 128))
+    assert groups(dataset.open(dataset.names[0], 3), dataset.title) == ("close-ups",)
+    assert dataset.identity != WorldDataset(3, (96, 128)).identity
 
 
 def test_an_unknown_sequence_is_named() -> None:

@@ -295,6 +295,14 @@ def test_motion_asks_for_tokens(predictor, video, tmp_path, attended, monkeypatc
     assert still == sorted(still, reverse=True)
 
 
+def test_a_large_mask_asks_for_tokens(predictor, video, attended, monkeypatch):
+    prune(predictor, keep=MOTION)
+    state, _ = track(predictor, video, count=4)
+    outs = next(iter(state["output_dict_per_obj"].values()))["non_cond_frame_outputs"]
+    covered = float((outs[2]["pred_masks"] > 0).float().mean())
+    assert attended[-1][0].tokens.shape[1] >= covered * TOKENS > 0.4**1.5 * TOKENS  # more than motion could ask for
+
+
 def small_clip(folder):
     """Random weights of a tiny open_clip model."""
     path = folder / "tiny.json"

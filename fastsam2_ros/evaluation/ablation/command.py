@@ -19,7 +19,7 @@ from fastsam2_ros.errors import InputError
 from fastsam2_ros.evaluation.ablation.policies import Policy, all_policies, select
 from fastsam2_ros.evaluation.datasets import open_dataset
 from fastsam2_ros.evaluation.sequences import Dataset
-from fastsam2_ros.evaluation.worlds import FRAMES, SEQUENCES, WorldDataset
+from fastsam2_ros.evaluation.worlds import CLOSE, CLOSE_UPS, FRAMES, SEQUENCES, CloseUpDataset, WorldDataset
 
 EXAMPLE = "fastsam2 ablate --model mini --davis ~/data/DAVIS --processes 2"
 
@@ -35,6 +35,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default=SEQUENCES,
         metavar="N",
         help="generated ones, never trained on (default: %(default)s; 0: none)",
+    )
+    parser.add_argument(
+        "--close-ups",
+        type=_count,
+        default=CLOSE_UPS,
+        metavar="N",
+        help=f"beside them, generated ones cut out so that the target covers {CLOSE:g} of the frame (default: %(default)s; "
+        "0: none)",
     )
     parser.add_argument(
         "--frames", type=_count, default=FRAMES, metavar="N", help="of each of them (default: %(default)s)"
@@ -108,11 +116,12 @@ def _config(arguments: argparse.Namespace) -> TrackerConfig:
 
 
 def _datasets(arguments: argparse.Namespace) -> list[Dataset]:
-    datasets: list[Dataset] = [WorldDataset(arguments.sequences)] if arguments.sequences else []
+    generated = (WorldDataset(arguments.sequences), CloseUpDataset(arguments.close_ups))
+    datasets: list[Dataset] = [dataset for dataset in generated if dataset.count]
     datasets += [open_dataset(folder) for folder in arguments.davis]
     titles = [dataset.title for dataset in datasets]
     if not datasets:
-        raise InputError("There is nothing to measure on: give --sequences, or --davis with a folder.")
+        raise InputError("There is nothing to measure on: give --sequences, --close-ups, or --davis with a folder.")
     if len(set(titles)) < len(titles):
         raise InputError(f"Two data sets have the same name ({', '.join(titles)}); rename a folder.")
     return datasets
