@@ -14,7 +14,7 @@ from fastsam2_ros.synthetic.world import HELD_OUT_SEED, LEVELS, WorldSequence, g
 
 SEQUENCES, FRAMES = 100, 60
 """What the project's figures are of."""
-CLOSE_UPS = 20
+CLOSE_UPS = 12
 """Close-ups beside them."""
 CLOSE = 0.35
 """Share of the first frame that the target of a close-up covers."""
