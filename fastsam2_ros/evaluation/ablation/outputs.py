@@ -108,7 +108,10 @@ def _draw(out: Path, config: TrackerConfig, study: Study, heads: Sequence[str]) 
             drawn[f"cues{tail}.png"] = f"Each cue taken away, and alone, {head}"
     names = [name for name in (DEFAULT, f"fixed as {DEFAULT}", DENSE) if name in study.keys]
     if DEFAULT in names:
-        sequence = liveliest({each: study.measured(DEFAULT, each).keep_ratio for each in study.results.groups})
+        # What goes beyond the ceiling is the target's size, not its motion.
+        budgets = {each: study.measured(DEFAULT, each).keep_ratio for each in study.results.groups}
+        ceiling = config.pruning.max_keep_ratio
+        sequence = liveliest({each: [min(ceiling, ratio) for ratio in budget] for each, budget in budgets.items()})
         measured = {name: study.measured(name, sequence) for name in names}
         pictures.sequence_picture(out / "sequence.png", sequence, measured)
         drawn["sequence.png"] = f"Motion, budget and IoU over the sequence whose budget changes most, {sequence}"

@@ -72,11 +72,12 @@ def front_picture(file: Path, rows: Sequence[Row]) -> None:
             axes.annotate(
                 row.policy.name,
                 (row.cost, row.j_and_f),
-                xytext=(-5, 7),
+                xytext=(0, 6),
                 textcoords="offset points",
                 fontsize=7,
                 color=_INK,
-                ha="right",
+                rotation=50,  # neighbours on the front stay apart
+                rotation_mode="anchor",
             )
     for row in rows:
         if row.policy.name == DEFAULT:
@@ -94,7 +95,7 @@ def front_picture(file: Path, rows: Sequence[Row]) -> None:
             axes.axhline(row.j_and_f, color=_FAINT, linestyle="--", linewidth=1, label="dense")
     _cost_axis(axes)
     axes.set_ylabel("J&F")
-    axes.margins(y=0.12)
+    axes.margins(y=0.2)
     _title(axes, "Quality against the cost of memory attention", rows)
     axes.legend(loc="center left", bbox_to_anchor=(1.01, 0.5), fontsize=8, frameon=False)
     figure.savefig(file, dpi=140)
