@@ -80,12 +80,12 @@ def write(out: Path, about: dict[str, Any], config: TrackerConfig, study: Study,
 
 
 def liveliest(series: Mapping[str, Sequence[float]]) -> str:
-    """The name of the series with the highest rise after a fall; among equals, of the longest way up and down."""
+    """The name of the series with the highest rise after a fall; among equals, of the fewest changes."""
 
-    def life(name: str) -> tuple[float, float]:
+    def life(name: str) -> tuple[float, int]:
         values = np.asarray(series[name])
         rise = float((values - np.minimum.accumulate(values)).max())
-        return round(rise, 3), float(np.abs(np.diff(values)).sum())
+        return round(rise, 3), -int(np.count_nonzero(np.diff(values)))
 
     return max(series, key=life)
 
