@@ -60,7 +60,7 @@ class Target:
 
     @property
     def doubtful(self) -> bool:
-        """It asks for every token: it is doubted, vanished just now, or was found a moment ago."""
+        """It asks for the ceiling: it is doubted, vanished just now, or was found a moment ago."""
         unsure = self.state != TrackState.TRACKING or self.since_found < SETTLING_FRAMES
         return unsure and not self.given_up
 

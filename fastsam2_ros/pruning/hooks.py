@@ -29,7 +29,7 @@ from fastsam2_ros.streaming.rotary import RotaryTable
 from fastsam2_ros.streaming.shares import Shares, token_count
 
 TRUSTED = 0.5
-"""A mask whose score is below this asks for every token, and teaches nothing of the target's looks."""
+"""A mask whose score is below this asks for the ceiling, and teaches nothing of the target's looks."""
 
 _TRACE = "fastsam2_trace"  # entry of a frame's output
 
