@@ -17,7 +17,7 @@ SEQUENCES, FRAMES = 100, 60
 CLOSE_UPS = 12
 """Close-ups beside them."""
 CLOSE = 0.35
-"""Share of the first frame that the target of a close-up covers."""
+"""Share of the first frame that the target of a close-up covers; less where it is very small, or at the edge."""
 _NARROWEST = 0.25  # Side of a close-up's window, as a share of the frame's: what is cut out closer is a blur.
 
 

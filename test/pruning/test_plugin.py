@@ -295,7 +295,7 @@ def test_motion_asks_for_tokens(predictor, video, tmp_path, attended, monkeypatc
     assert still == sorted(still, reverse=True)
 
 
-def test_a_large_mask_asks_for_tokens(predictor, video, attended, monkeypatch):
+def test_a_large_mask_asks_for_tokens(predictor, video, attended):
     prune(predictor, keep=MOTION)
     state, _ = track(predictor, video, count=4)
     outs = next(iter(state["output_dict_per_obj"].values()))["non_cond_frame_outputs"]

@@ -41,7 +41,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=_count,
         default=CLOSE_UPS,
         metavar="N",
-        help=f"beside them, generated ones cut out so that the target covers {CLOSE:g} of the frame (default: %(default)s; "
+        help=f"beside them, ones cut out so that the target covers up to {CLOSE:g} of the frame (default: %(default)s; "
         "0: none)",
     )
     parser.add_argument(
