@@ -12,21 +12,24 @@ from fastsam2_ros import __version__
 from fastsam2_ros.errors import FastSam2Error
 
 COMMANDS = {
-    "demo": ("fastsam2_ros.demo.command", "track a description through a bag over ROS 2, with pictures and numbers"),
+    "demo": (
+        "fastsam2_ros.lab.demo.command",
+        "track a description through a bag over ROS 2, with pictures and numbers",
+    ),
     "bag": ("fastsam2_ros.bags.make", "make a bag of a video or a folder of images"),
     "replay": ("fastsam2_ros.bags.replay", "play a bag's topics into the ROS graph, bytes unchanged"),
     "record": ("fastsam2_ros.bags.record", "write topics of the ROS graph to a bag"),
     "track": ("fastsam2_ros.bags.track", "track through a bag, video or folder of images, without ROS"),
-    "world": ("fastsam2_ros.synthetic.command", "make clips of the generated world with their truth"),
-    "train": ("fastsam2_ros.training.command", "train the mini models on the generated world"),
-    "evaluate": ("fastsam2_ros.evaluation.command", "J&F over a data set or the generated world"),
+    "world": ("fastsam2_ros.lab.synthetic.command", "make clips of the generated world with their truth"),
+    "train": ("fastsam2_ros.lab.training.command", "train the mini models on the generated world"),
+    "evaluate": ("fastsam2_ros.lab.evaluation.command", "J&F over a data set or the generated world"),
     "ablate": (
-        "fastsam2_ros.evaluation.ablation.command",
+        "fastsam2_ros.lab.evaluation.ablation.command",
         "what each way to prune costs and loses, as a table and curves",
     ),
-    "bench": ("fastsam2_ros.evaluation.bench", "time a step by stage, beside upstream's"),
-    "equality": ("fastsam2_ros.evaluation.equality", "show that unpruned masks equal upstream's"),
-    "soak": ("fastsam2_ros.evaluation.soak", "show that memory and time of a step do not grow"),
+    "bench": ("fastsam2_ros.lab.evaluation.bench", "time a step by stage, beside upstream's"),
+    "equality": ("fastsam2_ros.lab.evaluation.equality", "show that unpruned masks equal upstream's"),
+    "soak": ("fastsam2_ros.lab.evaluation.soak", "show that memory and time of a step do not grow"),
 }
 """Name: module and one line of help.
 

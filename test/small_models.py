@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import torch
 
-from fastsam2_ros.evaluation import upstream
+from fastsam2_ros.lab.evaluation import upstream
 from fastsam2_ros.streaming import loading
 
 

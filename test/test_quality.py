@@ -12,11 +12,11 @@ from PIL import Image
 
 from fastsam2_ros import prune
 from fastsam2_ros.config import LanguageConfig, ModelConfig, PruningConfig, TrackerConfig
-from fastsam2_ros.evaluation.metrics import region_similarity
-from fastsam2_ros.evaluation.upstream import load_predictor
-from fastsam2_ros.evaluation.worlds import CloseUpDataset
+from fastsam2_ros.lab.evaluation.metrics import region_similarity
+from fastsam2_ros.lab.evaluation.upstream import load_predictor
+from fastsam2_ros.lab.evaluation.worlds import CloseUpDataset
+from fastsam2_ros.lab.synthetic.world import HELD_OUT_SEED, WorldSequence, generate
 from fastsam2_ros.streaming.memory import TargetMemory
-from fastsam2_ros.synthetic.world import HELD_OUT_SEED, WorldSequence, generate
 from fastsam2_ros.tracker import TextTracker
 
 TRACKED = ((0, 1), (3, 2), (4, 2), (8, 3))

@@ -9,7 +9,7 @@ from small_models import small_sam2
 
 from fastsam2_ros.config import LanguageConfig, ModelConfig, PruningConfig, TrackerConfig
 from fastsam2_ros.errors import InputError
-from fastsam2_ros.evaluation.upstream import noise_video
+from fastsam2_ros.lab.evaluation.upstream import noise_video
 from fastsam2_ros.language.grounding import Grounding
 from fastsam2_ros.language.search import NONE, TextSearch
 from fastsam2_ros.results import TrackState

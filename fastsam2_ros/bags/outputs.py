@@ -18,9 +18,9 @@ from fastsam2_ros.bags.messages import IMAGE, TRACKS, image_message, tracks_mess
 from fastsam2_ros.bags.write import BagWriter
 from fastsam2_ros.errors import BagError
 from fastsam2_ros.images import RgbImage
-from fastsam2_ros.overlay import draw
+from fastsam2_ros.pictures.overlay import draw
+from fastsam2_ros.pictures.tokens import History, draw_tokens
 from fastsam2_ros.results import TrackedObject, TrackResult
-from fastsam2_ros.tokens_picture import History, draw_tokens
 
 MASK_TOPIC = "/fastsam2_tracker/mask"
 LABELS_TOPIC = "/fastsam2_tracker/labels"

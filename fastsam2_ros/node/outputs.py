@@ -10,9 +10,9 @@ from std_msgs.msg import Header
 from fastsam2_ros import msg
 from fastsam2_ros.images import RgbImage
 from fastsam2_ros.node import messages
-from fastsam2_ros.overlay import draw
+from fastsam2_ros.pictures.overlay import draw
+from fastsam2_ros.pictures.tokens import History, draw_tokens
 from fastsam2_ros.results import TrackResult
-from fastsam2_ros.tokens_picture import History, draw_tokens
 
 RELIABLE = QoSProfile(depth=10, reliability=ReliabilityPolicy.RELIABLE)
 LATCHED = QoSProfile(depth=1, reliability=ReliabilityPolicy.RELIABLE, durability=DurabilityPolicy.TRANSIENT_LOCAL)

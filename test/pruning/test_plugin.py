@@ -16,7 +16,7 @@ import fastsam2_ros
 from fastsam2_ros import prune, unprune
 from fastsam2_ros.config import LanguageConfig
 from fastsam2_ros.errors import InputError, ModelError
-from fastsam2_ros.evaluation.upstream import PREDICTOR
+from fastsam2_ros.lab.evaluation.upstream import PREDICTOR
 from fastsam2_ros.pruning import budget, hooks, loaded_video
 from fastsam2_ros.pruning.plugin import MOTION
 from fastsam2_ros.pruning.upstream_memory import memory_of, pruned

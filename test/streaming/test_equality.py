@@ -9,8 +9,8 @@ import pytest
 from small_models import small_sam2
 
 from fastsam2_ros.bags.frames import open_frames
-from fastsam2_ros.evaluation.equality import largest_difference, streaming_logits, upstream_logits
-from fastsam2_ros.evaluation.upstream import PREDICTOR
+from fastsam2_ros.lab.evaluation.equality import largest_difference, streaming_logits, upstream_logits
+from fastsam2_ros.lab.evaluation.upstream import PREDICTOR
 from fastsam2_ros.streaming.model import StreamingSam2
 from fastsam2_ros.streaming.prompts import Prompt
 

@@ -8,7 +8,7 @@ import torch
 from small_models import small_sam2
 
 from fastsam2_ros.config import PruningConfig, flat_options
-from fastsam2_ros.evaluation.upstream import noise_video
+from fastsam2_ros.lab.evaluation.upstream import noise_video
 from fastsam2_ros.streaming.fills import FEEDFORWARD, FILLS, LOOK_BACK, MOVED, NEAREST, PREVIOUS, RAW, Partial, fill
 from fastsam2_ros.streaming.model import STILL, StreamingSam2
 from fastsam2_ros.streaming.prompts import Prompt

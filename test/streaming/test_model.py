@@ -7,7 +7,7 @@ import torch
 from small_models import small_sam2
 
 from fastsam2_ros.errors import ModelError
-from fastsam2_ros.evaluation.upstream import noise_video
+from fastsam2_ros.lab.evaluation.upstream import noise_video
 from fastsam2_ros.streaming.fills import PREVIOUS, RAW
 from fastsam2_ros.streaming.model import StreamingSam2
 from fastsam2_ros.streaming.prompts import Prompt

@@ -1,0 +1,274 @@
+"""The curves of the report, as PNG files."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter, NullLocator
+
+from fastsam2_ros.lab.evaluation.ablation.comparison import Row, front
+from fastsam2_ros.lab.evaluation.ablation.cost import speed_up
+from fastsam2_ros.lab.evaluation.ablation.measure import Measurement
+from fastsam2_ros.lab.evaluation.ablation.policies import ALONE, DEFAULT, DENSE, KEEP, WITHOUT
+
+_COLOURS = (
+    "#1b6ca8",
+    "#d1495b",
+    "#edae49",
+    "#3f8f5b",
+    "#7d5ba6",
+    "#00a6a6",
+    "#8c564b",
+    "#e377c2",
+    "#7f7f7f",
+    "#b5bd00",
+    "#17408b",
+    "#ff7f0e",
+)
+_MARKERS = "osD^vP<X>hp"
+"""One fewer than the colours, so that no two of many families look the same."""
+_INK, _FAINT = "#222222", "#9a9a9a"
+_LEAST_POINTS = 3
+"""Of a family that is drawn as a curve."""
+_MEGABYTE = 1 << 20
+
+
+def front_picture(file: Path, rows: Sequence[Row]) -> None:
+    """J&F against the cost of memory attention, every policy a point; the front, and the default, are marked.
+
+    Args:
+        file: PNG to write.
+        rows: of one group of sequences.
+    """
+    figure, (axes,) = _figure((11.5, 6.8))
+    for number, (family, members) in enumerate(_families(rows).items()):
+        axes.scatter(
+            [row.cost for row in members],
+            [row.j_and_f for row in members],
+            s=46,
+            color=_colour(number),
+            marker=_MARKERS[number % len(_MARKERS)],
+            edgecolor="white",
+            linewidth=0.7,
+            label=family,
+            zorder=3,
+        )
+    best = [rows[index] for index in front([(row.cost, row.j_and_f) for row in rows])]
+    axes.plot(
+        [row.cost for row in best],
+        [row.j_and_f for row in best],
+        color=_INK,
+        linewidth=1.3,
+        drawstyle="steps-post",
+        label="front",
+        zorder=2,
+    )
+    for row in best:
+        if row.policy.name != DEFAULT:  # the legend names that one
+            axes.annotate(
+                row.policy.name,
+                (row.cost, row.j_and_f),
+                xytext=(0, 6),
+                textcoords="offset points",
+                fontsize=7,
+                color=_INK,
+                rotation=50,  # neighbours on the front stay apart
+                rotation_mode="anchor",
+            )
+    for row in rows:
+        if row.policy.name == DEFAULT:
+            axes.scatter(
+                row.cost,
+                row.j_and_f,
+                s=330,
+                marker="*",
+                facecolor="none",
+                edgecolor=_INK,
+                label="the default",
+                zorder=4,
+            )
+        if row.policy.name == DENSE:
+            axes.axhline(row.j_and_f, color=_FAINT, linestyle="--", linewidth=1, label="dense")
+    _cost_axis(axes)
+    axes.set_ylabel("J&F")
+    axes.margins(y=0.2)
+    _title(axes, "Quality against the cost of memory attention", rows)
+    axes.legend(loc="center left", bbox_to_anchor=(1.01, 0.5), fontsize=8, frameon=False)
+    figure.savefig(file, dpi=140)
+
+
+def ratio_picture(file: Path, rows: Sequence[Row]) -> None:
+    """J&F against the mean keep ratio; a curve for each family of at least three ratios.
+
+    Args:
+        file: PNG to write.
+        rows: of one group of sequences.
+    """
+    figure, (axes,) = _figure((10.5, 6))
+    dense = [row for row in rows if row.policy.name == DENSE]
+    number = 0
+    for family, members in _families(rows).items():
+        if len({round(row.keep_ratio, 3) for row in members}) < _LEAST_POINTS:
+            continue
+        # With everything kept, all of them are the dense policy.
+        line = sorted({(row.keep_ratio, row.j_and_f) for row in [*members, *dense]})
+        width = 2.6 if family == KEEP else 1.3
+        axes.plot(
+            [x for x, _ in line],
+            [y for _, y in line],
+            marker="o",
+            markersize=4,
+            color=_colour(number),
+            label=family,
+            linewidth=width,
+        )
+        number += 1
+    axes.set(xlabel="mean keep ratio", ylabel="J&F")
+    axes.set_xlim(left=0)
+    _title(axes, "Quality against how much is kept", rows)
+    if number:
+        axes.legend(loc="center left", bbox_to_anchor=(1.01, 0.5), fontsize=8, frameon=False)
+    figure.savefig(file, dpi=140)
+
+
+def cue_picture(file: Path, rows: Sequence[Row]) -> None:
+    """What each cue is worth: the difference of J&F to its pair, without it and with it alone; bars of a standard error.
+
+    Args:
+        file: PNG to write.
+        rows: of one group of sequences.
+    """
+    figure, both = _figure((10.5, 4.4), columns=2)
+    for number, (axes, family) in enumerate(zip(both, (WITHOUT, ALONE), strict=True)):
+        members = [row for row in rows if row.policy.family == family and row.to_other is not None]
+        differences = [row.to_other for row in members if row.to_other is not None]
+        axes.bar(
+            range(len(members)),
+            [each.mean for each in differences],
+            yerr=[each.error for each in differences],
+            color=_colour(number),
+            width=0.62,
+            capsize=4,
+            error_kw={"ecolor": _INK, "linewidth": 1},
+            zorder=3,
+        )
+        axes.axhline(0, color=_INK, linewidth=0.8, zorder=4)
+        axes.set_xticks(range(len(members)), [row.policy.name for row in members], rotation=18, ha="right")
+        axes.set_ylabel("J&F less that of its pair")
+        _title(axes, f"{family[0].upper()}{family[1:]}", members or rows)
+    figure.savefig(file, dpi=140)
+
+
+def sequence_picture(file: Path, name: str, measured: Mapping[str, Measurement]) -> None:
+    """Motion, keep ratio and IoU over one sequence, by policy.
+
+    Args:
+        file: PNG to write.
+        name: of the sequence.
+        measured: by the names of the policies.
+    """
+    figure, (motion, ratio, iou) = _figure((10, 7), rows=3)
+    for number, (policy, each) in enumerate(measured.items()):
+        colour, frames = _colour(number), range(len(each.motion))
+        if number == 0:
+            motion.fill_between(frames, each.motion, color=colour, alpha=0.25, linewidth=0)
+            motion.plot(frames, each.motion, color=colour, linewidth=1.6)
+        ratio.plot(frames, each.keep_ratio, drawstyle="steps-mid", color=colour, linewidth=1.6, label=policy)
+        for index, (object_id, judged) in enumerate(each.frames.items()):
+            label = policy if index == 0 else None
+            iou.plot(judged, each.j[object_id], color=colour, linewidth=1.6, label=label)
+    motion.set_ylabel("motion,\ndiagonals per second")
+    ratio.set(ylabel="keep ratio", ylim=(0, 1.05))
+    iou.set(xlabel="frame", ylabel="IoU", ylim=(0, 1.05))
+    motion.set_title(f"Motion, budget and IoU: {name}", fontsize=11, loc="left", color=_INK)
+    for axes in (ratio, iou):
+        axes.legend(loc="center left", bbox_to_anchor=(1.01, 0.5), fontsize=8, frameon=False)
+    figure.savefig(file, dpi=140)
+
+
+def memory_picture(file: Path, rows: Sequence[Row], peaks: Mapping[float, int]) -> None:
+    """Memory of a target against the keep ratio, and peak memory of the GPU where it is known.
+
+    Args:
+        file: PNG to write.
+        rows: of one group of sequences.
+        peaks: bytes by keep ratio; empty where there is no GPU.
+    """
+    figure, (axes,) = _figure((7.5, 4.4))
+    points = sorted((row.keep_ratio, row.memory_bytes / _MEGABYTE) for row in rows if row.policy.family == KEEP)
+    axes.plot(
+        [x for x, _ in points],
+        [y for _, y in points],
+        marker="o",
+        color=_colour(0),
+        linewidth=1.8,
+        label="memory of a target",
+    )
+    axes.set(xlabel="keep ratio", ylabel="memory of a target, MB")
+    axes.set_xlim(left=0)
+    axes.set_ylim(bottom=0)
+    if peaks:
+        right = axes.twinx()
+        right.plot(
+            list(peaks),
+            [value / _MEGABYTE for value in peaks.values()],
+            marker="s",
+            color=_colour(1),
+            label="peak of the GPU",
+        )
+        right.set_ylabel("peak memory of the GPU, MB", color=_colour(1))
+        right.set_ylim(bottom=0)
+    _title(axes, "Memory against how much is kept", rows)
+    figure.savefig(file, dpi=140)
+
+
+def _figure(size: tuple[float, float], rows: int = 1, columns: int = 1) -> tuple[Figure, list[Axes]]:
+    figure = Figure(figsize=size, layout="constrained", facecolor="white")
+    FigureCanvasAgg(figure)
+    figure.subplots(rows, columns, sharex=rows > 1)
+    for each in figure.axes:
+        each.spines[["top", "right"]].set_visible(False)
+        each.spines[["left", "bottom"]].set_color(_FAINT)
+        each.tick_params(colors=_INK, labelsize=8)
+        each.grid(color="#e6e6e6", linewidth=0.8)
+        each.set_axisbelow(True)
+    return figure, figure.axes
+
+
+def _cost_axis(axes: Axes) -> None:
+    """Share of the dense FLOPs, logarithmic; above it how much faster `tiny` then is."""
+    axes.set_xscale("log")
+    low, high = axes.get_xlim()
+    ticks = [tick for tick in (0.01, 0.02, 0.05, 0.1, 0.2, 0.3, 0.5, 0.7, 1.0) if low <= tick <= high]
+    axes.xaxis.set_minor_locator(NullLocator())
+    axes.set_xticks(ticks, [f"{tick:g}" for tick in ticks])
+    axes.set_xlabel("FLOPs of memory attention, share of dense (at the sizes of tiny)")
+    above = axes.twiny()
+    above.set_xscale("log")
+    above.set_xlim(low, high)
+    above.xaxis.set_minor_locator(NullLocator())
+    above.set_xticks(ticks)
+    above.xaxis.set_major_formatter(FuncFormatter(lambda share, _: f"x{speed_up('tiny', share):.2f}"))
+    above.set_xlabel("a whole step of tiny with one target, times as fast (by FLOPs)", fontsize=8)
+    above.tick_params(colors=_INK, labelsize=8)
+    above.spines[["right", "top"]].set_visible(False)
+
+
+def _title(axes: Axes, text: str, rows: Sequence[Row]) -> None:
+    about = f"{text} - {rows[0].group}, {rows[0].sequences} sequences" if rows else text
+    axes.set_title(about, fontsize=11, loc="left", color=_INK)
+
+
+def _families(rows: Sequence[Row]) -> dict[str, list[Row]]:
+    families: dict[str, list[Row]] = {}
+    for row in rows:
+        families.setdefault(row.policy.family, []).append(row)
+    return families
+
+
+def _colour(number: int) -> str:
+    return _COLOURS[number % len(_COLOURS)]

@@ -1,0 +1,271 @@
+"""Staging: who is in a scene, where each stands at first, and who moves how."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from fastsam2_ros.images import RgbImage
+from fastsam2_ros.lab.synthetic import motion
+from fastsam2_ros.lab.synthetic.compositing import paste, paste_shadow
+from fastsam2_ros.lab.synthetic.motion import MANNERS, Manner, Matrices, Track
+from fastsam2_ros.lab.synthetic.shapes import Outline
+from fastsam2_ros.lab.synthetic.sprites import Sprite, draw_outline, dull_thing, thing
+from fastsam2_ros.lab.synthetic.textures import background
+from fastsam2_ros.lab.synthetic.vocabulary import SIZE_SHARES, Look, draw_look, draw_lookalike
+
+MARGIN = 0.25
+"""The background reaches beyond the first frame by this share of its height and width; further out it is mirrored."""
+
+_MAX_SCALE = 260.0
+_SIZE_CHANCES = {1: (0.25, 0.45, 0.3), 2: (0.4, 0.48, 0.12), 3: (0.4, 0.45, 0.15)}
+
+
+@dataclass(frozen=True)
+class Actor:
+    """A thing and its way.
+
+    Attributes:
+        id: from 1; 0 for dull things that only hide others.
+        look: what is said of it; None for dull things.
+        sprite: its picture.
+        places: (T, 2, 3), from outline units to image pixels.
+        shadow: x, y offset of its cast shadow, outline units.
+        bends: (T,), see `compositing.paste`.
+    """
+
+    id: int
+    look: Look | None
+    sprite: Sprite
+    places: Matrices
+    shadow: npt.NDArray[np.float64]
+    bends: npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Scene:
+    """All that is needed to render.
+
+    Attributes:
+        actors: from back to front.
+        ground: uint8, the background with its margin and clutter.
+        camera: (T, 2, 3), from the first frame's pixels to each frame's.
+        target: id.
+        events: what the target undergoes on purpose: "crossed", "leaves".
+    """
+
+    actors: tuple[Actor, ...]
+    ground: RgbImage
+    camera: Matrices
+    target: int
+    events: frozenset[str]
+
+    @property
+    def things(self) -> int:
+        """Number of those with an id."""
+        return max(actor.id for actor in self.actors)
+
+
+@dataclass
+class _Part:
+    """A described thing before it is drawn."""
+
+    look: Look
+    form: Outline
+    scale: float
+    start: npt.NDArray[np.float64]
+
+    @property
+    def reach(self) -> float:
+        return self.scale * float(np.hypot(*self.form.extent))
+
+
+def stage(rng: np.random.Generator, level: int, times: npt.NDArray[np.float64], size: tuple[int, int]) -> Scene:
+    """Make up a scene.
+
+    Args:
+        rng: where chance comes from.
+        level: 1 to 3.
+        times: (T,) seconds from 0.
+        size: height, width, pixels.
+    """
+    manner = MANNERS[level]
+    view = motion.camera(rng, times, size, manner)
+    looks = cast(rng, level)
+    light = rng.uniform(0, 2 * np.pi)
+    parts = _arrange(rng, looks, size)
+    events = _events(rng, level, float(times[-1]))
+    target = parts[0]
+    target_path = _target_path(rng, target, times, size, manner, events)
+    order = rng.permutation(len(parts)).tolist()
+    if rng.random() < 0.6:  # hidden on purpose rather than all the time
+        order.remove(0)
+        order.append(0)
+    actors: dict[int, Actor] = {}
+    ids = rng.permutation(len(parts)) + 1
+    crossing = int(rng.integers(1, len(parts))) if "crossed" in events and rng.random() < 0.5 else 0
+    for number, part in enumerate(parts):
+        if number == 0:
+            path, fixed = target_path, False
+        elif number == crossing:
+            path, fixed = _crossing(rng, target_path, times, target.reach, part.reach), False
+        else:
+            still = rng.random() < 0.35
+            path, fixed = _drift(rng, part, times, size, manner, still), True
+        actors[number] = _actor(rng, int(ids[number]), part, path, times, light, manner, view if fixed else None)
+    if crossing:
+        order.remove(crossing)
+        order.append(crossing)
+    in_order = [actors[number] for number in order]
+    if "crossed" in events and not crossing:
+        in_order.append(_hider(rng, target_path, target.reach, times, size, light, manner))
+    shares = np.array([MARGIN, MARGIN])
+    height, width = (round(length * (1 + 2 * share)) for length, share in zip(size, shares, strict=True))
+    ground = background(rng, height, width)
+    if level > 1 or rng.random() < 0.5:
+        _litter(rng, ground, light)
+    return Scene(tuple(in_order), ground, view, int(ids[0]), events)
+
+
+def cast(rng: np.random.Generator, level: int) -> list[Look]:
+    """Looks of the things of a scene, the target first. From level 2 on at least two have something of the target."""
+
+    def size() -> str:
+        return str(rng.choice(list(SIZE_SHARES), p=_SIZE_CHANCES[level]))
+
+    target = draw_look(rng, size())
+    if level == 1:
+        return [target]
+    others = [draw_lookalike(rng, target, 1, size()), draw_lookalike(rng, target, int(rng.integers(1, 3)), size())]
+    for _ in range(rng.integers(1, 4)):
+        others.append(draw_lookalike(rng, target, int(rng.choice([0, 1, 2], p=[0.5, 0.35, 0.15])), size()))
+    return [target, *others]
+
+
+def _events(rng: np.random.Generator, level: int, duration: float) -> frozenset[str]:
+    """Within less than half a second nothing can come and go at a natural speed."""
+    if level < 3 or duration < 0.5:
+        return frozenset()
+    kind = rng.choice(4, p=[0.45, 0.25, 0.2, 0.1])
+    return (frozenset({"crossed"}), frozenset({"leaves"}), frozenset({"crossed", "leaves"}), frozenset[str]())[kind]
+
+
+def _arrange(rng: np.random.Generator, looks: list[Look], size: tuple[int, int]) -> list[_Part]:
+    """Give each thing a form, a scale, and a place that leaves the others free."""
+    height, width = size
+    parts: list[_Part] = []
+    for look in looks:
+        form = draw_outline(rng, look)
+        share = rng.uniform(*SIZE_SHARES[look.size])
+        scale = float(np.sqrt(share * height * width / (4 * form.extent[0] * form.extent[1])))
+        scale = min(scale, 0.46 * min(height / form.extent[1], width / form.extent[0]))
+        part = _Part(look, form, scale, np.zeros(2))
+        best = -np.inf
+        for _ in range(40):
+            room = np.minimum(np.array(form.extent) * scale * 1.05 + 2, np.array([width, height]) * 0.48)
+            place = rng.uniform(room, np.array([width, height]) - room)
+            gaps = [float(np.linalg.norm(place - other.start)) - 0.75 * (part.reach + other.reach) for other in parts]
+            if (free := min(gaps, default=np.inf)) > best:
+                best, part.start = free, place
+            if best > 0:
+                break
+        parts.append(part)
+    return parts
+
+
+def _target_path(
+    rng: np.random.Generator,
+    part: _Part,
+    times: npt.NDArray[np.float64],
+    size: tuple[int, int],
+    manner: Manner,
+    events: frozenset[str],
+) -> Track:
+    """In pixels of the image: whoever films keeps the target in view, unless it is to leave."""
+    if "leaves" in events:
+        return motion.leave_and_return(rng, part.start, times, size, part.reach)
+    speed = rng.uniform(*manner.speed) * float(np.hypot(*size))
+    return motion.wander(rng, part.start, times, speed, size, manner.uneven)
+
+
+def _drift(
+    rng: np.random.Generator,
+    part: _Part,
+    times: npt.NDArray[np.float64],
+    size: tuple[int, int],
+    manner: Manner,
+    still: bool,
+) -> Track:
+    if still:
+        return np.broadcast_to(part.start, (len(times), 2))
+    speed = rng.uniform(*manner.speed) * float(np.hypot(*size))
+    return motion.wander(rng, part.start, times, speed, size, manner.uneven)
+
+
+def _crossing(
+    rng: np.random.Generator, target: Track, times: npt.NDArray[np.float64], target_reach: float, reach: float
+) -> Track:
+    return motion.cross(rng, target, times, 1.05 * (target_reach + reach), 0.35 * target_reach)
+
+
+def _actor(
+    rng: np.random.Generator,
+    number: int,
+    part: _Part,
+    path: Track,
+    times: npt.NDArray[np.float64],
+    light: float,
+    manner: Manner,
+    view: Matrices | None,
+) -> Actor:
+    angle = float(rng.normal(0, 0.25) if rng.random() < 0.7 else rng.uniform(-np.pi, np.pi))
+    places = motion.poses(rng, path, times, part.scale, angle, manner)
+    if view is not None:
+        places = motion.compose(view, places)
+    sprite = thing(rng, part.look, part.form, _sprite_scale(places), light - angle)
+    return Actor(number, part.look, sprite, places, shadow_offset(rng, light), motion.bends(rng, times, manner))
+
+
+def _hider(
+    rng: np.random.Generator,
+    target: Track,
+    target_reach: float,
+    times: npt.NDArray[np.float64],
+    size: tuple[int, int],
+    light: float,
+    manner: Manner,
+) -> Actor:
+    """A dull thing that passes before the target."""
+    scale = float(np.clip(target_reach * rng.uniform(0.7, 1.5), 25, 0.4 * min(size)))
+    path = _crossing(rng, target, times, target_reach, 1.4 * scale)
+    places = motion.poses(rng, path, times, scale, 0.0, manner)
+    sprite, _ = dull_thing(rng, _sprite_scale(places), light)
+    return Actor(0, None, sprite, places, shadow_offset(rng, light), np.zeros(len(times)))
+
+
+def _litter(rng: np.random.Generator, ground: RgbImage, light: float) -> None:
+    """Paste dull small things on the ground."""
+    height, width = ground.shape[:2]
+    unit = float(np.hypot(height, width))
+    for _ in range(rng.integers(2, 7)):
+        scale = unit * float(np.exp(rng.uniform(np.log(0.008), np.log(0.05))))
+        sprite, _ = dull_thing(rng, scale, light)
+        offset = shadow_offset(rng, light)
+        for _ in range(rng.integers(1, 5)):
+            angle = rng.uniform(0, 2 * np.pi)
+            c, s = np.cos(angle) * scale, np.sin(angle) * scale
+            place = np.array([[c, -s, rng.uniform(0, width)], [s, c, rng.uniform(0, height)]])
+            paste_shadow(ground, sprite, place, offset)
+            paste(ground, sprite, place, None)
+
+
+def _sprite_scale(places: Matrices) -> float:
+    largest = float(np.sqrt(np.abs(np.linalg.det(places[:, :, :2])).max()))
+    return min(max(largest, 4.0), _MAX_SCALE)
+
+
+def shadow_offset(rng: np.random.Generator, light: float) -> npt.NDArray[np.float64]:
+    """x, y, outline units: away from the light, as far as the thing is thick."""
+    return -rng.uniform(0.04, 0.25) * np.array([np.cos(light), np.sin(light)])

@@ -1,0 +1,195 @@
+"""Short clips of the generated world as batches; every batch is a function of the seed and its number alone."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+from torch.utils.data import DataLoader, Dataset
+
+from fastsam2_ros.lab.synthetic.world import HELD_OUT_SEED, LEVELS, generate
+
+ASPECTS = (1.0, 4 / 3, 16 / 9)
+"""Width over height of the frames before they are stretched to a square."""
+LONGEST_STRIDE = 6
+"""Frames of the 30 Hz world per frame of a clip, at most: short clips still see things leave and come back."""
+SMALLEST_SHARE = 0.001
+"""Share of the frame that a target must show in the first frame to be prompted."""
+STILLS, STILL_STRIDE = 4, 12
+"""Frames of a scene that are used where single frames are wanted, and frames of the world from one to the next."""
+BACKWARDS = 0.3
+LEVEL_MIX = (1, 2, 3, 3, 3)
+"""Levels of difficulty, as often as they are drawn: in a scene with a single thing, prompts need not be listened to."""
+TRIAL_STRIDE = 3
+"""Frames of the world per frame of a trial, at least: in less time the target is not hidden."""
+_STREAM = 1 << 40
+
+
+@dataclass(frozen=True)
+class ClipBatch:
+    """Clips, and targets in them; a row is one target in one clip.
+
+    Attributes:
+        frames: uint8 (clips, T, S, S, 3), RGB.
+        masks: bool (rows, T, S, S); in frame 0 none is empty.
+        clip_of_row: int64 (rows,), which clip a row looks at.
+    """
+
+    frames: Tensor
+    masks: Tensor
+    clip_of_row: Tensor
+
+    def to(self, device: torch.device) -> ClipBatch:
+        """The same on a device."""
+        return ClipBatch(*(t.to(device, non_blocking=True) for t in (self.frames, self.masks, self.clip_of_row)))
+
+
+@dataclass(frozen=True)
+class ClipShape:
+    """Of a batch: side of the encoder's image in pixels, frames of a clip, clips, and at most so many targets in each.
+
+    With a `zoom` above 1 the frames are rendered up to so much larger, and cut to what is near a target: a small image then
+    shows things at the size that they have in a large one.
+
+    In `trials` the target of a hard scene is hidden or leaves and comes back, with look-alikes around: what tracking fails at.
+    """
+
+    side: int
+    frames: int
+    clips: int
+    targets: int
+    zoom: float = 1.0
+    trials: bool = False
+
+
+def clip_batch(
+    seed: int,
+    number: int,
+    shape: ClipShape,
+    levels: tuple[int, ...] = LEVEL_MIX,
+    device: torch.device | None = None,
+) -> ClipBatch:
+    """The batch `number` of a run with `seed`; the same for the same arguments.
+
+    Clips of all levels of difficulty, aspect ratios and speeds, some of them backwards; `device` as for `world.generate`.
+    """
+    rng = np.random.default_rng((seed, number))
+    frames: list[npt.NDArray[np.uint8]] = []
+    masks: list[npt.NDArray[np.bool_]] = []
+    rows: list[int] = []
+    while len(frames) < shape.clips:
+        for some_frames, some_masks in _clips(rng, shape, levels, device)[: shape.clips - len(frames)]:
+            rows += [len(frames)] * len(some_masks)
+            frames.append(some_frames)
+            masks.append(some_masks)
+    return ClipBatch(
+        torch.from_numpy(np.stack(frames)),
+        torch.from_numpy(np.concatenate(masks)),
+        torch.tensor(rows, dtype=torch.int64),
+    )
+
+
+class Batches(Dataset[Any]):
+    """Item `i` is `make(first + i)`: a run can be resumed at any batch."""
+
+    def __init__(self, make: Any, first: int, count: int) -> None:
+        self.make, self.first, self.count = make, first, count
+
+    def __len__(self) -> int:
+        return self.count
+
+    def __getitem__(self, index: int) -> Any:
+        return self.make(self.first + index)
+
+
+def stream(make: Any, first: int, workers: int, count: int = _STREAM) -> Iterator[Any]:
+    """`make(first)`, `make(first + 1)` ... made ahead of time by `workers` processes (0: by this one, when asked for)."""
+    if not workers:
+        yield from map(make, range(first, first + count))
+        return
+    loader = DataLoader(
+        Batches(make, first, count),
+        batch_size=None,
+        sampler=range(count),
+        num_workers=workers,
+        prefetch_factor=3,
+        worker_init_fn=_quiet,
+        multiprocessing_context="spawn",
+    )
+    yield from loader
+
+
+def clip_stream(
+    seed: int, first: int, shapes: Sequence[ClipShape], workers: int, device: torch.device
+) -> Iterator[ClipBatch]:
+    """Batches from number `first` on, without end and with the shapes in turn, for a training on `device`."""
+    return stream(partial(_in_turn, seed, shapes=shapes, device=artist(workers, device)), first, workers)
+
+
+def _in_turn(seed: int, number: int, shapes: Sequence[ClipShape], device: torch.device | None) -> ClipBatch:
+    return clip_batch(seed, number, shapes[number % len(shapes)], device=device)
+
+
+def artist(workers: int, device: torch.device) -> torch.device | None:
+    """Where the world is drawn: by worker processes on the CPU, or, without any, on the GPU where there is one."""
+    return device if device.type == "cuda" and not workers else None
+
+
+def _quiet(_worker: int) -> None:
+    """One core per process: there are several."""
+    cv2.setNumThreads(1)
+    torch.set_num_threads(1)
+
+
+def _clips(
+    rng: np.random.Generator, shape: ClipShape, levels: tuple[int, ...], device: torch.device | None
+) -> list[tuple[npt.NDArray[np.uint8], npt.NDArray[np.bool_]]]:
+    """One clip of a new scene, or several stills: frames (T, S, S, 3) and masks (targets, T, S, S); none is empty at first."""
+    side = shape.side
+    aspect = ASPECTS[rng.integers(len(ASPECTS))]
+    full = round(side * rng.uniform(1.0, shape.zoom))
+    size = round(full / aspect**0.5), round(full * aspect**0.5)
+    stills = shape.frames == 1
+    stride = STILL_STRIDE if stills else int(rng.integers(TRIAL_STRIDE if shape.trials else 1, LONGEST_STRIDE + 1))
+    level = LEVELS[-1] if shape.trials else levels[rng.integers(len(levels))]
+    # To stage a scene takes as long as to render some frames of it.
+    count = STILLS if stills else shape.frames
+    world = generate(int(rng.integers(HELD_OUT_SEED)), level, count, size, stride, device)
+    square = (full, full)
+    first = cv2.resize(world.ids[0], square, interpolation=cv2.INTER_NEAREST)
+    target = world.target if shape.trials else 0
+    window = _window(rng, np.where(first == target, first, 0) if target else first, side)
+    frames = np.stack([cv2.resize(frame, square, interpolation=cv2.INTER_LINEAR)[window] for frame in world.frames])
+    ids = np.stack([cv2.resize(each, square, interpolation=cv2.INTER_NEAREST)[window] for each in world.ids])
+    if rng.random() < BACKWARDS:
+        frames, ids = frames[::-1].copy(), ids[::-1].copy()
+    parts = [slice(t, t + 1) for t in range(count)] if stills else [slice(None)]
+    clips = [(frames[part], _targets(rng, ids[part], shape.targets, target)) for part in parts]
+    return [(clip, masks) for clip, masks in clips if len(masks)]
+
+
+def _window(rng: np.random.Generator, ids: npt.NDArray[np.uint8], side: int) -> tuple[slice, slice]:
+    """A window of `side` pixels that shows a part of something."""
+    places = np.argwhere(ids > 0)
+    place = places[rng.integers(len(places))] if len(places) else np.array(ids.shape) // 2
+    starts = np.clip(place - rng.integers(0, side, 2), 0, np.array(ids.shape) - side)
+    return slice(starts[0], starts[0] + side), slice(starts[1], starts[1] + side)
+
+
+def _targets(
+    rng: np.random.Generator, ids: npt.NDArray[np.uint8], limit: int, wanted: int = 0
+) -> npt.NDArray[np.bool_]:
+    """Masks (targets, T, S, S) of things that can be prompted in the first frame, `wanted` among them where it can be."""
+    sizes = np.bincount(ids[0].ravel(), minlength=256)[1:]
+    shown = np.flatnonzero(sizes >= max(8, SMALLEST_SHARE * ids[0].size)) + 1
+    # Whatever goes out of sight within the clip is taken first: such frames are rare, and teach the object score.
+    vanishes = np.array([not (ids == number).any((1, 2)).all() for number in shown], bool)
+    chosen = shown[np.argsort(rng.random(len(shown)) - vanishes - 2 * (shown == wanted))[:limit]]
+    return ids[None] == chosen[:, None, None, None]

@@ -1,0 +1,25 @@
+from __future__ import annotations
+
+import pytest
+
+from fastsam2_ros.lab.evaluation.ablation.cost import DENSE, TINY, at_tiny_sizes, share_for, speed_up
+from fastsam2_ros.results import AttentionCounts
+
+
+def test_dense_attention_of_tiny_costs_606_gflops() -> None:
+    assert pytest.approx(606e9, rel=2e-3) == DENSE
+
+
+def test_the_same_shares_of_a_smaller_grid_cost_the_same() -> None:
+    half = at_tiny_sizes(AttentionCounts(512, 7 * 512, 64), tokens=1024)
+    assert half == TINY.flops(AttentionCounts(2048, 7 * 2048, 64))
+
+
+def test_a_dense_step_is_as_fast_as_itself() -> None:
+    assert speed_up("tiny", 1.0) == 1.0
+
+
+@pytest.mark.parametrize(("model", "factor", "share"), [("tiny", 1.8, 0.330), ("base_plus", 1.42, 0.381)])
+def test_what_the_gain_of_the_paper_asks_for(model: str, factor: float, share: float) -> None:
+    assert share_for(model, factor) == pytest.approx(share, abs=1e-3)
+    assert speed_up(model, share_for(model, factor)) == pytest.approx(factor)

@@ -1,0 +1,93 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from fastsam2_ros.errors import InputError
+from fastsam2_ros.lab.evaluation.baselines import BoxTracker, FirstMask, StoredMasks
+from fastsam2_ros.lab.evaluation.datasets import open_dataset
+from fastsam2_ros.lab.evaluation.metrics import region_similarity
+from fastsam2_ros.lab.evaluation.sequences import Truth, VideoSequence
+
+from .footage import SIZE, ids, names, square, write_davis, write_masks
+
+LATER = [ids(o1=0), ids(o1=2), ids(o1=4, o2=20), ids(o1=6, o2=22)]
+
+
+@pytest.fixture
+def sequence(tmp_path: Path) -> VideoSequence:
+    """Four frames; object 2 comes in the third."""
+    write_davis(tmp_path / "data", {"a": LATER})
+    return open_dataset(tmp_path / "data").open("a")
+
+
+def test_the_first_mask_stays(sequence) -> None:
+    labels = list(FirstMask().predict(sequence))
+    for index, expected in enumerate([ids(o1=0), ids(o1=0), ids(o1=0, o2=20), ids(o1=0, o2=20)]):
+        np.testing.assert_array_equal(labels[index], expected)
+
+
+class MovingSquare:
+    """A bright square with a dark one in it, 3 pixels further right in every frame."""
+
+    def frame(self, index: int) -> np.ndarray:
+        frame = np.full((120, 160, 3), 60, np.uint8)
+        frame[40:70, 30 + 3 * index : 60 + 3 * index] = 220
+        frame[50:60, 40 + 3 * index : 50 + 3 * index] = 20
+        return frame
+
+    def truth(self, index: int) -> Truth:
+        mask = np.zeros((120, 160), bool)
+        mask[40:70, 30 + 3 * index : 60 + 3 * index] = True
+        return Truth({5: mask})
+
+
+def test_the_classical_tracker_follows_what_moves() -> None:
+    footage = MovingSquare()
+    moving = VideoSequence("m", footage, names(12), range(12), range(12), {5: 0})
+    *_, last = BoxTracker().predict(moving)
+    assert region_similarity(footage.truth(11).masks[5], last == 5) > 0.5
+    assert region_similarity(footage.truth(11).masks[5], footage.truth(0).masks[5]) == 0
+
+
+def test_the_classical_tracker_starts_with_the_box_of_each_first_mask(sequence) -> None:
+    labels = list(BoxTracker().predict(sequence))
+    np.testing.assert_array_equal(labels[0], ids(o1=0))
+    assert (labels[2][square(20)] == 2).all()
+    assert BoxTracker().name.endswith(" box")
+
+
+def test_stored_masks_are_read_by_frame(sequence, tmp_path: Path) -> None:
+    write_masks(tmp_path / "results" / "a", dict(zip(names(4), LATER, strict=True)))
+    for labels, expected in zip(StoredMasks(tmp_path / "results").predict(sequence), LATER, strict=True):
+        np.testing.assert_array_equal(labels, expected)
+
+
+def test_a_missing_frame_of_stored_masks_is_named(sequence, tmp_path: Path) -> None:
+    write_masks(tmp_path / "results" / "a", {"00000": LATER[0], "00001": LATER[1], "00003": LATER[3]})
+    with pytest.raises(InputError, match=r"00002\.png"):
+        list(StoredMasks(tmp_path / "results").predict(sequence))
+
+
+def test_frames_without_annotation_may_be_missing(tmp_path: Path) -> None:
+    write_davis(tmp_path / "data", {"a": LATER})
+    (tmp_path / "data" / "Annotations" / "480p" / "a" / "00001.png").unlink()
+    write_masks(tmp_path / "results" / "a", {name: LATER[int(name)] for name in ("00000", "00002", "00003")})
+    labels = list(StoredMasks(tmp_path / "results").predict(open_dataset(tmp_path / "data").open("a")))
+    assert labels[1].shape == SIZE
+    assert not labels[1].any()
+
+
+def test_an_object_that_is_not_in_the_sequence_is_named(sequence, tmp_path: Path) -> None:
+    write_masks(tmp_path / "results" / "a", dict.fromkeys(names(4), ids(o9=0)))
+    with pytest.raises(InputError, match=r"objects \[9\], but the sequence has \[1, 2\]"):
+        list(StoredMasks(tmp_path / "results").predict(sequence))
+
+
+def test_with_one_object_every_id_is_that_object(tmp_path: Path) -> None:
+    write_davis(tmp_path / "data", {"a": [ids(o3=0)]})
+    write_masks(tmp_path / "results" / "a", {"00000": ids(o255=0)}, palette=False)
+    (labels,) = StoredMasks(tmp_path / "results").predict(open_dataset(tmp_path / "data").open("a"))
+    np.testing.assert_array_equal(labels, ids(o3=0))

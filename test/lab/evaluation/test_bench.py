@@ -1,0 +1,43 @@
+"""What the benchmark times, and what it makes of the times."""
+
+from __future__ import annotations
+
+import pytest
+
+from fastsam2_ros.lab.evaluation.bench import HEADER, SIZE, STAGES, UPSTREAM, WARM_FRAMES, Setting, Timing, make, rows
+from fastsam2_ros.lab.evaluation.upstream import noise_video
+
+
+def setting(variant: str, keep_ratio: float = 1.0, targets: int = 2) -> Setting:
+    return Setting(variant, "mini", "fp32", targets, "cpu", keep_ratio)
+
+
+@pytest.mark.parametrize("variant", [UPSTREAM, "ours"])
+def test_every_step_after_the_prompt_tells_its_stages(variant):
+    stepper = make(setting(variant))
+    video = noise_video(2, SIZE)
+    stages = [stepper.step(video[index % 2]) for index in range(3)][-1]
+    assert {"encode", "attend", "decode", "remember"} <= set(stages) <= set(STAGES)
+    assert min(stages[stage] for stage in ("encode", "attend", "decode", "remember")) > 0
+
+
+def test_upstreams_state_does_not_grow_without_end():
+    stepper = make(setting(UPSTREAM, targets=1))
+    video = noise_video(2, SIZE)
+    for index in range(WARM_FRAMES):
+        stepper.step(video[index % 2])
+    assert len(stepper._state["images"]) == 1
+
+
+def test_a_step_is_told_as_a_share_of_upstreams_with_as_many_targets():
+    timings = [
+        Timing(setting(UPSTREAM, targets=1), {"encode": 0.1}, 0.2, 3 << 20),
+        Timing(setting("ours", 0.5, targets=1), {"encode": 0.1}, 0.1, 2 << 20),
+        Timing(setting(UPSTREAM, targets=4), {}, 0.8, 1),
+        Timing(setting("ours", 0.5, targets=4), {}, 0.2, 1),
+    ]
+    table = [dict(zip(HEADER, cells, strict=True)) for cells in rows(timings)]
+    assert [row["of upstream"] for row in table] == ["1.00", "0.50", "1.00", "0.25"]
+    assert table[1]["variant"] == "ours, keep 0.5"
+    assert table[1]["step"] == "100.0"
+    assert table[0]["peak MB"] == "3"

@@ -1,0 +1,17 @@
+"""Memory does not grow with the length of the video. (`fastsam2 soak --frames 1000` shows it over a long one.)"""
+
+from __future__ import annotations
+
+from fastsam2_ros.lab.evaluation.soak import MEGABYTE, Soak, run_soak
+
+
+def test_memory_is_flat_after_the_warm_up():
+    soak = run_soak(frames=160, targets=1, model="mini")
+    assert soak.growth() < 20 * MEGABYTE
+    assert max(soak.bank[-25:]) <= max(soak.bank[25:75])
+
+
+def test_growth_is_noticed():
+    soak = Soak(resident=[n * MEGABYTE for n in range(160)], bank=[0] * 160, seconds=[0.1] * 120 + [0.2] * 40)
+    assert soak.growth() > 20 * MEGABYTE
+    assert soak.slowdown() == 2.0
