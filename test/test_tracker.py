@@ -37,7 +37,7 @@ class PlantedSearch(TextSearch):
 
     def search(self, frame, features, descriptions, segmenter):
         self.searched.append(list(descriptions))
-        logits = torch.full((64, 64), -5.0)
+        logits = torch.full((64, 64), -5.0, device=features.tokens.device)
         logits[16:40, 12:36] = 5.0
         nothing = torch.zeros(0)
         return [
@@ -47,8 +47,8 @@ class PlantedSearch(TextSearch):
 
 
 @pytest.fixture(scope="module")
-def sam():
-    return StreamingSam2(small_sam2())
+def sam(device):
+    return StreamingSam2(small_sam2().to(device))
 
 
 @pytest.fixture(scope="module")

@@ -22,8 +22,8 @@ def video():
 
 
 @pytest.fixture(scope="module")
-def sam():
-    return StreamingSam2(small_sam2())
+def sam(device):
+    return StreamingSam2(small_sam2().to(device))
 
 
 def run(sam, video, starts, keep=None):
@@ -34,7 +34,7 @@ def run(sam, video, starts, keep=None):
         features = sam.encode(frame)
         if memories:
             held = list(memories.values())
-            tokens = [None if keep is None else torch.arange(keep)] * len(held)
+            tokens = [None if keep is None else torch.arange(keep, device=sam.device)] * len(held)
             decoded = sam.decode(features, sam.condition(features, held, index, tokens))
             sam.remember(features, decoded, held, index)
             logits = dict(zip(memories, decoded.low_res[:, 0], strict=True))
@@ -70,9 +70,9 @@ def test_what_is_left_out_keeps_the_last_frames_feature(sam, video):
     assert not sam.needs_all(memory, RAW)
     before = sam.condition(features, [memory], 1, [None], PREVIOUS)[0]
     assert not sam.needs_all(memory, PREVIOUS)
-    kept = torch.tensor([3, 50, 200])
+    kept = torch.tensor([3, 50, 200], device=sam.device)
     after = sam.condition(sam.encode(video[1]), [memory], 1, [kept], PREVIOUS)[0]
-    left_out = torch.ones(sam.token_count, dtype=torch.bool)
+    left_out = torch.ones(sam.token_count, dtype=torch.bool, device=sam.device)
     left_out[kept] = False
     assert torch.equal(after[left_out], before[left_out])
     assert (after[kept] - before[kept]).abs().min(dim=1).values.max() > 0
@@ -115,7 +115,7 @@ def test_fewer_memory_frames_cost_less(sam, video):
 def test_memory_keeps_the_best_tokens_and_spreads_the_rest(sam, video):
     features = sam.encode(video[0])
     decoded, memory = sam.decode_prompt(features, Prompt.from_box(BOXES[0])), sam.new_memory()
-    scores = torch.zeros(1, 256)
+    scores = torch.zeros(1, 256, device=sam.device)
     scores[0, 200] = 1
     sam.remember_prompt(features, decoded, memory, 0, Shares.of(0.125, 7, keys=EVEN), scores)
     assert 200 in memory.prompts[0].tokens
