@@ -46,7 +46,9 @@ class ModelConfig:
     sha256: str = option("", "SHA-256 that the checkpoint file must have, hexadecimal. Empty: not checked.")
     device: str = option("auto", "torch device: auto (CUDA where there is one), cpu, cuda, cuda:1 ...")
     precision: str = option(
-        "auto", "auto: bf16 on CUDA devices that have it, else fp32.", choices=("auto", "fp32", "bf16")
+        "auto",
+        "auto: bf16 on CUDA devices that have it, else fp32. fp16 is for CUDA devices that lack bf16.",
+        choices=("auto", "fp32", "bf16", "fp16"),
     )
     max_prompt_frames: int = option(
         2,
