@@ -13,7 +13,7 @@ from PIL import Image, ImageDraw
 from fastsam2_ros.errors import InputError
 from fastsam2_ros.images import RgbImage
 from fastsam2_ros.pictures.lettering import BLACK, RED, WHITE, Colour, fitting, font, shortened, text_size, write
-from fastsam2_ros.pictures.overlay import UNTRAINED
+from fastsam2_ros.pictures.overlay import UNTRAINED_NOTE
 from fastsam2_ros.results import TokenView, TrackResult
 
 PALETTE: tuple[Colour, ...] = (
@@ -94,7 +94,7 @@ def draw_tokens(frame: RgbImage, result: TrackResult, history: History) -> RgbIm
         strip.draw(result, result.tokens.full_motion, history)
     _label(picture, result, result.tokens, bottom=strip.top if strip.fits else picture.height)
     if result.untrained:
-        write(picture, (0, 0), UNTRAINED, fitting(UNTRAINED, text_size(frame), picture.width), RED)
+        write(picture, (0, 0), UNTRAINED_NOTE, fitting(UNTRAINED_NOTE, text_size(frame), picture.width), RED)
     return np.array(picture)
 
 

@@ -14,9 +14,10 @@ from torch import Tensor
 
 from fastsam2_ros.config import PruningConfig
 from fastsam2_ros.pruning import cues, learned
-from fastsam2_ros.pruning.cues import CUES, STILL
+from fastsam2_ros.pruning.cues import CUES
 from fastsam2_ros.shipped import MINI_ROUTER
 from fastsam2_ros.streaming.shares import best_first, token_count
+from fastsam2_ros.streaming.warp import STILL
 
 SUM, MINI = "sum", "mini"
 """Values of `PruningConfig.router` that are no paths."""

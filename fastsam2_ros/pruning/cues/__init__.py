@@ -6,7 +6,7 @@ to the text, and uncertainty; the last mask is the prior.
 
 from fastsam2_ros.pruning.cues.appearance import appearance, prototype
 from fastsam2_ros.pruning.cues.context import local_context
-from fastsam2_ros.pruning.cues.grid import STILL, Grid
+from fastsam2_ros.pruning.cues.grid import Grid
 from fastsam2_ros.pruning.cues.mask import mask_prior
 from fastsam2_ros.pruning.cues.text import text_relevance
 from fastsam2_ros.pruning.cues.uncertainty import uncertainty
@@ -16,7 +16,6 @@ CUES = ("mask", "context", "appearance", "text", "uncertainty")
 
 __all__ = [
     "CUES",
-    "STILL",
     "Grid",
     "appearance",
     "local_context",

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from fastsam2_ros.config import TrackerConfig
+from fastsam2_ros.config import UNTRAINED, TrackerConfig
 from fastsam2_ros.lab.evaluation import bench
 from fastsam2_ros.lab.evaluation.ablation import pictures, report
 from fastsam2_ros.lab.evaluation.ablation.comparison import Row, mean_scores
@@ -19,7 +19,7 @@ from fastsam2_ros.lab.evaluation.ablation.store import file_digest
 from fastsam2_ros.lab.evaluation.ablation.study import Study
 from fastsam2_ros.lab.evaluation.command import differing
 from fastsam2_ros.lab.evaluation.sequences import Dataset
-from fastsam2_ros.streaming.loading import UNTRAINED, find_checkpoint, find_device
+from fastsam2_ros.streaming.loading import find_checkpoint, find_device
 
 
 def about(
