@@ -31,7 +31,9 @@ def test_holds_every_parameter_with_its_default():
     }, "write it anew: scripts/run python scripts/write_parameters.py"
 
 
-@pytest.mark.parametrize(("path", "make"), [("config/tracker.yaml", "yaml_text"), ("docs/parameters.md", "markdown_text")])
+@pytest.mark.parametrize(
+    ("path", "make"), [("config/tracker.yaml", "yaml_text"), ("docs/parameters.md", "markdown_text")]
+)
 def test_is_what_the_script_writes(path, make):
     written = getattr(load("scripts/write_parameters.py"), make)()
     assert (ROOT / path).read_text() == written, "write it anew: scripts/run python scripts/write_parameters.py"
