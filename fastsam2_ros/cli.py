@@ -57,6 +57,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     logging.basicConfig(format="fastsam2: %(levelname)s: %(message)s", level=logging.WARNING)
     try:
         return _run(name, rest)
+    except ModuleNotFoundError as error:
+        if ".lab." not in COMMANDS[name][0] or (error.name or "").startswith("fastsam2_ros"):
+            raise
+        print(
+            f"fastsam2: error: '{name}' needs {error.name}, which a robot does without: pip install 'fastsam2_ros[lab]'",
+            file=sys.stderr,
+        )
+        return 2
     except FastSam2Error as error:
         print(f"fastsam2: error: {' '.join(str(error).split())}", file=sys.stderr)
         return 2

@@ -123,6 +123,7 @@ class Stages:
         sam: LoadedSam2,
         search: TextSearch,
         config: TrackerConfig,
+        *,
         scorer: Scorer | None,
         observer: Callable[[Sequence[Observation]], None] | None,
     ) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import partial
 from statistics import fmean
 from typing import NoReturn
 
@@ -11,11 +12,11 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from fastsam2_ros.config import TrackerConfig, check
+from fastsam2_ros.config import TrackerConfig, check, fixed_differences
 from fastsam2_ros.errors import InputError
 from fastsam2_ros.language import descriptions
-from fastsam2_ros.language.search import TextSearch
-from fastsam2_ros.pruning.budget import Budget
+from fastsam2_ros.language.search import NONE, TextSearch
+from fastsam2_ros.pruning.budget import Budget, Deadline
 from fastsam2_ros.pruning.router import Scorer
 from fastsam2_ros.results import AttentionCounts, Box, TargetTokens, TokenView, TrackedObject, TrackResult
 from fastsam2_ros.stages import UNNAMED, EncodedFrame, Observation, Stages, TrackerState
@@ -56,8 +57,9 @@ class TextTracker:
         self._sam = sam.streaming
         self._untrained = sam.untrained
         self._search = search
+        self._new_stages = partial(Stages, sam, search, scorer=scorer, observer=observer)
         with neutral_torch(inference=False):
-            self._stages = Stages(sam, search, config, scorer, observer)
+            self._stages = self._new_stages(config)
             self._state = self._stages.blank_state(TargetList(config.max_targets))
 
     @classmethod
@@ -105,6 +107,39 @@ class TextTracker:
             total += 0 if last is None else last.element_size() * last.nelement()
         return total
 
+    def reconfigure(self, config: TrackerConfig) -> None:
+        """Go on with other settings, from the next frame on; targets stay.
+
+        Raises:
+            InputError: one is out of its range, or belongs to the models that are loaded; all then stay as they were.
+        """
+        check(config)
+        fixed = fixed_differences(self.config, config)
+        if fixed:
+            raise InputError(f"{', '.join(fixed)} cannot be changed once the models are loaded; load them anew.")
+        state = self._state.copy()
+        state.targets.limit = config.max_targets
+        state.deadline = Deadline(config.pruning)
+        for target in state.targets.targets:
+            target.pruning.budget.config = config.pruning
+        with neutral_torch(inference=False):
+            stages = self._new_stages(config)
+            stages.aim(state)
+        self.config, self._stages, self._state = config, stages, state
+        self._search.reconfigure(config.language.suited(config.model.name))
+
+    def warm_up(self) -> None:
+        """Let the models run once, so that the first frame takes no longer than the others. Targets stay as they are."""
+        size = (480, 640)
+        with neutral_torch():
+            state = self._stages.blank_state(TargetList(2))
+            if self._search.config.name != NONE:
+                state.targets.name([UNNAMED], partial(self._stages.new_target, by_text=True, searchable=True))
+                self._stages.aim(state)
+            state.targets.ask(Request(box=(160.0, 120.0, 320.0, 240.0)))
+            for index in range(3):
+                state, _ = self._advance(state, np.zeros((*size, 3), np.uint8), index * 33_000_000, None, False)
+
     def set_target(self, text: str) -> tuple[str, ...]:
         """Track what the text describes; descriptions separated by ';'. Blank text: track nothing.
 
@@ -121,7 +156,7 @@ class TextTracker:
         if wanted:
             self._search.require()
         state = self._state.copy()
-        state.targets.name(wanted, lambda each: self._stages.new_target(each, by_text=True, searchable=True))
+        state.targets.name(wanted, partial(self._stages.new_target, by_text=True, searchable=True))
         with neutral_torch():
             self._stages.aim(state)
         self._state = state

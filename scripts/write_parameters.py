@@ -37,6 +37,7 @@ Written by `scripts/write_parameters.py` from the settings in the code, as [conf
   config/tracker.yaml: `ros2 launch fastsam2_ros track.launch.py params_file:=/path/to/yours.yaml`.
 - `fastsam2 track`, `evaluate` and `ablate` take all but those of the node: `--set pruning.keep_ratio=0.25`.
 - In Python they are the fields of `TrackerConfig`; `fastsam2_ros.config.from_mapping({"pruning.keep_ratio": 0.25})` makes one.
+  `TextTracker.reconfigure` takes another one while tracking, but for what is read when the models are loaded.
 
 [How it works](how-it-works.md) explains the terms.
 """
@@ -74,9 +75,14 @@ def table(title: str, options: Mapping[str, Any]) -> str:
     """A section with its heading."""
     lines = [f"## {title}", "", "| parameter | default | range | |", "|---|---|---|---|"]
     for name, item in options.items():
-        cells = (f"`{name}`", f"`{json.dumps(item.default)}`", bounds(item.metadata), item.metadata["description"])
+        cells = (f"`{name}`", f"`{json.dumps(item.default)}`", bounds(item.metadata), meaning(item.metadata))
         lines.append(f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in cells)} |")
     return "\n".join(lines)
+
+
+def meaning(metadata: Mapping[str, Any]) -> str:
+    """A setting's description, with when it is read where it cannot be changed while tracking."""
+    return f"{metadata['description']}{'' if metadata['live'] else ' *Read when the models are loaded.*'}"
 
 
 def bounds(metadata: Mapping[str, Any]) -> str:

@@ -38,19 +38,19 @@ class PlantedSearch(TextSearch):
 
     def search(self, frame, features, descriptions, segmenter, dense=None):
         self.searched.append(list(descriptions))
-        return [self.found(each) if each in self.present else None for each in descriptions]
+        return [self.found(each, features.tokens.device) if each in self.present else None for each in descriptions]
 
-    def found(self, description):
+    def found(self, description, device):
         left = 4 + 28 * self.places.setdefault(description, len(self.places))
-        logits = torch.full((64, 64), -5.0)
+        logits = torch.full((64, 64), -5.0, device=device)
         logits[16:40, left : left + 24] = 5.0
         nothing = torch.zeros(0)
         return Grounding(description, logits, BOX, nothing, nothing, 0.8, 0.1)
 
 
 @pytest.fixture(scope="module")
-def sam():
-    return StreamingSam2(small_sam2())
+def sam(device):
+    return StreamingSam2(small_sam2().to(device))
 
 
 @pytest.fixture(scope="module")

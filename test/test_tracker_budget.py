@@ -24,8 +24,8 @@ SPEED = 4  # pixels in a frame
 
 
 @pytest.fixture(scope="module")
-def sam():
-    return StreamingSam2(small_sam2())
+def sam(device):
+    return StreamingSam2(small_sam2().to(device))
 
 
 @pytest.fixture
@@ -61,7 +61,7 @@ def plant(sam, monkeypatch, masks_at):
 
     def planted(features, conditioned):
         decoded = decode(features, conditioned)
-        masks = torch.from_numpy(np.stack(masks_at(next(index)))).float()[:, None]
+        masks = torch.from_numpy(np.stack(masks_at(next(index)))).to(decoded.low_res)[:, None]
         logits = torch.nn.functional.interpolate(masks, decoded.low_res.shape[2:]) * 20 - 10
         seen = masks.flatten(1).any(1).float() * 20 - 10
         return type(decoded)(logits, decoded.high_res, torch.full_like(seen, 0.95), seen, decoded.pointer)

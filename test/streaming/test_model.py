@@ -23,8 +23,8 @@ def video():
 
 
 @pytest.fixture(scope="module")
-def sam():
-    return StreamingSam2(small_sam2())
+def sam(device):
+    return StreamingSam2(small_sam2().to(device))
 
 
 def run(sam, video, starts, keep=None):
@@ -34,7 +34,9 @@ def run(sam, video, starts, keep=None):
         features = sam.encode(frame)
         if memories:
             held = list(memories.values())
-            tokens = [torch.arange(keep) if keep and target in before else None for target in memories]
+            tokens = [
+                torch.arange(keep, device=sam.device) if keep and target in before else None for target in memories
+            ]
             conditioned = sam.condition(features, held, index, tokens, [before.get(target) for target in memories])
             before = dict(zip(memories, conditioned, strict=True))
             decoded = sam.decode(features, conditioned)
@@ -69,9 +71,9 @@ def test_what_is_left_out_keeps_the_last_frames_feature(sam, video):
     memory = sam.new_memory()
     sam.remember_prompt(features, sam.decode_prompt(features, Prompt.from_box(BOXES[0])), memory, 0)
     before = sam.condition(features, [memory], 1, [None])[0]
-    kept = torch.tensor([3, 50, 200])
+    kept = torch.tensor([3, 50, 200], device=sam.device)
     after = sam.condition(sam.encode(video[1]), [memory], 1, [kept], [before])[0]
-    left_out = torch.ones(sam.token_count, dtype=torch.bool)
+    left_out = torch.ones(sam.token_count, dtype=torch.bool, device=sam.device)
     left_out[kept] = False
     assert torch.equal(after[left_out], before[left_out])
     assert (after[kept] - before[kept]).abs().min(dim=1).values.max() > 0
@@ -135,7 +137,7 @@ def test_fewer_memory_frames_cost_less(sam, video):
 def test_memory_keeps_the_best_tokens_and_spreads_the_rest(sam, video):
     features = sam.encode(video[0])
     decoded, memory = sam.decode_prompt(features, Prompt.from_box(BOXES[0])), sam.new_memory()
-    scores = torch.zeros(1, 256)
+    scores = torch.zeros(1, 256, device=sam.device)
     scores[0, 200] = 1
     sam.remember_prompt(features, decoded, memory, 0, TokenShares(0.125, 0.125, 0.125), scores)
     assert 200 in memory.prompts[0].tokens
