@@ -31,7 +31,7 @@ class TrackedObject:
     """One target in one frame.
 
     Attributes:
-        id: 1 to 65535, never used again for another target of the same tracker.
+        id: 1 to 65535, used again for another target only after all others; 0 until the target was found.
         description: the text it was found by, or the automatic one of a box.
         state: see `TrackState`.
         score: probability that the target is visible times the predicted IoU of its mask, [0, 1].
@@ -92,7 +92,7 @@ class AttentionCounts:
 
 @dataclass(frozen=True)
 class TargetTokens:
-    """Which tokens of a frame went through memory attention for one target, and what spoke for each.
+    """Which tokens of a frame went through memory attention for one target, and the cue that chose each.
 
     Attributes:
         id: the target's.
