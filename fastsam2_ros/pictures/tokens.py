@@ -25,10 +25,10 @@ PALETTE: tuple[Colour, ...] = (
     (213, 94, 0),
     (0, 114, 178),
 )
-"""Colours of the cues, in their order; told apart by the colour-blind too (Okabe and Ito, "Color Universal Design", 2008)."""
+"""Colours of the cues, in their order; distinct to the colour-blind too (Okabe and Ito, "Color Universal Design", 2008)."""
 
 _NO_CUE, _SPREAD = (220, 220, 220), "spread"
-"""Of tokens that are kept though no cue speaks for them."""
+"""Of tokens that are kept though all of their cues are zero."""
 _DIM = 0.35
 """Light that is left of the frame where tokens are dropped."""
 _GLOW = 0.45

@@ -1,4 +1,4 @@
-"""How much moves, from two consecutive frames and their stamps, with the camera's own motion told apart.
+"""How much moves, from two consecutive frames and their stamps, with the camera's own motion taken out.
 
 Dense optical flow (DIS, Kroeger et al., ECCV 2016, through OpenCV) on a small grey picture; the camera is the similarity
 transform that most of the background agrees on (RANSAC); what is left over is motion of things.
@@ -23,7 +23,7 @@ LONGEST = 4
 GRID_STEP = 6
 """Every so many pixels a flow vector votes for the camera's transform."""
 NOMINAL_SECONDS = 1 / 30
-"""Interval that is assumed until two stamps have told one."""
+"""Interval that is assumed until there were two stamps."""
 MAX_SECONDS = 2.0
 """Stamps further apart than this say nothing of speed; the interval is cut to it."""
 

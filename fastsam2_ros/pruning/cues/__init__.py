@@ -1,6 +1,6 @@
-"""What speaks for a token: pure functions on the token grid, each giving (targets, N) in [0, 1].
+"""The cues that tokens are scored by: pure functions on the token grid, each giving (targets, N) in [0, 1].
 
-The three cues of arXiv 2512.21333 are local visual context (with the target's own appearance told apart from it), relevance
+The three cues of arXiv 2512.21333 are local visual context (with the target's own appearance as a cue of its own), relevance
 to the text, and uncertainty; the last mask is the prior.
 """
 
