@@ -1,4 +1,4 @@
-"""A sam2 YAML configuration as plain values. Hydra calls whatever a `_target_` names, so only SAM 2's own parts may be named."""
+"""A sam2 YAML configuration as plain values. Hydra calls whatever a `_target_` names: only SAM 2's own parts may be named."""
 
 from __future__ import annotations
 
