@@ -10,6 +10,8 @@ from fastsam2_ros.errors import InputError
 
 MINI = "mini"
 """The models that come with this package, of SAM 2 and of open_clip."""
+MAX_MEGAPIXELS = 64.0
+"""Default of `TrackerConfig.max_megapixels`."""
 MODELS = (MINI, "tiny", "small", "base_plus", "large")
 """Names of SAM 2 models: our small one, and the released SAM 2.1 checkpoints."""
 _RELEASED = "ViT-B-16"
@@ -188,6 +190,13 @@ class TrackerConfig:
         1.0, "Time LOST after which it is searched by its text again, seconds.", minimum=0.0, maximum=600.0
     )
     search_interval: float = option(0.5, "Time between two searches, seconds.", minimum=0.0, maximum=60.0)
+    # The upper end is what Pillow, which reads the size of a compressed image, lets through.
+    max_megapixels: float = option(
+        MAX_MEGAPIXELS,
+        "Largest image that is decoded, compressed or not, megapixels. A small file can hold a picture that takes all memory.",
+        minimum=0.0001,
+        maximum=178.0,
+    )
 
 
 def check(config: Any, prefix: str = "") -> None:
