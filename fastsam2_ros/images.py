@@ -34,11 +34,12 @@ class ImageDecoder:
     most four times and the brightness does not flicker; each time it is logged.
 
     Args:
-        max_megapixels: larger images are refused, by their fields or their file's header, before anything is decoded.
+        max_megapixels: larger images are refused, by their fields or their file's header, before anything is decoded. May be
+            set to another value between two images.
     """
 
     def __init__(self, max_megapixels: float = MAX_MEGAPIXELS) -> None:
-        self._max_megapixels = max_megapixels
+        self.max_megapixels = max_megapixels
         self._bits: dict[str, int] = {}
 
     def decode(
@@ -110,10 +111,10 @@ class ImageDecoder:
     def _check_size(self, height: int, width: int) -> None:
         if height <= 0 or width <= 0:
             raise InputError(f"The image is {width} x {height} pixels: it is empty. Is the camera running?")
-        if height * width > self._max_megapixels * 1e6:
+        if height * width > self.max_megapixels * 1e6:
             raise InputError(
                 f"The image is {width} x {height} pixels, {height * width / 1e6:.0f} megapixels; at most "
-                f"{self._max_megapixels:g} are decoded. If the camera is that large, raise max_megapixels."
+                f"{self.max_megapixels:g} are decoded. If the camera is that large, raise max_megapixels."
             )
 
     def _to_8_bits(self, values: npt.NDArray[Any], encoding: str) -> npt.NDArray[np.uint8]:
