@@ -209,8 +209,8 @@ def _head(format: str, buffer: npt.NDArray[np.uint8]) -> tuple[int, int, bool]:
     """Width and height in pixels, and whether it has no colours, from the head of an image file."""
     try:
         with warnings.catch_warnings():
-            # Pillow warns of large images; our own limit is asked for the answer.
-            warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+            # Pillow warns of large images, which our own limit judges, and of odd heads, which decoding will judge.
+            warnings.simplefilter("ignore")
             with Image.open(io.BytesIO(buffer.tobytes()), formats=_FILE_FORMATS) as image:
                 return *image.size, image.mode[0] in "LI"
     except Image.DecompressionBombError as error:
