@@ -12,8 +12,8 @@ from fastsam2_ros.errors import InputError
 from fastsam2_ros.images import ImageDecoder
 
 encodings = st.sampled_from(sorted(ENCODINGS))
-odd_encodings = st.one_of(
-    st.text(max_size=20), st.sampled_from(["32FC1", "8SC3", "64FC4", "yuv444", "RGB8", "16UC2", "\x1b[31m"])
+odd_encodings = st.text(max_size=20) | st.sampled_from(
+    ["32FC1", "8SC3", "64FC4", "yuv444", "RGB8", "16UC2", "\x1b[31m"]
 )
 whole = st.integers(0, 2**32 - 1)
 sides = st.integers(0, 33)
