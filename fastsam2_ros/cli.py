@@ -65,6 +65,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except (FastSam2Error, OSError) as error:
         print(f"fastsam2: error: {' '.join(str(error).split())}", file=sys.stderr)
         return 2
+    except UnicodeEncodeError as error:  # words of the command line that are no UTF-8
+        print(f"fastsam2: error: {error.object[:100]!r} is not valid UTF-8.", file=sys.stderr)
+        return 2
     except _Terminated:
         return 143
     except KeyboardInterrupt:
@@ -91,13 +94,25 @@ def _ended_by_sigterm() -> Iterator[None]:
         signal.signal(signal.SIGTERM, signal.SIG_DFL if previous is None else previous)
 
 
-def _forget_sigterm() -> None:
+def _hold_sigterm() -> None:
+    # Python forgets in the child what came between the fork and its own work after that.
+    if signal.getsignal(signal.SIGTERM) is _terminate:
+        signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGTERM])
+
+
+def _let_sigterm_through() -> None:
+    if signal.getsignal(signal.SIGTERM) is _terminate:
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGTERM])
+
+
+def _end_silently_by_sigterm() -> None:
     """A process that this one makes, such as a worker of a pool, ends by SIGTERM without a word."""
     if signal.getsignal(signal.SIGTERM) is _terminate:
         signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGTERM])
 
 
-os.register_at_fork(after_in_child=_forget_sigterm)
+os.register_at_fork(before=_hold_sigterm, after_in_parent=_let_sigterm_through, after_in_child=_end_silently_by_sigterm)
 
 
 def _run(name: str, words: Sequence[str]) -> int:

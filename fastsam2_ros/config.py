@@ -10,6 +10,8 @@ from fastsam2_ros.errors import InputError
 
 MINI = "mini"
 """The models that come with this package, of SAM 2 and of open_clip."""
+KINDS = {bool: "true or false", int: "a whole number", float: "a number", str: "a text"}
+"""What a setting of a type must be, for people."""
 MAX_MEGAPIXELS = 64.0
 """Default of `TrackerConfig.max_megapixels`."""
 MODELS = (MINI, "tiny", "small", "base_plus", "large")
@@ -60,7 +62,7 @@ class ModelConfig:
         minimum=0,
         maximum=64,
     )
-    seed: int = option(0, "Seed of the weights where checkpoint is 'untrained'.", minimum=0)
+    seed: int = option(0, "Seed of the weights where checkpoint is 'untrained'.", minimum=0, maximum=2**63 - 1)
 
 
 @dataclass(frozen=True)
@@ -157,7 +159,7 @@ class LanguageConfig:
         maximum=2.0,
     )
     max_candidates: int = option(8, "Peaks of relevance that are tried as prompts.", minimum=1, maximum=64)
-    seed: int = option(0, "Seed of the weights where weights is 'untrained'.", minimum=0)
+    seed: int = option(0, "Seed of the weights where weights is 'untrained'.", minimum=0, maximum=2**63 - 1)
 
     def suited(self, model: str = "") -> LanguageConfig:
         """With what is left open filled in.

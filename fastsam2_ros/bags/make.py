@@ -16,6 +16,7 @@ from fastsam2_ros.config import MAX_MEGAPIXELS
 from fastsam2_ros.errors import BagError
 from fastsam2_ros.images import RgbImage
 
+_LARGEST = 178_000_000  # pixels
 EXAMPLE = "fastsam2 bag kitchen.mp4 kitchen_bag --topic /camera/image_raw --size 1280x720"
 
 
@@ -30,7 +31,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--frame-id", default="camera", help="frame_id of the images (default: %(default)s)")
     parser.add_argument("--storage", choices=STORAGES, default="mcap", help="(default: %(default)s)")
     parser.add_argument("--start", type=float, default=0.0, metavar="S", help="leave out the first S seconds")
-    parser.add_argument("--max-frames", type=int, metavar="N", help="end after N frames")
+    parser.add_argument("--max-frames", type=frame_count, metavar="N", help="end after N frames")
     parser.add_argument(
         "--max-megapixels",
         type=float,
@@ -91,8 +92,10 @@ def make_bag(
     Raises:
         BagError: the source is damaged (the frames before are written), has no frame to write, or `out` exists.
     """
-    if rate is not None and not 0 < rate < 1e9:
-        raise BagError(f"--rate is {rate} Hz; it must be above 0.")
+    if rate is not None and not 1e-6 <= rate < 1e9:
+        raise BagError(f"--rate is {rate} Hz; it must be above 0, from 1e-6 to 1e9.")
+    if not 0 <= start < 1e9:
+        raise BagError(f"--start is {start} s; it must be from 0 to 1e9.")
     count, first_ns = 0, None
     with BagWriter(out, storage) as bag:
         bag.add_topic(topic, IMAGE)
@@ -116,7 +119,16 @@ def image_size(text: str) -> tuple[int, int]:
     width, _, height = text.lower().partition("x")
     if not (width.isdecimal() and height.isdecimal() and int(width) and int(height)):
         raise argparse.ArgumentTypeError(f"{text!r} is no size such as 1280x720")
+    if len(width) > 6 or len(height) > 6 or int(width) * int(height) > _LARGEST:
+        raise argparse.ArgumentTypeError(f"{text!r} is more than {_LARGEST // 10**6} megapixels")
     return int(width), int(height)
+
+
+def frame_count(text: str) -> int:
+    """A whole number of frames above 0."""
+    if not text.isdecimal() or len(text) > 18 or not int(text):
+        raise argparse.ArgumentTypeError(f"{text!r} is no number of frames above 0")
+    return int(text)
 
 
 def _scaled(rgb: RgbImage, size: tuple[int, int] | None) -> RgbImage:

@@ -13,10 +13,11 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from fastsam2_ros.bags.frames import FrameSource, open_frames
+from fastsam2_ros.bags.make import frame_count
 from fastsam2_ros.bags.outputs import Outputs
 from fastsam2_ros.bags.rising_stamps import RisingStamps
 from fastsam2_ros.bags.write import STORAGES
-from fastsam2_ros.config import MODELS, TrackerConfig, flat_options, from_mapping
+from fastsam2_ros.config import KINDS, MODELS, TrackerConfig, flat_options, from_mapping
 from fastsam2_ros.errors import BagError, InputError
 from fastsam2_ros.images import RgbImage
 from fastsam2_ros.results import Box, TrackResult
@@ -43,7 +44,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--topic", default="", help="the bag's image topic, where it has several")
     parser.add_argument("--out", type=Path, default=Path("out/track"), help="new folder (default: %(default)s)")
     parser.add_argument("--tokens", action="store_true", help="also make tokens.mp4: which tokens are kept, and why")
-    parser.add_argument("--max-frames", type=int, metavar="N", help="end after N frames")
+    parser.add_argument("--max-frames", type=frame_count, metavar="N", help="end after N frames")
     parser.add_argument("--storage", choices=STORAGES, default="mcap", help="of the output bag (default: %(default)s)")
     add_settings(parser)
 
@@ -145,5 +146,5 @@ def _parsed(assignments: Sequence[str]) -> dict[str, Any]:
         try:
             values[name] = kind(text)
         except ValueError:
-            raise InputError(f"--set {name} is {text!r}; it must be of type {kind.__name__}.") from None
+            raise InputError(f"--set {name} is {text!r}; it must be {KINDS[kind]}.") from None
     return values

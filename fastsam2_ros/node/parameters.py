@@ -10,11 +10,10 @@ from typing import Any
 from rcl_interfaces.msg import FloatingPointRange, IntegerRange, ParameterDescriptor
 from rclpy.node import Node
 
-from fastsam2_ros.config import TrackerConfig, check, flat_options, from_mapping, option
+from fastsam2_ros.config import KINDS, TrackerConfig, check, flat_options, from_mapping, option
 from fastsam2_ros.errors import InputError
 from fastsam2_ros.node.parameter_names import unknown_parameters
 
-_KINDS = {bool: "true or false", int: "a whole number", float: "a number", str: "a text"}
 _LARGEST = {int: 2**63 - 1, float: sys.float_info.max}
 
 
@@ -88,5 +87,5 @@ def typed(name: str, value: Any, default: Any) -> Any:
         return float(value)
     if type(value) is not type(default):
         hint = " Put it in quotes." if isinstance(default, str) else ""
-        raise InputError(f"The parameter {name} is {value!r}; it must be {_KINDS[type(default)]}.{hint}")
+        raise InputError(f"The parameter {name} is {value!r}; it must be {KINDS[type(default)]}.{hint}")
     return value

@@ -91,6 +91,12 @@ def find_device(name: str) -> torch.device:
         raise ModelError(
             f"model.device is {name!r}, but there are {torch.cuda.device_count()} CUDA GPUs, from cuda:0 on."
         )
+    try:
+        torch.zeros(1, device=device).item()
+    except Exception as error:  # meta, mps, xla ...: each refuses in its own way
+        raise ModelError(
+            f"model.device is {name!r}, which cannot be used here ({_first_line(error)}); take cpu."
+        ) from error
     return device
 
 

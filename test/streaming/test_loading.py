@@ -149,6 +149,10 @@ def test_a_device_that_is_none():
     assert "gpu9" in refused(checkpoint="untrained", device="gpu9")
 
 
+def test_a_device_that_holds_nothing():
+    assert "'meta', which cannot be used" in refused(checkpoint="untrained", device="meta")
+
+
 def test_no_network_and_no_file_tells_both_ways_out(monkeypatch, tmp_path):
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path))

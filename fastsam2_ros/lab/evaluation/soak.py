@@ -14,6 +14,7 @@ from rich.progress import track
 from rich.table import Table
 
 from fastsam2_ros.config import LanguageConfig, ModelConfig, PruningConfig, TrackerConfig
+from fastsam2_ros.errors import InputError
 from fastsam2_ros.lab.evaluation.upstream import noise_video
 from fastsam2_ros.language.search import NONE
 from fastsam2_ros.streaming.loading import UNTRAINED
@@ -63,6 +64,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> None:
     """Track generated pictures and print memory and time early and late."""
+    if arguments.frames <= WARM_FRAMES:
+        raise InputError(
+            f"--frames is {arguments.frames}; it must be above {WARM_FRAMES}, after which growth is measured."
+        )
     soak = run_soak(arguments.frames, arguments.targets, arguments.model)
     table = Table("frame", "resident memory, MB", "memory of the targets, MB", "step, ms")
     last = len(soak.seconds) - WINDOW
