@@ -2,6 +2,7 @@
 
 import os
 import re
+import resource
 import signal
 import subprocess
 import sys
@@ -217,3 +218,21 @@ def test_a_killed_recording_has_all_but_the_last_two_seconds(tmp_path: Path, sto
     for items in found.values():
         assert len(items) > 10
         assert killed_ns - items[-1].time_ns < 2_000_000_000
+
+
+@pytest.mark.parametrize("storage", ["mcap", "sqlite3"])
+def test_a_recording_that_finds_no_more_room_says_so_and_is_readable(tmp_path: Path, storage: str) -> None:
+    source = write_source(tmp_path / "source")
+    recording = tmp_path / "recording"
+    record = started("record", recording, "/image", "--storage", storage)
+    resource.prlimit(record.pid, resource.RLIMIT_FSIZE, (600_000, 600_000))
+    replay = started("replay", source, "--loop", "--topics", "/image", "--wait", str(TIMEOUT))
+    try:
+        code, _, trouble = ended(record)
+    finally:
+        replay.terminate()
+        ended(replay)
+    assert code == 2
+    assert "Traceback" not in trouble
+    assert re.search(r"error: .*recording\.(mcap|db3) cannot be written", trouble)
+    assert len(messages(recording)["/image"]) > 20
