@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from functools import lru_cache
 from math import ceil, floor
 from pathlib import Path
@@ -16,11 +16,12 @@ from rosbags.typesys.store import Typestore
 
 from fastsam2_ros.errors import BagError
 from fastsam2_ros.images import encode_image
-from fastsam2_ros.results import TrackedObject, TrackResult
+from fastsam2_ros.results import TrackedObject
 
 IMAGE = "sensor_msgs/msg/Image"
 COMPRESSED_IMAGE = "sensor_msgs/msg/CompressedImage"
 IMAGE_TYPES = (IMAGE, COMPRESSED_IMAGE)
+_LARGEST_SECONDS = 2**31 - 1
 TRACKS = "fastsam2_ros/msg/TrackedObjectArray"
 
 
@@ -57,9 +58,10 @@ def stamp_to_ns(stamp: Any) -> int:
 
 
 def header(stamp_ns: int, frame_id: str) -> Any:
-    """A std_msgs/Header."""
+    """A std_msgs/Header, with any stamp that `stamp_to_ns` gives."""
     types = message_types().types
-    seconds, rest = divmod(stamp_ns, 1_000_000_000)
+    seconds = min(stamp_ns // 1_000_000_000, _LARGEST_SECONDS)
+    rest = stamp_ns - seconds * 1_000_000_000
     return types["std_msgs/msg/Header"](types["builtin_interfaces/msg/Time"](seconds, rest), frame_id)
 
 
@@ -69,10 +71,9 @@ def image_message(image: npt.NDArray[Any], encoding: str, stamp_ns: int, frame_i
     return message_types().types[IMAGE](header=header(stamp_ns, frame_id), **fields)
 
 
-def tracks_message(result: TrackResult, frame_id: str) -> Any:
+def tracks_message(objects: Iterable[TrackedObject], stamp_ns: int, frame_id: str) -> Any:
     """A fastsam2_ros/TrackedObjectArray with the source's stamp and frame_id."""
-    objects = [_object_message(item) for item in result.objects]
-    return message_types().types[TRACKS](header(result.stamp_ns, frame_id), objects)
+    return message_types().types[TRACKS](header(stamp_ns, frame_id), [_object_message(item) for item in objects])
 
 
 def _object_message(item: TrackedObject) -> Any:

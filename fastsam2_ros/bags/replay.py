@@ -127,8 +127,10 @@ def replay(
         awaited = [publishers[topic] for topic in publishers if topic in images]
         _wait_for_subscribers(awaited, subscribers, wait_seconds, stop)
         report = Report({publisher.topic_name: 0 for publisher in publishers.values()})
-        _publish(bag, publishers, rate, loop, stop, report)
-        _flush(publishers.values(), stop)
+        try:
+            _publish(bag, publishers, rate, loop, stop, report)
+        finally:
+            _flush(publishers.values(), stop)
     return report
 
 

@@ -25,6 +25,7 @@ from fastsam2_ros.shipped import MINI_CLIP
 
 HUB = "hf-hub:"
 FILE_ENDINGS = (".pt", ".pth", ".bin", ".safetensors")
+TOKENIZER_OPTIONS = ("clean", "context_length", "language", "lower", "reduction_mask", "strip_sep_token")
 SUPPORTED = (
     "Dense relevance needs open_clip's own VisionTransformer with a class or average pooled output, "
     "such as ViT-B-32, ViT-B-16, ViT-L-14 or ViT-H-14, or a convolutional timm tower with average pooling and a linear "
@@ -150,11 +151,21 @@ def _read_json(path: Path) -> tuple[Mapping[str, Any], Mapping[str, Any]]:
     except (OSError, ValueError) as error:
         raise ModelError(f"The open_clip model file {path} cannot be read: {error}") from error
     whole = content if isinstance(content, dict) else {}
-    architecture = whole.get("model_cfg", whole)
-    missing = [key for key in ("embed_dim", "vision_cfg", "text_cfg") if key not in architecture]
-    if missing:
-        raise ModelError(f"The open_clip model file {path} lacks {', '.join(missing)}.")
-    return architecture, whole.get("preprocess_cfg", {})
+    architecture, preprocess = whole.get("model_cfg", whole), whole.get("preprocess_cfg", {})
+    parts = {"model_cfg": architecture, "preprocess_cfg": preprocess}
+    if isinstance(architecture, dict):
+        missing = [key for key in ("embed_dim", "vision_cfg", "text_cfg") if key not in architecture]
+        if missing:
+            raise ModelError(f"The open_clip model file {path} lacks {', '.join(missing)}.")
+        parts.update({key: architecture[key] for key in ("vision_cfg", "text_cfg")})
+    for key, part in parts.items():
+        if not isinstance(part, dict):
+            raise ModelError(f"The open_clip model file {path} has {key}: {part!r}, which must be an object {{...}}.")
+    for key in ("mean", "std"):
+        value = preprocess.get(key) or [0.0] * 3
+        if not (isinstance(value, list) and len(value) == 3 and all(type(item) in (int, float) for item in value)):
+            raise ModelError(f"The open_clip model file {path} has {key}: {value!r}, which must be three numbers.")
+    return architecture, preprocess
 
 
 def _from_tag(name: str, tag: str, architecture: Mapping[str, Any]) -> Source:
@@ -224,6 +235,11 @@ def _check_tower(name: str, model: torch.nn.Module) -> None:
 
 def _tokenizer(text: Mapping[str, Any]) -> Any:
     options = {"context_length": text.get("context_length", 77), **text.get("tokenizer_kwargs", {})}
+    # transformers has options that run a repository's own code.
+    if unknown := options.keys() - TOKENIZER_OPTIONS:
+        raise ModelError(
+            f"its tokenizer_kwargs have {', '.join(sorted(unknown))}; allowed are {', '.join(TOKENIZER_OPTIONS)}."
+        )
     if text.get("hf_tokenizer_name"):
         return HFTokenizer(text["hf_tokenizer_name"], tokenizer_mode=text.get("tokenizer_mode"), **options)
     return SimpleTokenizer(**options)

@@ -10,8 +10,9 @@ from typing import Any
 from rcl_interfaces.msg import FloatingPointRange, IntegerRange, ParameterDescriptor
 from rclpy.node import Node
 
-from fastsam2_ros.config import TrackerConfig, check, flat_options, from_mapping, option
+from fastsam2_ros.config import KINDS, TrackerConfig, check, flat_options, from_mapping, option
 from fastsam2_ros.errors import InputError
+from fastsam2_ros.node.parameter_names import unknown_parameters
 
 _LARGEST = {int: 2**63 - 1, float: sys.float_info.max}
 
@@ -38,6 +39,8 @@ def declare(node: Node) -> tuple[TrackerConfig, NodeConfig]:
     values = {name: _declare(node, name, field) for name, field in {**flat_options(), **own}.items()}
     config = NodeConfig(**{name: values.pop(name) for name in own})
     check(config)
+    if unknown := unknown_parameters(node):
+        node.get_logger().warning(unknown)
     return from_mapping(values), config
 
 
@@ -84,7 +87,5 @@ def typed(name: str, value: Any, default: Any) -> Any:
         return float(value)
     if type(value) is not type(default):
         hint = " Put it in quotes." if isinstance(default, str) else ""
-        raise InputError(
-            f"The parameter {name} is {value!r}, a {type(value).__name__}; it is a {type(default).__name__}.{hint}"
-        )
+        raise InputError(f"The parameter {name} is {value!r}; it must be {KINDS[type(default)]}.{hint}")
     return value

@@ -18,7 +18,7 @@ from std_msgs.msg import Header, String
 from fastsam2_ros import msg
 from fastsam2_ros.config import TrackerConfig
 from fastsam2_ros.errors import FastSam2Error
-from fastsam2_ros.images import RgbImage
+from fastsam2_ros.images import ImageDecoder, RgbImage
 from fastsam2_ros.node import frames, messages, parameters
 from fastsam2_ros.node.camera_watch import CameraWatch
 from fastsam2_ros.node.frames import ImageMessage
@@ -48,6 +48,7 @@ class TrackerNode(Node):
     def __init__(self, make_tracker: Callable[[TrackerConfig], TextTracker], **arguments: Any) -> None:
         super().__init__("fastsam2_tracker", **arguments)
         self._config, own = parameters.declare(self)
+        self._decoder = ImageDecoder(self._config.max_megapixels)
         self._journal = Journal()
         self._slowest = 0.0  # seconds in the slowest callback
         self._result: TrackResult | None = None
@@ -119,7 +120,7 @@ class TrackerNode(Node):
 
     def decode(self, source: ImageMessage) -> tuple[RgbImage, int]:
         """See `worker.Listener`."""
-        return frames.decode(source), messages.stamp_ns(source.header)
+        return frames.decode(source, self._decoder), messages.stamp_ns(source.header)
 
     def wants_tokens(self) -> bool:
         """See `worker.Listener`."""

@@ -185,3 +185,39 @@ def test_custom_blocks_are_refused(tmp_path):
     (tmp_path / "custom.json").write_text(json.dumps(content))
     with pytest.raises(ModelError, match="custom blocks"):
         build(LanguageConfig(name=str(tmp_path / "custom.json"), weights="untrained"))
+
+
+@pytest.mark.parametrize(
+    ("change", "name"),
+    [
+        ({"vision_cfg": 5}, "vision_cfg"),
+        ({"text_cfg": "long"}, "text_cfg"),
+        ({"vision_cfg": None}, "vision_cfg"),
+        ({"model_cfg": [1]}, "model_cfg"),
+        ({"model_cfg": ARCHITECTURE, "preprocess_cfg": 3}, "preprocess_cfg"),
+        ({"model_cfg": ARCHITECTURE, "preprocess_cfg": {"mean": 0.5}}, "mean"),
+        ({"model_cfg": ARCHITECTURE, "preprocess_cfg": {"std": ["a", 1, 2]}}, "std"),
+    ],
+)
+def test_a_json_file_with_a_part_of_another_type_is_named(tmp_path, change, name):
+    (tmp_path / "odd.json").write_text(json.dumps({**ARCHITECTURE, **change}))
+    with pytest.raises(ModelError, match=rf"odd\.json has {name}: "):
+        weights.find(LanguageConfig(name=str(tmp_path / "odd.json"), weights="untrained"))
+
+
+@pytest.mark.parametrize("content", [b"\xff\xfe{", b"[]", b"5", b"null", b"{", b""])
+def test_a_json_file_that_is_none_is_named(tmp_path, content):
+    (tmp_path / "odd.json").write_bytes(content)
+    with pytest.raises(ModelError, match=r"odd\.json"):
+        weights.find(LanguageConfig(name=str(tmp_path / "odd.json"), weights="untrained"))
+
+
+def test_a_tokenizer_may_not_bring_code_of_its_own(tmp_path):
+    text = {
+        **ARCHITECTURE["text_cfg"],
+        "hf_tokenizer_name": "someone/evil",
+        "tokenizer_kwargs": {"trust_remote_code": True},
+    }
+    (tmp_path / "odd.json").write_text(json.dumps({**ARCHITECTURE, "text_cfg": text}))
+    with pytest.raises(ModelError, match=r"odd\.json: its tokenizer_kwargs have trust_remote_code"):
+        build(LanguageConfig(name=str(tmp_path / "odd.json"), weights="untrained"))

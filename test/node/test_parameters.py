@@ -84,6 +84,19 @@ def test_a_bad_value_is_refused_by_name(declared, name, value):
         declared(**{name: value})
 
 
+@pytest.mark.parametrize(
+    ("name", "value", "kind"),
+    [
+        ("max_targets", "many", "a whole number"),
+        ("model.name", 5, "a text"),
+        ("pruning.keep_ratio", "half", "a number"),
+    ],
+)
+def test_what_a_value_must_be_is_said_in_words(declared, name, value, kind):
+    with pytest.raises(InputError, match=rf"{name} is {value!r}; it must be {kind}\."):
+        declared(**{name: value})
+
+
 def test_nothing_changes_while_the_node_runs(declared):
     node, *_ = declared()
     result = node.set_parameters([Parameter("pruning.keep_ratio", value=0.5)])[0]
