@@ -25,9 +25,13 @@ def option(
     minimum: float | None = None,
     maximum: float | None = None,
     choices: tuple[str, ...] = (),
+    live: bool = True,
 ) -> Any:
-    """A dataclass field that knows its own description and range (read by `check` and the node)."""
-    metadata = {"description": description, "minimum": minimum, "maximum": maximum, "choices": choices}
+    """A dataclass field that knows its own description and range (read by `check` and the node).
+
+    `live`: it can be changed while tracking; else it is read when the models are loaded.
+    """
+    metadata = {"description": description, "minimum": minimum, "maximum": maximum, "choices": choices, "live": live}
     return field(default=default, metadata=metadata)
 
 
@@ -35,21 +39,24 @@ def option(
 class ModelConfig:
     """Which SAM 2, its weights, and where it runs."""
 
-    name: str = option(MINI, "SAM 2 model: " + ", ".join(MODELS) + ", or the path of a sam2 YAML configuration.")
+    name: str = option(
+        MINI, "SAM 2 model: " + ", ".join(MODELS) + ", or the path of a sam2 YAML configuration.", live=False
+    )
     checkpoint: str = option(
         "",
         "Path of a .pt or .safetensors file. Empty: those that come with mini; the released weights of the others, from the "
         "Hugging Face cache or hub. "
         "'untrained': random weights, for trying out the plumbing.",
+        live=False,
     )
-    revision: str = option("", "Git revision of the released weights on the hub. Empty: the newest.")
-    sha256: str = option("", "SHA-256 that the checkpoint file must have, hexadecimal. Empty: not checked.")
-    device: str = option("auto", "torch device: auto (CUDA where there is one), cpu, cuda, cuda:1 ...")
+    revision: str = option("", "Git revision of the released weights on the hub. Empty: the newest.", live=False)
+    sha256: str = option("", "SHA-256 that the checkpoint file must have, hexadecimal. Empty: not checked.", live=False)
+    device: str = option("auto", "torch device: auto (CUDA where there is one), cpu, cuda, cuda:1 ...", live=False)
     precision: str = option(
-        "auto", "auto: bf16 on CUDA devices that have it, else fp32.", choices=("auto", "fp32", "bf16")
+        "auto", "auto: bf16 on CUDA devices that have it, else fp32.", choices=("auto", "fp32", "bf16"), live=False
     )
     max_prompt_frames: int = option(
-        2, "Prompt frames kept in a target's memory; the oldest goes first.", minimum=1, maximum=16
+        2, "Prompt frames kept in a target's memory; the oldest goes first.", minimum=1, maximum=16, live=False
     )
     memory_frames: int = option(
         0,
@@ -57,8 +64,9 @@ class ModelConfig:
         "released ones; fewer cost less. 0: the model's own.",
         minimum=0,
         maximum=64,
+        live=False,
     )
-    seed: int = option(0, "Seed of the weights where checkpoint is 'untrained'.", minimum=0)
+    seed: int = option(0, "Seed of the weights where checkpoint is 'untrained'.", minimum=0, live=False)
 
 
 @dataclass(frozen=True)
@@ -120,6 +128,7 @@ class PruningConfig:
         "with this package, of the model 'mini'), or the path of one that 'fastsam2 train router' has written. "
         "The weights below are those of the sum, and 0 switches a cue off in it; a learned router looks at all that it "
         "was trained with.",
+        live=False,
     )
     mask_weight: float = option(1.0, "Weight of the last mask, moved and dilated, in a token's score.", minimum=0.0)
     context_weight: float = option(0.0, "Weight of local visual context in a token's score.", minimum=0.0)
@@ -138,14 +147,20 @@ class LanguageConfig:
         "",
         "open_clip model with ViT image features, 'mini', the path of an open_clip model JSON, or 'none': boxes and masks "
         "only. Empty: mini for the SAM 2 model mini, ViT-B-16 for the others.",
+        live=False,
     )
     weights: str = option(
         "",
         "open_clip pretrained tag, hf-hub name, or path of a checkpoint file. 'untrained': random weights. Empty: those "
         "that come with mini, or datacomp_xl_s13b_b90k for ViT-B-16.",
+        live=False,
     )
     image_size: int = option(
-        0, "Longer side of the image for dense relevance, pixels. 0: 640 for mini, else 336.", minimum=0, maximum=2048
+        0,
+        "Longer side of the image for dense relevance, pixels. 0: 640 for mini, else 336.",
+        minimum=0,
+        maximum=2048,
+        live=False,
     )
     min_margin: float = option(
         0.0,
@@ -155,7 +170,7 @@ class LanguageConfig:
         maximum=2.0,
     )
     max_candidates: int = option(8, "Peaks of relevance that are tried as prompts.", minimum=1, maximum=64)
-    seed: int = option(0, "Seed of the weights where weights is 'untrained'.", minimum=0)
+    seed: int = option(0, "Seed of the weights where weights is 'untrained'.", minimum=0, live=False)
 
     def suited(self, model: str = "") -> LanguageConfig:
         """With what is left open filled in.
@@ -252,3 +267,9 @@ def flat_values(config: TrackerConfig) -> dict[str, Any]:
         group, _, leaf = name.rpartition(".")
         values[name] = getattr(getattr(config, group) if group else config, leaf)
     return values
+
+
+def fixed_differences(old: TrackerConfig, new: TrackerConfig) -> list[str]:
+    """Names of the settings that differ and cannot be changed while tracking, since they are read when models are loaded."""
+    before, after = flat_values(old), flat_values(new)
+    return [name for name, item in flat_options().items() if not item.metadata["live"] and before[name] != after[name]]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Sequence
+from dataclasses import replace
 from statistics import fmean
 
 import numpy as np
@@ -12,7 +13,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from fastsam2_ros.config import TrackerConfig, check
+from fastsam2_ros.config import PruningConfig, TrackerConfig, check, fixed_differences
 from fastsam2_ros.errors import InputError
 from fastsam2_ros.language import descriptions
 from fastsam2_ros.language.scoring import mask_iou
@@ -47,6 +48,7 @@ class TextTracker:
     def __init__(self, sam: LoadedSam2, search: TextSearch, config: TrackerConfig) -> None:
         check(config)
         self.config = config
+        self._loaded = sam
         self._sam = sam.streaming
         self._untrained = sam.untrained
         self._search = search
@@ -57,8 +59,7 @@ class TextTracker:
         self._index = 0
         self._motion = MotionEstimator()
         self._deadline = Deadline(config.pruning)
-        width = self._sam.model.hidden_dim
-        self._router = Router(find_scorer(config.pruning, sam.name, width, self._sam.device))
+        self._router = self._new_router(config.pruning)
         self._step_seconds = 0.0
 
     @classmethod
@@ -87,6 +88,35 @@ class TextTracker:
     def memory_bytes(self) -> int:
         """Bytes that the memory of all targets takes."""
         return sum(target.memory.size_bytes() for target in self._targets if target.memory is not None)
+
+    def warm_up(self) -> None:
+        """Let the models run once, so that the first frame takes no longer than the others. Targets stay as they are."""
+        other = TextTracker(self._loaded, self._search, replace(self.config, max_targets=2))
+        if self._search.config.name != NONE:
+            other.set_target(_UNNAMED)
+        other.set_box((160.0, 120.0, 320.0, 240.0))
+        for index in range(3):
+            other.step(np.zeros((480, 640, 3), np.uint8), index * 33_000_000)
+        self._search.forget()
+        self._search.aim([target.description for target in self._targets])
+
+    def reconfigure(self, config: TrackerConfig) -> None:
+        """Go on with other settings, from the next frame on.
+
+        Raises:
+            InputError: one is out of its range, or belongs to the models that are loaded; all then stay as they were.
+        """
+        check(config)
+        fixed = fixed_differences(self.config, config)
+        if fixed:
+            raise InputError(f"{', '.join(fixed)} cannot be changed once the models are loaded; load them anew.")
+        router = self._new_router(config.pruning)
+        # From here on nothing can fail.
+        self.config, self._router = config, router
+        self._deadline = Deadline(config.pruning)
+        for target in self._targets:
+            target.budget.config = config.pruning
+        self._search.reconfigure(config.language.suited(config.model.name))
 
     def set_target(self, text: str) -> tuple[str, ...]:
         """Track what the text describes; descriptions separated by ';'. Blank text: track nothing.
@@ -368,6 +398,9 @@ class TextTracker:
     def _require_room(self) -> None:
         if len(self._targets) + len(self._boxes) + len(self._masks) >= self.config.max_targets:
             raise InputError(f"{self.config.max_targets} targets are tracked already (max_targets); end one first.")
+
+    def _new_router(self, config: PruningConfig) -> Router:
+        return Router(find_scorer(config, self._loaded.name, self._sam.model.hidden_dim, self._sam.device))
 
     def _new_target(self, description: str, searchable: bool) -> Target:
         return Target(self._new_id(), description, searchable, Budget(self.config.pruning))

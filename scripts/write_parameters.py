@@ -6,12 +6,11 @@ from __future__ import annotations
 import json
 import textwrap
 from collections.abc import Mapping
-from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
 from fastsam2_ros.config import flat_options
-from fastsam2_ros.node.parameters import NodeConfig
+from fastsam2_ros.node.parameters import OWN, sentence
 
 PATH = Path(__file__).resolve().parent.parent / "config" / "tracker.yaml"
 
@@ -19,7 +18,8 @@ HEAD = """\
 # The node's parameters and their defaults, written by scripts/write_parameters.py. To change some, put them into a file
 # of your own, in the same form, and name it to the launch file:
 #     ros2 launch fastsam2_ros track.launch.py params_file:=/path/to/yours.yaml
-# They are read when the node starts.
+# All but those that are "read when the node is configured" can be changed at any time, with `ros2 param set` or rqt; what
+# is set takes effect with the next frame.
 /**:
   ros__parameters:
 """
@@ -27,7 +27,7 @@ HEAD = """\
 
 def text() -> str:
     """The whole file: every parameter with its description, range and default."""
-    options = {field.name: field for field in fields(NodeConfig)} | flat_options()
+    options = OWN | flat_options()
     lines, last_group = [], ""
     # Those without a group come first: YAML cannot go back to the outer level without a key.
     for name in sorted(options, key=lambda name: "." in name):
@@ -44,7 +44,7 @@ def text() -> str:
 
 def describe(metadata: Mapping[str, Any]) -> str:
     """A setting's description with what it may be."""
-    words = metadata["description"]
+    words = sentence(metadata)
     low, high = metadata["minimum"], metadata["maximum"]
     if low is not None and high is not None:
         return f"{words} Range: {low} to {high}."

@@ -37,6 +37,10 @@ class TextSearch:
         if self._clip is not None:
             self._clip.embed_texts(NEGATIVES)  # while the models load anyway, and not with the first search
 
+    def reconfigure(self, config: LanguageConfig) -> None:
+        """Search with other margins and numbers; the model is the same."""
+        self.config = config.suited()
+
     @property
     def untrained(self) -> bool:
         """Whether the weights are random."""

@@ -1,0 +1,107 @@
+"""Settings that change while tracking, and the warm-up before it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+import torch
+from small_models import small_sam2
+
+from fastsam2_ros.config import LanguageConfig, ModelConfig, PruningConfig, TrackerConfig, from_mapping
+from fastsam2_ros.errors import InputError
+from fastsam2_ros.lab.evaluation.upstream import noise_video
+from fastsam2_ros.language.search import NONE, TextSearch
+from fastsam2_ros.streaming.loading import LoadedSam2
+from fastsam2_ros.streaming.model import StreamingSam2
+from fastsam2_ros.tracker import TextTracker
+
+STEP = 100_000_000
+BOX = (30.0, 20.0, 60.0, 50.0)
+
+
+@pytest.fixture(scope="module")
+def sam():
+    return StreamingSam2(small_sam2())
+
+
+@pytest.fixture(scope="module")
+def video():
+    return noise_video(6, (120, 160))
+
+
+@pytest.fixture
+def tracker(sam):
+    search = TextSearch(LanguageConfig(name=NONE), torch.device("cpu"))
+    config = TrackerConfig(model=ModelConfig(name="mini"), language=LanguageConfig(name=NONE))
+    return TextTracker(LoadedSam2(sam, "mini", untrained=True), search, config)
+
+
+def steps(tracker, video, first, last):
+    return [tracker.step(video[index], index * STEP) for index in range(first, last)]
+
+
+@pytest.mark.parametrize(
+    "policy", [{"fill": "raw"}, {"keys": "even"}, {"query_exponent": 0.0}, {"context_weight": 1.0}]
+)
+def test_a_keep_ratio_and_policies_hold_from_the_next_frame_on(tracker, video, policy):
+    tracker.set_box(BOX)
+    steps(tracker, video, 0, 3)
+    tracker.reconfigure(replace(tracker.config, pruning=PruningConfig(keep_ratio=0.5, **policy)))
+    assert [result.keep_ratio for result in steps(tracker, video, 3, 6)] == [0.5] * 3
+
+
+def test_targets_go_on_under_their_ids(tracker, video):
+    tracker.set_box(BOX)
+    before = steps(tracker, video, 0, 3)[-1]
+    tracker.reconfigure(replace(tracker.config, lost_seconds=5.0))
+    after = steps(tracker, video, 3, 4)[-1]
+    assert [each.id for each in after.objects] == [each.id for each in before.objects]
+
+
+def test_a_budgets_bounds_change_for_targets_that_are_tracked(tracker, video):
+    tracker.set_box(BOX)
+    steps(tracker, video, 0, 3)
+    tracker.reconfigure(
+        from_mapping({"pruning.min_keep_ratio": 0.9, "pruning.max_keep_ratio": 0.9, "language.name": NONE})
+    )
+    assert steps(tracker, video, 3, 5)[-1].keep_ratio == 0.9
+
+
+@pytest.mark.parametrize(
+    "values",
+    [{"model.name": "tiny"}, {"model.device": "cuda"}, {"language.image_size": 64}, {"pruning.router": "random"}],
+)
+def test_what_belongs_to_the_loaded_models_is_refused_by_name(tracker, values):
+    before = tracker.config
+    with pytest.raises(InputError, match=next(iter(values))):
+        tracker.reconfigure(from_mapping({"language.name": NONE, **values}))
+    assert tracker.config == before
+
+
+def test_margins_of_the_search_change(tracker):
+    tracker.reconfigure(from_mapping({"language.name": NONE, "language.min_margin": 0.5, "language.max_candidates": 3}))
+    assert (tracker._search.config.min_margin, tracker._search.config.max_candidates) == (0.5, 3)
+
+
+def test_more_targets_are_taken_after_the_limit_was_raised(tracker):
+    tracker.reconfigure(replace(tracker.config, max_targets=1))
+    tracker.set_box(BOX)
+    with pytest.raises(InputError, match="max_targets"):
+        tracker.set_box(BOX)
+    tracker.reconfigure(replace(tracker.config, max_targets=2))
+    tracker.set_box(BOX)
+
+
+@pytest.mark.parametrize("max_targets", [1, 8])
+def test_a_warm_up_leaves_no_trace(sam, tracker, video, max_targets):
+    other = TextTracker(tracker._loaded, tracker._search, replace(tracker.config, max_targets=max_targets))
+    other.warm_up()
+    results = []
+    for each in (tracker, other):
+        each.set_box(BOX)
+        results.append(steps(each, video, 0, 3)[-1])
+    assert results[0].frame_index == results[1].frame_index
+    assert [(each.id, each.area) for each in results[0].objects] == [
+        (each.id, each.area) for each in results[1].objects
+    ]
