@@ -28,6 +28,7 @@ COMMANDS = {
         "fastsam2_ros.lab.evaluation.ablation.command",
         "what each way to prune costs and loses, as a table and curves",
     ),
+    "looks": ("fastsam2_ros.lab.evaluation.looks", "how alike the looks of one thing are, and of two"),
     "bench": ("fastsam2_ros.lab.evaluation.bench", "time a step by stage, beside upstream's"),
     "equality": ("fastsam2_ros.lab.evaluation.equality", "show that unpruned masks equal upstream's"),
     "soak": ("fastsam2_ros.lab.evaluation.soak", "show that memory and time of a step do not grow"),
@@ -57,6 +58,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     logging.basicConfig(format="fastsam2: %(levelname)s: %(message)s", level=logging.WARNING)
     try:
         return _run(name, rest)
+    except ModuleNotFoundError as error:
+        if ".lab." not in COMMANDS[name][0] or (error.name or "").startswith("fastsam2_ros"):
+            raise
+        print(
+            f"fastsam2: error: '{name}' needs {error.name}, which a robot does without: pip install 'fastsam2_ros[lab]'",
+            file=sys.stderr,
+        )
+        return 2
     except FastSam2Error as error:
         print(f"fastsam2: error: {' '.join(str(error).split())}", file=sys.stderr)
         return 2

@@ -53,10 +53,17 @@ class ModelConfig:
     sha256: str = option("", "SHA-256 that the checkpoint file must have, hexadecimal. Empty: not checked.", live=False)
     device: str = option("auto", "torch device: auto (CUDA where there is one), cpu, cuda, cuda:1 ...", live=False)
     precision: str = option(
-        "auto", "auto: bf16 on CUDA devices that have it, else fp32.", choices=("auto", "fp32", "bf16"), live=False
+        "auto",
+        "auto: bf16 on CUDA devices that have it, else fp32. fp16 is for CUDA devices that lack bf16.",
+        choices=("auto", "fp32", "bf16", "fp16"),
+        live=False,
     )
     max_prompt_frames: int = option(
-        2, "Prompt frames kept in a target's memory; the oldest goes first.", minimum=1, maximum=16, live=False
+        2,
+        "Prompt frames kept in a target's memory: the first for good, and the newest finds of a lost target.",
+        minimum=2,
+        maximum=16,
+        live=False,
     )
     memory_frames: int = option(
         0,
@@ -75,56 +82,45 @@ class PruningConfig:
 
     keep_ratio: float = option(
         0.0,
-        "Fixed keep ratio, (0, 1]: the share of tokens, as the geometric mean of queries and keys (query_exponent). "
+        "Fixed keep ratio, (0, 1]: the share of a frame's tokens that go through memory attention, as in arXiv 2512.21333. "
         "0: set for every frame and target by the budget, from how much moves.",
         minimum=0.0,
         maximum=1.0,
     )
+    memory_ratio: float = option(
+        0.0,
+        "Share of the memory's tokens that are kept, (0, 1]. 0: what goes with the keep ratio: its cube root, or 16/9 of it "
+        "where it is .15 or less.",
+        minimum=0.0,
+        maximum=1.0,
+    )
     min_keep_ratio: float = option(
-        0.2, "The budget's floor: share of tokens for a small target in a still scene.", minimum=0.01, maximum=1.0
+        0.15, "The budget's floor: the keep ratio for a small target in a still scene.", minimum=0.01, maximum=1.0
     )
     max_keep_ratio: float = option(
-        0.4,
-        "The budget's ceiling: share of tokens when much moves. A large target may get more: what covers it.",
+        0.253,
+        "The budget's ceiling: the keep ratio when much moves. A large target may get more: what covers it.",
         minimum=0.01,
         maximum=1.0,
     )
     full_motion: float = option(
-        0.25, "Motion that asks for the ceiling, in frame diagonals per second.", minimum=0.001, maximum=100.0
+        0.25,
+        "Motion at which the budget is at its ceiling, in frame diagonals per second.",
+        minimum=0.001,
+        maximum=100.0,
     )
     fall_seconds: float = option(
         1.0, "Time in which the budget falls from ceiling to floor, seconds.", minimum=0.0, maximum=60.0
     )
     target_rate: float = option(
         0.0,
-        "Frames per second to hold: shares sink while steps take longer, to the floor at most. 0: no deadline.",
+        "Frames per second to hold: keep ratios sink while steps take longer, to the floor at most. 0: no deadline.",
         minimum=0.0,
         maximum=1000.0,
     )
-    fill: str = option(
-        "moved",
-        "What the decoder gets for a token of this frame that is left out: previous (what it got there in the last frame), "
-        "moved (the same, moved with the camera), raw (the image's own feature), feedforward (that, through the "
-        "feed-forward layers alone), nearest (the value of the nearest token that is kept).",
-        choices=("previous", "moved", "raw", "feedforward", "nearest"),
-    )
-    keys: str = option(
-        "balanced",
-        "Which memory tokens are kept: balanced (the same share of every frame, but at least .3 of the prompt and the "
-        "newest frame), even (the same share of every frame), ends (of the prompt and the newest frame first), pooled (as "
-        "ends, and means of neighbours stand for what is dropped, within the same share).",
-        choices=("balanced", "even", "ends", "pooled"),
-    )
-    query_exponent: float = option(
-        1.5,
-        "How a keep ratio r is split: r^a of the frame's tokens (where a is above 1, at least .15 or r, whichever is less), "
-        "and as many of the memory's as make the product r^2. 0: memory alone is pruned; 2: the frame first.",
-        minimum=0.0,
-        maximum=2.0,
-    )
     router: str = option(
         "sum",
-        "What scores tokens: sum (the weighted sum of the cues), random (a baseline), mini (the learned router that comes "
+        "What scores tokens: sum (the weighted sum of the cues), mini (the learned router that comes "
         "with this package, of the model 'mini'), or the path of one that 'fastsam2 train router' has written. "
         "The weights below are those of the sum, and 0 switches a cue off in it; a learned router looks at all that it "
         "was trained with.",

@@ -81,15 +81,13 @@ class AttentionCounts:
 
     Attributes:
         queries: of this frame, conditioned on memory.
-        keys: of memory frames, a mean of several counting once.
+        keys: of memory frames.
         pointers: of object pointers.
-        feedforward: of this frame, sent through the feed-forward layers alone.
     """
 
     queries: int
     keys: int
     pointers: int
-    feedforward: int = 0
 
 
 @dataclass(frozen=True)

@@ -1,111 +1,74 @@
-"""One target's state, and how it changes with what the model sees."""
+"""Who is tracked: each target's state, who named it, and the ids."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import numpy.typing as npt
-from torch import Tensor
 
 from fastsam2_ros.config import TrackerConfig
-from fastsam2_ros.pruning.budget import Budget
-from fastsam2_ros.results import TrackedObject, TrackState
+from fastsam2_ros.errors import InputError
+from fastsam2_ros.language import descriptions
+from fastsam2_ros.pruning.state import PruningState
+from fastsam2_ros.results import Box, TrackedObject, TrackState
 from fastsam2_ros.streaming.memory import TargetMemory
 
-SETTLING_FRAMES = 2
-"""Tracked frames after it was found, or seen again, in which a target gets all that the budget can give."""
-GIVE_UP_SECONDS = 1.0
-"""Time unseen after which a target no longer asks for all of it: what went for so long is left to the search by text."""
+MAX_ID = 65535
+"""Ids have to fit the 16 bits of the labels image."""
 
 
-@dataclass
+@dataclass(eq=False)
 class Target:
     """What the tracker knows of one target.
 
     Attributes:
-        id: 1 to 65535.
         description: text.
+        by_text: a text named it, and may end it; else a box or a mask was given.
         searchable: it can be found again by its text.
-        memory: None until it was found for the first time.
-        low_res: float32, (1, h, w), mask logits of the last frame; None before the first.
-        prototype: (C,), mean token of the target where it was last seen well.
-        size: share of the frame that its last mask covers, [0, 1].
-        score: [0, 1], visibility times predicted IoU.
-        unseen: seconds since it was last seen.
+        pruning: what pruning carries of it, its last mask and score included.
+        id: 1 to 65535; 0 until it was found or given.
+        memory: None until then.
         since_search: seconds since it was last searched.
-        since_found: tracked frames since its last prompt, or since it was seen again.
-        keep_ratio: share of tokens that its budget gave it last; 0 before the first.
     """
 
-    id: int
     description: str
+    by_text: bool
     searchable: bool
-    budget: Budget
+    pruning: PruningState
+    id: int = 0
     state: TrackState = TrackState.SEARCHING
     memory: TargetMemory | None = None
-    low_res: Tensor | None = None
-    prototype: Tensor | None = None
-    size: float = 0.0
-    score: float = 0.0
-    unseen: float = 0.0
     since_search: float = float("inf")
-    since_found: int = 0
-    keep_ratio: float = 0.0
 
-    @property
-    def given_up(self) -> bool:
-        """It has not been seen for so long that a modest share of tokens has to do until it is."""
-        return self.unseen >= GIVE_UP_SECONDS
+    def copy(self) -> Target:
+        """One that changes by itself."""
+        memory = None if self.memory is None else self.memory.copy()
+        return replace(self, pruning=self.pruning.copy(), memory=memory)
 
-    @property
-    def doubtful(self) -> bool:
-        """It asks for the ceiling: it is doubted, vanished just now, or was found a moment ago."""
-        unsure = self.state != TrackState.TRACKING or self.since_found < SETTLING_FRAMES
-        return unsure and not self.given_up
+    def found(self) -> None:
+        """It was prompted in this frame, which `pruning` knows already."""
+        self.state = TrackState.TRACKING if self.pruning.certain else TrackState.UNCERTAIN
 
-    def take_share(self, magnitude: float, seconds: float, ceiling: float) -> float:
-        """Let the budget set `keep_ratio` for this frame, and give it back. Arguments as for `Budget.update`."""
-        motion, size = (0.0, 0.0) if self.given_up else (magnitude, self.size)
-        self.keep_ratio = self.budget.update(motion, seconds, self.doubtful, ceiling, size)
-        return self.keep_ratio
-
-    def found(self, visible: bool, score: float, ceiling: float) -> None:
-        """It was prompted in this frame, for the first time or again.
+    def observe(self, seconds: float, config: TrackerConfig) -> None:
+        """Move to the next state after a frame, which `pruning` knows already.
 
         Args:
-            visible: the model sees it there.
-            score: [0, 1].
-            ceiling: what `Deadline` allows.
-        """
-        self.since_found, self.unseen = 0, 0.0
-        self.state = TrackState.TRACKING if visible else TrackState.UNCERTAIN
-        self.score = score if visible else 0.0
-        self.take_share(0.0, 0.0, ceiling)
-
-    def observe(self, visible: bool, score: float, seconds: float, config: TrackerConfig) -> None:
-        """Move to the next state after a frame.
-
-        Args:
-            visible: the model sees it, and its mask is not empty.
-            score: [0, 1].
             seconds: since the last frame.
             config: thresholds and times.
         """
-        self.score = score if visible else 0.0
         self.since_search += seconds
-        seen_again = visible and (self.given_up or self.state in (TrackState.LOST, TrackState.SEARCHING))
-        self.since_found = 0 if seen_again else self.since_found + 1
-        if visible:
-            self.unseen = 0.0
-            self.state = TrackState.TRACKING if score >= config.uncertain_score else TrackState.UNCERTAIN
+        if self.memory is None:
             return
-        self.unseen += seconds
-        if self.state == TrackState.SEARCHING:
-            return
-        if self.searchable and self.unseen >= config.lost_seconds + config.search_seconds:
+        unseen = self.pruning.unseen
+        if unseen == 0:
+            self.state = TrackState.TRACKING if self.pruning.certain else TrackState.UNCERTAIN
+        elif self.state == TrackState.SEARCHING or (
+            self.searchable and unseen >= config.lost_seconds + config.search_seconds
+        ):
             self.state = TrackState.SEARCHING
-        elif self.unseen >= config.lost_seconds:
+        elif unseen >= config.lost_seconds:
             self.state = TrackState.LOST
         else:
             self.state = TrackState.UNCERTAIN
@@ -114,8 +77,109 @@ class Target:
         """Whether it is to be looked for in this frame."""
         return self.searchable and self.state == TrackState.SEARCHING and self.since_search >= config.search_interval
 
+    @property
+    def shown(self) -> bool:
+        """Its mask is given out: it is seen, or was a moment ago."""
+        return self.state in (TrackState.TRACKING, TrackState.UNCERTAIN)
+
     def result(self, mask: npt.NDArray[np.bool_]) -> TrackedObject:
-        """The value that is given out. mask: bool (H, W); it is emptied where the target is not seen."""
-        if self.state in (TrackState.LOST, TrackState.SEARCHING):
-            mask = np.zeros_like(mask)
-        return TrackedObject.of_mask(self.id, self.description, self.state, self.score, mask, self.keep_ratio)
+        """The value that is given out. mask: bool (H, W), empty where it is not `shown`."""
+        state = TrackState.UNCERTAIN if self.state == TrackState.TRACKING and not mask.any() else self.state
+        return TrackedObject.of_mask(
+            self.id, self.description, state, self.pruning.score, mask, self.pruning.keep_ratio
+        )
+
+
+@dataclass(frozen=True)
+class Request:
+    """What is to be tracked from the next frame on: one of box and mask.
+
+    Attributes:
+        box: pixels of that frame.
+        mask: bool (H, W) of that frame.
+        description: text; empty: made automatically of a box, 'object' for a mask.
+    """
+
+    box: Box | None = None
+    mask: npt.NDArray[np.bool_] | None = None
+    description: str = ""
+
+
+@dataclass
+class TargetList:
+    """All targets of one tracker, and the boxes and masks that wait for the next frame.
+
+    A text owns the targets that it named and no others: the next text ends those that it does not name again. Targets of boxes
+    and masks stay until everything ends.
+
+    Attributes:
+        limit: most targets, waiting ones included.
+        targets: in the order in which they came.
+        waiting: requests, oldest first.
+    """
+
+    limit: int
+    targets: list[Target] = field(default_factory=list)
+    waiting: list[Request] = field(default_factory=list)
+    last_id: int = 0
+
+    def copy(self) -> TargetList:
+        """One that changes by itself."""
+        return replace(self, targets=[target.copy() for target in self.targets], waiting=self.waiting.copy())
+
+    def name(self, wanted: Sequence[str], new: Callable[[str], Target]) -> None:
+        """Track what a text names, beside what was given; nothing at all where it names nothing.
+
+        Args:
+            wanted: clean descriptions, none twice (`descriptions.split`).
+            new: makes a target of a description.
+
+        Raises:
+            InputError: too many with those that were given; nothing has changed then.
+        """
+        if not wanted:
+            self.clear()
+            return
+        given = [target for target in self.targets if not target.by_text]
+        if len(wanted) + len(given) + len(self.waiting) > self.limit:
+            raise InputError(
+                f"The text names {len(wanted)} targets, boxes and masks {len(given) + len(self.waiting)}, and max_targets is "
+                f"{self.limit}. Name fewer, or end all with an empty text first."
+            )
+        present = {descriptions.key(target.description): target for target in self.targets if target.by_text}
+        named = []
+        for description in wanted:
+            target = present.get(descriptions.key(description)) or new(description)
+            target.description = description
+            named.append(target)
+        self.targets = [*given, *named]
+
+    def ask(self, request: Request) -> None:
+        """Let a box or mask wait for the next frame.
+
+        Raises:
+            InputError: there are too many targets.
+        """
+        if len(self.targets) + len(self.waiting) >= self.limit:
+            raise InputError(f"{self.limit} targets are tracked already (max_targets); end one first.")
+        self.waiting.append(request)
+
+    def take_waiting(self) -> list[Request]:
+        """The requests, which do not wait any more."""
+        waiting, self.waiting = self.waiting, []
+        return waiting
+
+    def number(self, target: Target) -> None:
+        """Give a target that was found or given its id, unless it has one. Ids are used again last of all."""
+        if target.id:
+            return
+        used = {each.id for each in self.targets}
+        while True:
+            self.last_id = self.last_id % MAX_ID + 1
+            if self.last_id not in used:
+                target.id = self.last_id
+                return
+
+    def clear(self) -> None:
+        """End all, and forget what waits. Ids go on rising."""
+        self.targets, self.waiting = [], []

@@ -2,65 +2,65 @@
 
 from __future__ import annotations
 
-import itertools
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import partial
 from statistics import fmean
+from typing import NoReturn
 
 import numpy as np
 import numpy.typing as npt
 import torch
-import torch.nn.functional as F
-from torch import Tensor
 
-from fastsam2_ros.config import PruningConfig, TrackerConfig, check, fixed_differences
+from fastsam2_ros.config import TrackerConfig, check, fixed_differences
 from fastsam2_ros.errors import InputError
 from fastsam2_ros.language import descriptions
-from fastsam2_ros.language.scoring import mask_iou
 from fastsam2_ros.language.search import NONE, TextSearch
-from fastsam2_ros.pruning import cues
 from fastsam2_ros.pruning.budget import Budget, Deadline
-from fastsam2_ros.pruning.motion import Motion, MotionEstimator
-from fastsam2_ros.pruning.router import FrameCues, Router, best_tokens, find_scorer
-from fastsam2_ros.pruning.view import target_tokens
-from fastsam2_ros.results import AttentionCounts, Box, TargetTokens, TokenView, TrackedObject, TrackResult, TrackState
+from fastsam2_ros.pruning.router import Scorer
+from fastsam2_ros.results import AttentionCounts, Box, TargetTokens, TokenView, TrackedObject, TrackResult
+from fastsam2_ros.stages import UNNAMED, EncodedFrame, Observation, Stages, TrackerState
 from fastsam2_ros.stopwatch import Stopwatch
 from fastsam2_ros.streaming.loading import LoadedSam2, load_sam2
-from fastsam2_ros.streaming.prompts import Prompt, check_box, check_mask, clip_box
-from fastsam2_ros.streaming.shares import Shares, token_count
-from fastsam2_ros.streaming.values import Decoded, FrameFeatures
-from fastsam2_ros.targets import Target
-
-MAX_ID = 65535
-"""Ids have to fit the 16 bits of the labels image."""
-SAME_THING = 0.5
-"""A found mask whose IoU with that of a tracked target is above this is that target."""
-_UNNAMED = "object"
+from fastsam2_ros.streaming.prompts import check_box, check_mask
+from fastsam2_ros.streaming.shares import token_count
+from fastsam2_ros.streaming.values import FrameFeatures, masks_at
+from fastsam2_ros.targets import Request, Target, TargetList
+from fastsam2_ros.torch_settings import neutral_torch
 
 
 class TextTracker:
     """Finds what a text describes and tracks it, one frame at a time.
 
     Not thread-safe: one thread calls it (the node's worker). Time and memory of a step do not grow with the number of
-    steps before it.
+    steps before it. torch's process-wide settings (autocast, default dtype and device, gradients) do not change what it gives.
+
+    Args:
+        sam: SAM 2.
+        search: the language model; several trackers can share both.
+        config: settings.
+        scorer: of tokens, in place of the one that `config.pruning.router` names.
+        observer: is told of all tracked targets in every step, with the maps of all cues that the scorer looks at.
     """
 
-    def __init__(self, sam: LoadedSam2, search: TextSearch, config: TrackerConfig) -> None:
+    def __init__(
+        self,
+        sam: LoadedSam2,
+        search: TextSearch,
+        config: TrackerConfig,
+        *,
+        scorer: Scorer | None = None,
+        observer: Callable[[Sequence[Observation]], None] | None = None,
+    ) -> None:
         check(config)
         self.config = config
-        self._loaded = sam
         self._sam = sam.streaming
         self._untrained = sam.untrained
         self._search = search
-        self._targets: list[Target] = []
-        self._boxes: list[Box] = []
-        self._masks: list[tuple[npt.NDArray[np.bool_], str]] = []
-        self._ids = itertools.count(1)
-        self._index = 0
-        self._motion = MotionEstimator()
-        self._deadline = Deadline(config.pruning)
-        self._router = self._new_router(config.pruning)
-        self._step_seconds = 0.0
+        self._new_stages = partial(Stages, sam, search, scorer=scorer, observer=observer)
+        with neutral_torch(inference=False):
+            self._stages = self._new_stages(config)
+            self._state = self._stages.blank_state(TargetList(config.max_targets))
 
     @classmethod
     def from_config(cls, config: TrackerConfig) -> TextTracker:
@@ -71,8 +71,16 @@ class TextTracker:
             InputError: a setting is out of its range.
         """
         check(config)
-        sam = load_sam2(config.model)
-        return cls(sam, TextSearch(config.language.suited(config.model.name), sam.streaming.device), config)
+        with neutral_torch(inference=False):
+            sam = load_sam2(config.model)
+            search = TextSearch(config.language.suited(config.model.name), sam.streaming.device)
+        return cls(sam, search, config)
+
+    def __reduce_ex__(self, protocol: object) -> NoReturn:
+        raise TypeError(
+            "A TextTracker cannot be copied or pickled: it holds models on a device, and the state of one video. "
+            "Make another one with TextTracker.from_config(tracker.config), in another process there."
+        )
 
     @property
     def untrained(self) -> bool:
@@ -85,23 +93,22 @@ class TextTracker:
         return self._sam.device
 
     @property
+    def targets(self) -> tuple[Target, ...]:
+        """What is tracked or looked for, as it stands after the last step; to be read only."""
+        return tuple(self._state.targets.targets)
+
+    @property
     def memory_bytes(self) -> int:
         """Bytes that the memory of all targets takes."""
-        return sum(target.memory.size_bytes() for target in self._targets if target.memory is not None)
-
-    def warm_up(self) -> None:
-        """Let the models run once, so that the first frame takes no longer than the others. Targets stay as they are."""
-        other = TextTracker(self._loaded, self._search, replace(self.config, max_targets=2))
-        if self._search.config.name != NONE:
-            other.set_target(_UNNAMED)
-        other.set_box((160.0, 120.0, 320.0, 240.0))
-        for index in range(3):
-            other.step(np.zeros((480, 640, 3), np.uint8), index * 33_000_000)
-        self._search.forget()
-        self._search.aim([target.description for target in self._targets])
+        total = 0
+        for target in self._state.targets.targets:
+            last = target.pruning.conditioned
+            total += 0 if target.memory is None else target.memory.size_bytes()
+            total += 0 if last is None else last.element_size() * last.nelement()
+        return total
 
     def reconfigure(self, config: TrackerConfig) -> None:
-        """Go on with other settings, from the next frame on.
+        """Go on with other settings, from the next frame on; targets stay.
 
         Raises:
             InputError: one is out of its range, or belongs to the models that are loaded; all then stay as they were.
@@ -110,21 +117,37 @@ class TextTracker:
         fixed = fixed_differences(self.config, config)
         if fixed:
             raise InputError(f"{', '.join(fixed)} cannot be changed once the models are loaded; load them anew.")
-        router = self._new_router(config.pruning)
-        # From here on nothing can fail.
-        self.config, self._router = config, router
-        self._deadline = Deadline(config.pruning)
-        for target in self._targets:
-            target.budget.config = config.pruning
+        state = self._state.copy()
+        state.targets.limit = config.max_targets
+        state.deadline = Deadline(config.pruning)
+        for target in state.targets.targets:
+            target.pruning.budget.config = config.pruning
+        with neutral_torch(inference=False):
+            stages = self._new_stages(config)
+            stages.aim(state)
+        self.config, self._stages, self._state = config, stages, state
         self._search.reconfigure(config.language.suited(config.model.name))
+
+    def warm_up(self) -> None:
+        """Let the models run once, so that the first frame takes no longer than the others. Targets stay as they are."""
+        size = (480, 640)
+        with neutral_torch():
+            state = self._stages.blank_state(TargetList(2))
+            if self._search.config.name != NONE:
+                state.targets.name([UNNAMED], partial(self._stages.new_target, by_text=True, searchable=True))
+                self._stages.aim(state)
+            state.targets.ask(Request(box=(160.0, 120.0, 320.0, 240.0)))
+            for index in range(3):
+                state, _ = self._advance(state, np.zeros((*size, 3), np.uint8), index * 33_000_000, None, False)
 
     def set_target(self, text: str) -> tuple[str, ...]:
         """Track what the text describes; descriptions separated by ';'. Blank text: track nothing.
 
-        Targets with these descriptions go on undisturbed, all others end. Cheap: the search is done by `step`.
+        Targets that an earlier text named go on undisturbed where this one names them too, else they end; targets of boxes and
+        masks go on. A blank text ends all. Cheap: the search is done by `step`.
 
         Returns:
-            the descriptions that are tracked or looked for from now on.
+            the descriptions that are tracked or looked for from now on, those of boxes and masks left out.
 
         Raises:
             InputError: too long, or too many; the targets then stay as they were.
@@ -132,12 +155,11 @@ class TextTracker:
         wanted = descriptions.split(text, self.config.max_targets)
         if wanted:
             self._search.require()
-        present = {target.description: target for target in self._targets}
-        # Ids are drawn before anything changes, so that a refusal leaves all as it was.
-        self._targets = [present.get(each) or self._new_target(each, searchable=True) for each in wanted]
-        self._boxes.clear()
-        self._masks.clear()
-        self._search.aim(wanted)
+        state = self._state.copy()
+        state.targets.name(wanted, partial(self._stages.new_target, by_text=True, searchable=True))
+        with neutral_torch():
+            self._stages.aim(state)
+        self._state = state
         return wanted
 
     def set_box(self, box: Box) -> None:
@@ -151,11 +173,10 @@ class TextTracker:
                 the next result.)
         """
         check_box(box)
-        self._require_room()
-        self._boxes.append(box)
+        self._state.targets.ask(Request(box=box))
 
-    def set_mask(self, mask: npt.NDArray[np.bool_], description: str = _UNNAMED) -> None:
-        """Track what this mask covers in the next frame, beside the present targets. Ids rise in the order of calls.
+    def set_mask(self, mask: npt.NDArray[np.bool_], description: str = UNNAMED) -> None:
+        """Track what this mask covers in the next frame, beside the present targets.
 
         Args:
             mask: bool (H, W) of that frame.
@@ -166,8 +187,7 @@ class TextTracker:
                 the next result.)
         """
         check_mask(mask)
-        self._require_room()
-        self._masks.append((mask, description))
+        self._state.targets.ask(Request(mask=mask, description=description))
 
     def step(
         self,
@@ -179,244 +199,105 @@ class TextTracker:
     ) -> TrackResult:
         """Track through one more frame.
 
+        A step happens or does not: after an exception the tracker is as it was before. What goes wrong while something is
+        searched or started does not stop tracking: it is a warning of the result.
+
         Args:
             frame: uint8 (H, W, 3), RGB; any size, which may change between frames.
             stamp_ns: nanoseconds; where it does not rise, the last good interval is taken.
             features: what this model's encoder made of the frame, where another tracker has had it encoded already.
-            view_tokens: tell in the result's `tokens` what was pruned and why.
+            view_tokens: give in the result's `tokens` what was pruned and why.
 
         Raises:
-            InputError: not such an array; the tracker's state is then unchanged.
+            InputError: not such an array.
         """
         _check_frame(frame)
+        with neutral_torch():
+            state, result = self._advance(self._state.copy(), frame, stamp_ns, features, view_tokens)
+        self._state = state
+        return result
+
+    def reset(self) -> None:
+        """Forget all targets, and all memory. Ids go on rising."""
+        targets = self._state.targets.copy()
+        targets.clear()
+        self._state = replace(self._stages.blank_state(targets), index=self._state.index)
+
+    # ---- the stages ----
+
+    def _advance(
+        self,
+        state: TrackerState,
+        rgb: npt.NDArray[np.uint8],
+        stamp_ns: int,
+        features: FrameFeatures | None,
+        view_tokens: bool,
+    ) -> tuple[TrackerState, TrackResult]:
+        """All stages of a step, on a state that nobody else sees: it and the result, or an exception."""
         watch = Stopwatch(self.device)
         warnings: list[str] = []
         with watch.stage("encode"):
-            features = self._sam.encode(frame) if features is None else features
+            features = self._sam.encode(rgb) if features is None else features
+        tracked = [target for target in state.targets.targets if target.memory is not None]
         with watch.stage("motion"):
-            tracked = [target for target in self._targets if target.memory is not None]
-            motion = self._motion.update(frame, stamp_ns, _where(tracked))
+            motion = state.motion.update(rgb, stamp_ns, _where(tracked))
         if not motion.stamp_ok:
             warnings.append(
                 f"The stamp {stamp_ns} ns does not rise; took {motion.seconds * 1e3:.0f} ms as the interval."
             )
-        highest = max((target.keep_ratio for target in tracked), default=1.0)
-        ceiling = self._deadline.update(self._step_seconds, highest)
+        highest = max((target.pruning.keep_ratio for target in tracked), default=1.0)
+        frame = EncodedFrame(rgb, features, state.deadline.update(state.step_seconds, highest))
         for row, target in enumerate(tracked):
-            target.take_share(motion.magnitude_of(row), motion.seconds, ceiling)
+            target.pruning.next_keep_ratio(motion.magnitude_of(row), motion.seconds, frame.ceiling)
 
         attention: list[AttentionCounts] = []
         viewed: tuple[TargetTokens, ...] = ()
         if tracked:
-            attention, viewed = self._track(tracked, features, motion, watch, view_tokens)
-        sought = [target for target in self._targets if target.memory is None]
-        for target in sought:
-            target.observe(False, 0.0, motion.seconds, self.config)
+            attention, viewed = self._stages.track(state, tracked, frame, motion, watch, view_tokens)
+        for target in state.targets.targets:
+            target.observe(motion.seconds, self.config)
         with watch.stage("ground"):
-            self._start_boxes(frame, features, ceiling, warnings)
-            self._start_masks(features, ceiling, warnings)
-            self._find(frame, features, ceiling)
-            if self._prunes and "text" in self._router.on and any(each.searchable for each in self._targets):
-                self._search.prepare(frame, features)
+            state = self._stages.ground(state, frame, warnings)
         with watch.stage("resize"):
-            objects = self._objects(features)
+            objects = _objects(state.targets.targets, features.size)
 
-        ratios = [target.keep_ratio for target in self._targets if target.memory is not None]
-        ratios = ratios or [Budget(self.config.pruning).update(0.0, 0.0, True, ceiling)]
-        keep_ratio = fmean(ratios)
-        self._index += 1
-        self._step_seconds = sum(watch.seconds.values())
-        return TrackResult(
+        ratios = [target.pruning.keep_ratio for target in state.targets.targets if target.memory is not None]
+        keep_ratio = fmean(ratios or [Budget(self.config.pruning).update(0.0, 0.0, True, frame.ceiling)])
+        state.index += 1
+        state.step_seconds = sum(watch.seconds.values())
+        return state, TrackResult(
             stamp_ns=stamp_ns,
             size=features.size,
-            frame_index=self._index - 1,
+            frame_index=state.index - 1,
             objects=objects,
             motion=motion.magnitude,
             keep_ratio=keep_ratio,
-            tokens_kept=token_count(self._shares(keep_ratio).queries, self._sam.token_count),
+            tokens_kept=token_count(keep_ratio, self._sam.token_count),
             tokens_total=self._sam.token_count,
             stage_seconds=watch.seconds,
             warnings=tuple(warnings),
             untrained=self.untrained,
             attention=tuple(attention),
             attention_flops=sum(self._sam.attention_size.flops(counts) for counts in attention),
-            tokens=TokenView(self._router.on, viewed, self.config.pruning.full_motion) if view_tokens else None,
+            tokens=TokenView(self._stages.pruner.router.on, viewed, self.config.pruning.full_motion)
+            if view_tokens
+            else None,
         )
 
-    def reset(self) -> None:
-        """Forget all targets, and all memory. Ids go on rising."""
-        self._targets.clear()
-        self._boxes.clear()
-        self._masks.clear()
-        self._motion = MotionEstimator()
-        self._deadline = Deadline(self.config.pruning)
 
-    # ---- the stages ----
-
-    def _track(
-        self, tracked: Sequence[Target], features: FrameFeatures, motion: Motion, watch: Stopwatch, view_tokens: bool
-    ) -> tuple[list[AttentionCounts], tuple[TargetTokens, ...]]:
-        """Route, attend, decode and remember, for all targets that were found before."""
-        fill_policy = self.config.pruning.fill
-        shares = [self._shares(target.keep_ratio) for target in tracked]
-        memories = [target.memory for target in tracked if target.memory is not None]
-        tokens: Sequence[Tensor | None] = [None] * len(tracked)
-        with watch.stage("route"):
-            if self._prunes:
-                shared = self._frame_cues(tracked, features)
-                masks = torch.stack([target.low_res for target in tracked if target.low_res is not None])
-                trust = torch.tensor([target.score for target in tracked], device=self.device)
-                maps = self._router.cue_maps(shared, masks, trust, motion.camera, motion.reaches)
-                rows = zip(memories, self._router.scorer(features.tokens, maps).split(1), shares, strict=True)
-                tokens = [
-                    None if self._sam.needs_all(memory, fill_policy) else best_tokens(scores, share.queries)[0]
-                    for memory, scores, share in rows
-                ]
-        viewed: tuple[TargetTokens, ...] = ()
-        if view_tokens:
-            contributions = self._router.contributions(features.tokens, maps) if self._prunes else None
-            viewed = target_tokens([target.id for target in tracked], tokens, contributions, features.grid)
-        with watch.stage("attend"):
-            attention = self._sam.attention_counts(memories, self._index, tokens, fill_policy)
-            conditioned = self._sam.condition(features, memories, self._index, tokens, fill_policy, motion.camera)
-        with watch.stage("decode"):
-            decoded = self._sam.decode(features, conditioned)
-            score, covered = decoded.score, decoded.covered
-            visible = (decoded.object_score > 0) & (covered > 0)
-            seen, values, sizes = visible.tolist(), score.tolist(), covered.tolist()
-        with watch.stage("remember"):
-            key_scores = None
-            if self._prunes:
-                # The frame's own mask is known now: what is kept of it goes by that.
-                key_scores = self._router.scores(shared, decoded.low_res, score)
-            self._sam.remember(features, decoded, memories, self._index, shares, key_scores)
-            prototypes = cues.prototype(features.tokens, decoded.low_res, features.grid)
-        for row, target in enumerate(tracked):
-            target.observe(seen[row], values[row], motion.seconds, self.config)
-            target.low_res, target.size = decoded.low_res[row], sizes[row]
-            if target.state == TrackState.TRACKING:
-                target.prototype = prototypes[row]
-        return attention, viewed
-
-    def _start_boxes(
-        self, frame: npt.NDArray[np.uint8], features: FrameFeatures, ceiling: float, warnings: list[str]
-    ) -> None:
-        """Start a target for every box that was given since the last frame."""
-        boxes, self._boxes = self._boxes, []
-        for box in boxes:
-            try:
-                inside = clip_box(box, features.size)
-            except InputError as error:
-                warnings.append(str(error))
-                continue
-            searchable = self._search.config.name != NONE
-            target = self._new_target(self._search.describe(frame, inside), searchable)
-            self._start(target, Prompt.from_box(inside), features, ceiling)
-
-    def _start_masks(self, features: FrameFeatures, ceiling: float, warnings: list[str]) -> None:
-        """Start a target for every mask that was given since the last frame."""
-        masks, self._masks = self._masks, []
-        for mask, description in masks:
-            if mask.shape != features.size:
-                warnings.append(
-                    f"The mask of '{description}' is {mask.shape}, but the frame is {features.size} (H, W)."
-                )
-                continue
-            searchable = self._search.config.name != NONE and description != _UNNAMED
-            target = self._new_target(description, searchable)
-            self._start(target, Prompt.from_mask(mask), features, ceiling)
-
-    def _start(self, target: Target, prompt: Prompt, features: FrameFeatures, ceiling: float) -> None:
-        """Take a target up whose place in this frame is known."""
-        decoded = self._sam.decode_prompt(features, prompt)
-        self._targets.append(target)
-        self._search.aim([each.description for each in self._targets])
-        self._prompt(target, features, decoded, float(decoded.score), ceiling)
-
-    def _find(self, frame: npt.NDArray[np.uint8], features: FrameFeatures, ceiling: float) -> None:
-        """Search what is not found yet, or not again."""
-        sought = [target for target in self._targets if target.to_search(self.config)]
-        if not sought:
-            return
-        found = self._search.search(frame, features, [target.description for target in sought], self._sam)
-        held = [
-            target.low_res[0]
-            for target in self._targets
-            if target.state == TrackState.TRACKING and target.low_res is not None
-        ]
-        for target, grounding in zip(sought, found, strict=True):
-            target.since_search = 0.0
-            # One thing is never tracked twice: what another target holds already is not this one.
-            if grounding is None or any(mask_iou(grounding.mask_logits, other) > SAME_THING for other in held):
-                continue
-            logits = F.interpolate(grounding.mask_logits[None, None], features.size, mode="bilinear")[0, 0]
-            decoded = self._sam.decode_prompt(features, Prompt.from_mask((logits > 0).cpu().numpy()))
-            self._prompt(target, features, decoded, grounding.score, ceiling)
-
-    def _prompt(self, target: Target, features: FrameFeatures, decoded: Decoded, score: float, ceiling: float) -> None:
-        """Write a prompt's mask into a target's memory; it is tracked from the next frame on."""
-        target.low_res, target.size = decoded.low_res[0], float(decoded.covered)
-        target.prototype = cues.prototype(features.tokens, decoded.low_res, features.grid)[0]
-        target.memory = target.memory or self._sam.new_memory()
-        key_scores = None
-        if self._prunes:
-            shared = self._frame_cues([target], features)
-            key_scores = self._router.scores(shared, decoded.low_res, decoded.score)
-        visible = target.size > 0 and bool((decoded.object_score > 0).all())
-        target.found(visible, score, ceiling)
-        shares = self._shares(target.keep_ratio)
-        self._sam.remember_prompt(features, decoded, target.memory, self._index, shares, key_scores)
-
-    # ---- pieces ----
-
-    @property
-    def _prunes(self) -> bool:
-        return self.config.pruning.keep_ratio != 1.0
-
-    def _shares(self, keep_ratio: float) -> Shares:
-        pruning = self.config.pruning
-        return Shares.of(keep_ratio, self._sam.memory_frames, pruning.query_exponent, pruning.keys)
-
-    def _frame_cues(self, targets: Sequence[Target], features: FrameFeatures) -> FrameCues:
-        blank = torch.zeros(features.tokens.shape[1], device=self.device)
-        prototypes = torch.stack([blank if each.prototype is None else each.prototype for each in targets])
-        relevance = self._search.relevance(features.tokens) if "text" in self._router.on else None
-        text = None if relevance is None else relevance[[self._targets.index(target) for target in targets]]
-        return self._router.frame_cues(features.tokens, features.grid, prototypes, text)
-
-    def _objects(self, features: FrameFeatures) -> tuple[TrackedObject, ...]:
-        height, width = features.size
-        objects = []
-        for target in self._targets:
-            mask = np.zeros((height, width), bool)
-            if target.low_res is not None:
-                logits = F.interpolate(target.low_res[None], features.size, mode="bilinear", align_corners=False)
-                mask = (logits[0, 0] > 0).cpu().numpy()
-            objects.append(target.result(mask))
-        return tuple(sorted(objects, key=lambda each: each.id))
-
-    def _require_room(self) -> None:
-        if len(self._targets) + len(self._boxes) + len(self._masks) >= self.config.max_targets:
-            raise InputError(f"{self.config.max_targets} targets are tracked already (max_targets); end one first.")
-
-    def _new_router(self, config: PruningConfig) -> Router:
-        return Router(find_scorer(config, self._loaded.name, self._sam.model.hidden_dim, self._sam.device))
-
-    def _new_target(self, description: str, searchable: bool) -> Target:
-        return Target(self._new_id(), description, searchable, Budget(self.config.pruning))
-
-    def _new_id(self) -> int:
-        number = next(self._ids)
-        if number > MAX_ID:
-            raise InputError(
-                f"{MAX_ID} targets have been tracked, which is all that 16-bit labels hold; restart the tracker."
-            )
-        return number
+def _objects(targets: Sequence[Target], size: tuple[int, int]) -> tuple[TrackedObject, ...]:
+    """What is given out, by rising id, what has none yet at the end; no pixel is in two masks."""
+    shown = [target for target in targets if target.shown and target.pruning.mask is not None]
+    logits = [target.pruning.mask for target in shown if target.pruning.mask is not None]
+    masks = masks_at(torch.stack(logits), size).cpu().numpy() if logits else ()
+    by_target = dict(zip(shown, masks, strict=True))
+    objects = [target.result(by_target.get(target, np.zeros(size, bool))) for target in targets]
+    return tuple(sorted(objects, key=lambda each: (each.id == 0, each.id)))
 
 
 def _where(targets: Sequence[Target]) -> npt.NDArray[np.bool_] | None:
     """Where each target was in the last frame: bool (targets, h, w), stretched over the frame; None without targets."""
-    masks = [target.low_res for target in targets if target.low_res is not None]
+    masks = [target.pruning.mask for target in targets if target.pruning.mask is not None]
     return None if not masks else (torch.cat(masks) > 0).cpu().numpy()
 
 

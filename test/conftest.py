@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from pretended_cuda import pretended_cuda
 
 # The models of the tests are small: more threads would mostly wait for one another, most of all on a busy machine.
 torch.set_num_threads(1)
@@ -27,3 +29,18 @@ def shared() -> Path:
 def noise_frame() -> np.ndarray:
     """uint8 (96, 128, 3)."""
     return np.random.default_rng(0).integers(0, 256, (96, 128, 3), np.uint8)
+
+
+@pytest.fixture(scope="session", params=["cpu", "cuda"] if torch.cuda.is_available() else ["cpu"])
+def device(request) -> torch.device:
+    """Every device that models can run on here."""
+    return torch.device(request.param)
+
+
+@pytest.fixture(scope="module")
+def cuda() -> Iterator[torch.device]:
+    """CUDA without a GPU, for tests of where tensors are."""
+    if torch.cuda.is_available():
+        pytest.skip("there is a CUDA GPU: the tests that take `device` run on it")
+    with pretended_cuda() as device:
+        yield device

@@ -1,74 +1,188 @@
-"""States of one target, and when it asks for every token."""
+"""States of one target, and who owns it."""
 
 from __future__ import annotations
 
 import numpy as np
 import pytest
+import torch
 
 from fastsam2_ros.config import PruningConfig, TrackerConfig
+from fastsam2_ros.errors import InputError
 from fastsam2_ros.pruning.budget import Budget
+from fastsam2_ros.pruning.state import LONG_LOST_SECONDS, SETTLING_FRAMES, PruningState
 from fastsam2_ros.results import TrackState
-from fastsam2_ros.targets import GIVE_UP_SECONDS, SETTLING_FRAMES, Target
+from fastsam2_ros.targets import MAX_ID, Request, Target, TargetList
 
-CONFIG = TrackerConfig(pruning=PruningConfig(min_keep_ratio=0.2, max_keep_ratio=1.0, fall_seconds=0.5))
+CONFIG = TrackerConfig(pruning=PruningConfig(min_keep_ratio=0.15, max_keep_ratio=1.0, fall_seconds=0.5))
 STEP = 0.1
+NOTHING = torch.zeros(1, 4, 4)
+
+
+def new(description="mug", by_text=True):
+    return Target(description, by_text, searchable=False, pruning=PruningState(Budget(CONFIG.pruning)))
+
+
+def prompt(target, visible=True, ceiling=1.0):
+    target.pruning.prompted(NOTHING, NOTHING, 0.9, 0.0, visible, ceiling)
+    target.memory = object()
+    target.found()
 
 
 @pytest.fixture
 def target():
-    found = Target(1, "mug", False, Budget(CONFIG.pruning))
-    found.found(True, 0.9, 1.0)
+    found = new()
+    prompt(found)
     return found
 
 
 def go(target, frames, visible=True, score=0.9, magnitude=0.0, ceiling=1.0):
-    """Shares of the next frames."""
-    shares = []
+    """Keep ratios of the next frames."""
+    ratios = []
     for _ in range(frames):
-        shares.append(target.take_share(magnitude, STEP, ceiling))
-        target.observe(visible, score, STEP, CONFIG)
-    return shares
+        ratios.append(target.pruning.next_keep_ratio(magnitude, STEP, ceiling))
+        target.pruning.observe(
+            NOTHING, None, score, 0.0, visible, STEP, trusted_score=CONFIG.uncertain_score, lost_seconds=0.3
+        )
+        target.observe(STEP, CONFIG)
+    return ratios
 
 
 def test_a_found_target_settles_and_then_falls_to_the_floor(target):
-    shares = go(target, 12)
-    assert shares[:SETTLING_FRAMES] == [1.0] * SETTLING_FRAMES
-    assert shares[SETTLING_FRAMES] < 1
-    assert shares[-1] == 0.2
+    ratios = go(target, 12)
+    assert ratios[:SETTLING_FRAMES] == [1.0] * SETTLING_FRAMES
+    assert ratios[SETTLING_FRAMES] < 1
+    assert ratios[-1] == 0.15
 
 
 def test_a_doubted_target_gets_all(target):
     go(target, 12)
     assert go(target, 3, score=0.1)[1:] == [1.0, 1.0]
+    assert target.state == TrackState.UNCERTAIN
 
 
 def test_a_lost_target_falls_after_a_while_whatever_moves(target):
     go(target, 12)
     unseen = go(target, 30, visible=False, magnitude=9.0)
-    held = round(GIVE_UP_SECONDS / STEP)
+    held = round(LONG_LOST_SECONDS / STEP)
     assert target.state == TrackState.LOST
     assert unseen[1:held] == [1.0] * (held - 1)
-    assert unseen[-1] == 0.2
+    assert unseen[-1] == 0.15
 
 
-def test_a_lost_target_that_is_seen_again_gets_all(target):
+@pytest.mark.parametrize("frames", [5, 30], ids=["for half a second", "for long"])
+def test_a_lost_target_that_is_seen_again_gets_all(target, frames):
     go(target, 12)
-    go(target, 30, visible=False)
-    assert go(target, 4)[1:] == [1.0, 1.0, pytest.approx(0.85)]
+    go(target, frames, visible=False)
+    assert go(target, 4)[1:3] == [1.0, 1.0]
+    assert target.state == TrackState.TRACKING
 
 
 def test_a_lost_target_that_is_found_by_its_text_gets_all(target):
     go(target, 30, visible=False)
-    target.found(True, 0.9, 1.0)
-    assert target.keep_ratio == 1.0
+    prompt(target)
+    assert target.pruning.keep_ratio == 1.0
     assert go(target, 2) == [1.0, 1.0]
 
 
 def test_the_deadline_holds_for_a_found_target_too(target):
-    target.found(True, 0.9, 0.5)
-    assert target.keep_ratio == 0.5
+    prompt(target, ceiling=0.353)
+    assert target.pruning.keep_ratio == pytest.approx(0.353, abs=0.001)
 
 
-def test_a_target_tells_its_share(target):
+def test_a_prompt_in_which_nothing_is_seen_is_doubted(target):
+    prompt(target, visible=False)
+    assert (target.state, target.pruning.score) == (TrackState.UNCERTAIN, 0.0)
+
+
+def test_a_result_has_the_keep_ratio(target):
     go(target, 12)
-    assert target.result(np.ones((4, 4), bool)).keep_ratio == 0.2
+    assert target.result(np.ones((4, 4), bool)).keep_ratio == 0.15
+
+
+def test_an_empty_mask_is_not_tracking(target):
+    assert target.result(np.ones((4, 4), bool)).state == TrackState.TRACKING
+    assert target.result(np.zeros((4, 4), bool)).state == TrackState.UNCERTAIN
+
+
+# ---- who owns what
+
+
+def descriptions_of(targets):
+    return [target.description for target in targets.targets]
+
+
+@pytest.fixture
+def targets():
+    return TargetList(4)
+
+
+@pytest.mark.parametrize("again", ["Red Box", " red   box", "ＲＥＤ box", "red box"])
+def test_descriptions_that_are_equal_name_the_same_target(targets, again):
+    targets.name(["red box"], new)
+    (before,) = targets.targets
+    targets.name([again], new)
+    assert targets.targets == [before]
+    assert before.description == again
+
+
+def test_a_text_ends_what_it_does_not_name_again_and_nothing_else(targets):
+    given = new("red mug", by_text=False)
+    targets.targets.append(given)
+    targets.name(["cup", "spoon"], new)
+    spoon = targets.targets[2]
+    targets.name(["spoon", "red mug"], new)
+    assert targets.targets[:2] == [given, spoon]
+    assert descriptions_of(targets) == [
+        "red mug",
+        "spoon",
+        "red mug",
+    ]  # the one that was given, and the one that is named
+    assert targets.targets[2].by_text
+
+
+def test_a_text_leaves_what_waits(targets):
+    targets.ask(Request(box=(0, 0, 5, 5)))
+    targets.name(["cup"], new)
+    assert len(targets.waiting) == 1
+
+
+def test_a_blank_text_ends_all(targets):
+    targets.targets.append(new("thing", by_text=False))
+    targets.ask(Request(box=(0, 0, 5, 5)))
+    targets.name([], new)
+    assert (targets.targets, targets.waiting) == ([], [])
+
+
+def test_a_text_with_too_many_beside_what_was_given_changes_nothing(targets):
+    targets.targets.append(new("thing", by_text=False))
+    targets.ask(Request(box=(0, 0, 5, 5)))
+    with pytest.raises(InputError, match=r"names 3 targets, boxes and masks 2, and max_targets is 4"):
+        targets.name(["a", "b", "c"], new)
+    assert descriptions_of(targets) == ["thing"]
+
+
+def test_ids_are_drawn_once_and_used_again_last_of_all(targets):
+    one, other = new("one"), new("other")
+    targets.targets = [one, other]
+    targets.number(one)
+    targets.number(one)
+    assert (one.id, other.id) == (1, 0)
+    targets.last_id = MAX_ID - 1
+    targets.number(other)
+    assert other.id == MAX_ID
+    third = new("third")
+    targets.targets.append(third)
+    targets.number(third)
+    assert third.id == 2  # 1 is taken
+
+
+def test_a_copy_changes_by_itself(targets):
+    targets.name(["cup"], new)
+    other = targets.copy()
+    other.targets[0].state = TrackState.LOST
+    other.targets[0].pruning.budget.update(0.0, 1.0, False)
+    other.ask(Request(box=(0, 0, 5, 5)))
+    other.name(["spoon"], new)
+    assert targets.targets[0].state == TrackState.SEARCHING
+    assert targets.targets[0].pruning.budget.update(0.0, 0.0, False) == 1.0
+    assert (descriptions_of(targets), targets.waiting) == (["cup"], [])

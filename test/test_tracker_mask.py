@@ -16,8 +16,8 @@ from fastsam2_ros.tracker import TextTracker
 
 
 @pytest.fixture(scope="module")
-def sam() -> LoadedSam2:
-    return LoadedSam2(StreamingSam2(small_sam2()), "small", untrained=True)
+def sam(device: torch.device) -> LoadedSam2:
+    return LoadedSam2(StreamingSam2(small_sam2().to(device)), "small", untrained=True)
 
 
 @pytest.fixture

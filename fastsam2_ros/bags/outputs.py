@@ -28,6 +28,8 @@ TRACKS_TOPIC = "/fastsam2_tracker/tracks"
 TOKENS_TOPIC = "/fastsam2_tracker/tokens"
 
 _VIDEO_ENCODERS = ("libx264", "libopenh264", "mpeg4")
+_LONGEST = 8190
+"""Side of a picture in pixels that each of libx264 and mpeg4 takes."""
 
 
 class Outputs:
@@ -101,6 +103,8 @@ class Outputs:
 class OverlayVideo:
     """An MP4 file whose pictures keep the distances of their stamps; pictures of another size are scaled to the first.
 
+    Sides are even, 2 to 8190 pixels; a first picture of other sides is scaled too.
+
     Args:
         path: file to make.
     """
@@ -130,7 +134,7 @@ class OverlayVideo:
         encoder = next(name for name in _VIDEO_ENCODERS if name in av.codecs_available)
         self._stream = self._container.add_stream(encoder, rate=30)
         # Chroma is stored at half the resolution: sizes are even.
-        self._stream.width, self._stream.height = max(2, width // 2 * 2), max(2, height // 2 * 2)
+        self._stream.width, self._stream.height = (min(_LONGEST, max(2, n // 2 * 2)) for n in (width, height))
         self._stream.pix_fmt = "yuv420p"
         self._stream.codec_context.time_base = Fraction(1, 1000)
         if encoder != "libx264":

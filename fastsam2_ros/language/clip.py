@@ -24,6 +24,8 @@ from fastsam2_ros.results import Box
 CACHED_TEXTS = 1024
 BATCH = 64
 """Texts or crops that go through the model at once, so that a long list needs no more memory than a short one."""
+_TALL = 8
+"""Height over width of a crop's content from which its rows are resized first, since its width times its side is less."""
 CROP_CONTEXT = 1.2
 """Side of a square crop over the longer side of its box: CLIP was trained on things with some surroundings."""
 
@@ -162,9 +164,9 @@ class Clip:
         x1, y1 = x0 + side, y0 + side
         inside = pixels[:, max(y0, 0) : y1, max(x0, 0) : x1]
         normalised = (inside - self._mean) / self._std  # zero is the mean colour
-        beyond = (max(-x0, 0), max(x1 - width, 0), max(-y0, 0), max(y1 - height, 0))
-        square = F.pad(normalised, beyond)[None]
-        return F.interpolate(square, self._model.visual.image_size, mode="bicubic", antialias=True)[0]
+        beside, above = (max(-x0, 0), max(x1 - width, 0)), (max(-y0, 0), max(y1 - height, 0))
+        size = self._model.visual.image_size
+        return _fitted(normalised, beside, above, (size, size) if isinstance(size, int) else tuple(size))
 
     def _encode_texts(self, sentences: Sequence[str]) -> Tensor:
         """(n, D). CLIP pads texts to 77 tokens; its causal text tower never looks at the padding, so it is cut off."""
@@ -182,3 +184,20 @@ class Clip:
         if isinstance(projection, torch.nn.Linear):
             return projection(x)
         return x if projection is None else x @ projection
+
+
+def _fitted(part: Tensor, beside: tuple[int, int], above: tuple[int, int], size: tuple[int, int]) -> Tensor:
+    """A part (3, h, w) with zeros left and right, above and below, resized to (3, *size).
+
+    One axis at a time, which gives the same: the padded square of a frame of 8192 x 2 pixels would be a gigabyte.
+    """
+    (height, width), part = size, part[None]
+    if part.shape[2] > _TALL * part.shape[3]:
+        part = _resized(F.pad(part, (0, 0, *above)), (height, part.shape[3]))
+        above = (0, 0)
+    part = _resized(F.pad(part, beside), (part.shape[2], width))
+    return _resized(F.pad(part, (0, 0, *above)), (height, width))[0]
+
+
+def _resized(images: Tensor, size: tuple[int, int]) -> Tensor:
+    return F.interpolate(images, size, mode="bicubic", antialias=True)

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
 
 from fastsam2_ros.errors import InputError
 
 SEPARATOR = ";"
+_SEPARATORS = re.compile("[;\uff1b\u061b]")
+"""The ASCII one, the full-width one, and the Arabic one; the Greek question mark becomes the first of them by NFC."""
 MAX_CHARACTERS = 500
 """Far more than the 77 tokens that CLIP reads; longer texts are mistakes, not descriptions."""
 
 
 def split(text: str, max_targets: int) -> tuple[str, ...]:
-    """The descriptions in `text`, separated by ';', in order, each once (upper and lower case are the same).
+    """The descriptions in `text`, separated by ';' or '；', in order, each once (`key` says which are equal).
 
     White space is collapsed, control characters and unpaired surrogates are removed.
 
@@ -23,7 +26,7 @@ def split(text: str, max_targets: int) -> tuple[str, ...]:
         InputError: a description is too long, or there are more than `max_targets`.
     """
     descriptions: dict[str, str] = {}
-    for part in text.split(SEPARATOR):
+    for part in _SEPARATORS.split(unicodedata.normalize("NFC", text)):
         description = _clean(part)
         if len(description) > MAX_CHARACTERS:
             raise InputError(
@@ -32,13 +35,19 @@ def split(text: str, max_targets: int) -> tuple[str, ...]:
                 f"several targets by '{SEPARATOR}'."
             )
         if description:
-            descriptions.setdefault(description.casefold(), description)
+            descriptions.setdefault(key(description), description)
     if len(descriptions) > max_targets:
         raise InputError(
             f"The text describes {len(descriptions)} targets, and max_targets is {max_targets}. "
             "Name fewer, or raise max_targets."
         )
     return tuple(descriptions.values())
+
+
+def key(description: str) -> str:
+    """The same for descriptions that are equal after Unicode normalisation, case folding and collapsing of white space."""
+    folded = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", description).casefold())
+    return " ".join(folded.split())
 
 
 def _clean(text: str) -> str:

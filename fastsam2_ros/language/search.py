@@ -1,7 +1,8 @@
-"""`TextSearch`: everything the tracker asks of language, with the model loaded once."""
+"""Everything the tracker asks of language: `TextSearch`, the model; `TextRelevance`, what is learned of one video."""
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Sequence
 
 import numpy as np
@@ -24,7 +25,7 @@ NONE = "none"
 
 
 class TextSearch:
-    """Finds descriptions in frames, and keeps the relevance of SAM 2's tokens to them.
+    """Finds descriptions in frames: the language model, and no state of any video.
 
     Raises:
         ModelError: model or weights cannot be had.
@@ -33,7 +34,6 @@ class TextSearch:
     def __init__(self, config: LanguageConfig, device: torch.device) -> None:
         self.config = config = config.suited()
         self._clip = None if config.name == NONE else Clip.load(config, device)
-        self._map = None if self._clip is None else RelevanceMap(self._clip.logit_scale)
         if self._clip is not None:
             self._clip.embed_texts(NEGATIVES)  # while the models load anyway, and not with the first search
 
@@ -51,45 +51,64 @@ class TextSearch:
         if self._clip is None:
             raise InputError("Texts cannot be searched with language.name 'none'; set it to an open_clip model.")
 
-    def aim(self, descriptions: Sequence[str]) -> None:
-        """Make `relevance` speak of these descriptions."""
-        if self._clip is not None and self._map is not None and descriptions:
-            self._map.aim(self._clip.embed_texts(descriptions), self._clip.embed_texts(negatives_for(descriptions)))
+    def new_relevance(self) -> TextRelevance:
+        """Of a video that has not begun."""
+        return TextRelevance(self._clip)
+
+    def dense(self, frame: npt.NDArray[np.uint8]) -> Tensor | None:
+        """A keyframe's dense features, (D, h, w); None without a language model."""
+        return None if self._clip is None else self._clip.dense_features(frame)
 
     def search(
-        self, frame: npt.NDArray[np.uint8], features: Features, descriptions: Sequence[str], segmenter: Segmenter
+        self,
+        frame: npt.NDArray[np.uint8],
+        features: Features,
+        descriptions: Sequence[str],
+        segmenter: Segmenter,
+        dense: Tensor | None = None,
     ) -> list[Grounding | None]:
-        """Find each description in a frame (`grounding.ground`), and learn from it as a keyframe."""
-        dense = self.learn(frame, features)
-        if self._clip is None or dense is None:
+        """Find each description in a frame (`grounding.ground`); `dense` is the method's of that name."""
+        if self._clip is None:
             return [None] * len(descriptions)
         return ground(frame, features, descriptions, self._clip, segmenter, config=self.config, dense=dense)
-
-    def learn(self, frame: npt.NDArray[np.uint8], features: Features) -> Tensor | None:
-        """Learn what `relevance` needs from a frame as a keyframe.
-
-        Returns:
-            dense features, (D, h, w); None without a language model.
-        """
-        if self._clip is None or self._map is None:
-            return None
-        dense = self._clip.dense_features(frame)
-        self._map.fit(features.tokens, to_grid(dense, features.grid))
-        return dense
-
-    def prepare(self, frame: npt.NDArray[np.uint8], features: Features) -> None:
-        """Learn from the first keyframe, unless a search has done so: a target that a box started has not been searched."""
-        if self._map is not None and not self._map.ready:
-            self.learn(frame, features)
-
-    def forget(self) -> None:
-        """Forget all keyframes and descriptions."""
-        self._map = None if self._clip is None else RelevanceMap(self._clip.logit_scale)
-
-    def relevance(self, tokens: Tensor) -> Tensor | None:
-        """float32 (descriptions of `aim`, N), [0, 1]; None before the first keyframe."""
-        return self._map.relevance(tokens) if self._map is not None and self._map.ready else None
 
     def describe(self, frame: npt.NDArray[np.uint8], box: Box) -> str:
         """A short description of what is in a box; 'object' without a language model."""
         return "object" if self._clip is None else describe(frame, box, self._clip)
+
+
+class TextRelevance:
+    """Relevance of one video's tokens to what is looked for in it: learned on keyframes, one matrix product on other frames.
+
+    Args:
+        clip: the language model; None: there is none, and nothing is ever known.
+    """
+
+    def __init__(self, clip: Clip | None) -> None:
+        self._clip = clip
+        self._map = None if clip is None else RelevanceMap(clip.logit_scale)
+
+    def copy(self) -> TextRelevance:
+        """One that changes by itself. Tensors are shared: they never change."""
+        other = copy.copy(self)
+        other._map = copy.copy(self._map)
+        return other
+
+    @property
+    def ready(self) -> bool:
+        """There was a keyframe, and there is something to look for; always without a language model."""
+        return self._map is None or self._map.ready
+
+    def aim(self, descriptions: Sequence[str]) -> None:
+        """Make it the relevance to these descriptions."""
+        if self._clip is not None and self._map is not None and descriptions:
+            self._map.aim(self._clip.embed_texts(descriptions), self._clip.embed_texts(negatives_for(descriptions)))
+
+    def learn(self, features: Features, dense: Tensor | None) -> None:
+        """Learn from a keyframe, whose dense features are `TextSearch.dense`'s."""
+        if self._map is not None and dense is not None:
+            self._map.fit(features.tokens, to_grid(dense, features.grid))
+
+    def of(self, tokens: Tensor) -> Tensor | None:
+        """float32 (descriptions of `aim`, N), [0, 1]; None before the first keyframe."""
+        return self._map.relevance(tokens) if self._map is not None and self._map.ready else None

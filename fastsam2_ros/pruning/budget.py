@@ -1,67 +1,86 @@
-"""From motion, size, certainty and deadline to the share of tokens that a target gets in a frame."""
+"""From motion, size, certainty and deadline to the keep ratio that a target gets in a frame."""
 
 from __future__ import annotations
 
 import math
 
 from fastsam2_ros.config import PruningConfig
-from fastsam2_ros.streaming.shares import ratio_for
+from fastsam2_ros.streaming.shares import SMALL_KEEP_RATIO, SMALL_MEMORY_FACTOR, memory_ratio_for
 
 BUDGET_OPTIONS = ("min_keep_ratio", "max_keep_ratio", "full_motion", "fall_seconds", "target_rate")
 """Of `PruningConfig`: those that a fixed `keep_ratio` switches off."""
-BUCKETS = (0.05, 0.1, 0.15, 0.2, 0.3, 0.4, 0.5, 0.7, 0.85, 1.0)
-"""Shares that the budget gives: few, so that compiled code and memory layouts are used again."""
+STEPS = (0.05, 0.1, 0.15, 0.2, 0.3, 0.4, 0.5, 0.7, 0.85, 1.0)
+"""Levels (`level_of`) that the budget takes: few, so that compiled code and memory layouts are used again."""
 ROOM = 1.5
 """Queries that a target gets at least, for each token that it covers: its border and what is round it count too."""
 
 
+def level_of(keep_ratio: float) -> float:
+    """The root of the share of query-key pairs that a keep ratio stands for: the scale on which the budget moves evenly.
+
+    Args:
+        keep_ratio: [0, 1].
+    """
+    return math.sqrt(keep_ratio * memory_ratio_for(keep_ratio))
+
+
+def keep_ratio_at(level: float) -> float:
+    """The largest keep ratio of at most this level: what `level_of` does, the other way round.
+
+    Args:
+        level: (0, 1].
+    """
+    small = level / math.sqrt(SMALL_MEMORY_FACTOR)
+    return max(level**1.5 if level**1.5 > SMALL_KEEP_RATIO else 0.0, min(small, SMALL_KEEP_RATIO))
+
+
 class Budget:
-    """One target's: rises at once, falls slowly, is forced to the ceiling while the target is uncertain.
+    """One target's keep ratio: rises at once, falls slowly, is at its ceiling while the target is uncertain.
 
     A fixed `keep_ratio` switches all of that off, as in arXiv 2512.21333.
     """
 
     def __init__(self, config: PruningConfig) -> None:
         self.config = config
-        self._level = config.max_keep_ratio
+        self._level = level_of(config.max_keep_ratio)
 
     def update(
         self, magnitude: float, seconds: float, uncertain: bool, ceiling: float = 1.0, size: float = 0.0
     ) -> float:
-        """The share of tokens for this frame.
+        """The keep ratio for this frame.
 
         Args:
             magnitude: `Motion.magnitude_of` the target, per second, not negative.
             seconds: since the last frame.
             uncertain: the target is new, or its mask is doubted.
-            ceiling: what `Deadline` allows.
+            ceiling: the most that `Deadline` allows, (0, 1].
             size: share of the frame that the target covers, [0, 1]. Where there are fewer queries than that, a mask
-                crumbles: what it asks for may lie above the configuration's ceiling, which is that of motion and doubt.
+                crumbles; so this may lead above the configuration's ceiling, which is that of motion and doubt.
 
         Returns:
-            (0, 1], one of `BUCKETS` (the bounds of the configuration count as buckets too), or the fixed ratio.
+            (0, 1], at one of `STEPS` (the bounds of the configuration count as steps too), or the fixed ratio.
         """
         config = self.config
         if config.keep_ratio > 0:
             return config.keep_ratio
-        low, high = config.min_keep_ratio, config.max_keep_ratio
+        low, high = level_of(config.min_keep_ratio), level_of(config.max_keep_ratio)
         share = min(1.0, magnitude / config.full_motion) if math.isfinite(magnitude) else 1.0
-        room = ratio_for(min(1.0, ROOM * size), config.query_exponent)
+        room = level_of(min(1.0, ROOM * size))
         demand = max(room, high if uncertain else low + (high - low) * share)
         fall = max(high, self._level) - low
         if config.fall_seconds > 0:
             fall *= max(0.0, seconds) / config.fall_seconds
         self._level = max(demand, self._level - fall, low)
-        return self._bucket(min(self._level, ceiling))
+        return keep_ratio_at(self._step(min(self._level, level_of(ceiling)), low, high))
 
-    def _bucket(self, level: float) -> float:
-        """The bucket nearest to `level` from the floor on; of two the larger. The bounds count as buckets too.
+    @staticmethod
+    def _step(level: float, low: float, high: float) -> float:
+        """The step nearest to `level` from the floor on; of two the larger.
 
         The nearest, not the next above: flow is never quite zero, and noise must not lift a still target off the floor.
         """
-        low, high = self.config.min_keep_ratio, self.config.max_keep_ratio
-        buckets = (low, high, *(share for share in BUCKETS if share > low))
-        return min(buckets, key=lambda share: (abs(share - level), -share))
+        steps = (low, high, *(step for step in STEPS if step > low))
+        return min(steps, key=lambda step: (abs(step - level), -step))
 
 
 class Deadline:
@@ -72,11 +91,11 @@ class Deadline:
         self._ceiling = 1.0
 
     def update(self, step_seconds: float, highest: float = 1.0) -> float:
-        """The ceiling for this frame: sinks by a tenth while steps are late, recovers by a fiftieth.
+        """The highest keep ratio for this frame: sinks by a tenth while steps are late, recovers by a fiftieth.
 
         Args:
             step_seconds: what the last step took; 0: not known.
-            highest: (0, 1], the largest share that a target had in it. A late step lowers the ceiling below that at once.
+            highest: (0, 1], the largest keep ratio that a target had in it. A late step lowers the ceiling below that at once.
 
         Returns:
             between `min_keep_ratio` and 1.

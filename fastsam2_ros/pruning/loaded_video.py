@@ -15,7 +15,7 @@ from fastsam2_ros.language.clip import Clip
 from fastsam2_ros.language.relevance import RelevanceMap, to_grid
 from fastsam2_ros.language.vocabulary import negatives_for
 from fastsam2_ros.pruning.cues import Grid
-from fastsam2_ros.pruning.motion import NOMINAL_SECONDS, WIDTH, Motion, MotionEstimator
+from fastsam2_ros.pruning.motion import NOMINAL_SECONDS, WIDTH, Motion, MotionEstimator, small_size
 from fastsam2_ros.pruning.upstream_memory import State
 from fastsam2_ros.streaming.model import IMAGE_MEAN, IMAGE_STD
 
@@ -24,11 +24,10 @@ MAX_DESCRIPTIONS = 16
 _LEARNT = "fastsam2_relevance"  # entry of a state's constants
 
 
-def picture(state: State, index: int, width: int) -> npt.NDArray[np.uint8]:
-    """A loaded frame in the video's own proportions: uint8 (height, width, 3), RGB."""
+def picture(state: State, index: int, size: tuple[int, int]) -> npt.NDArray[np.uint8]:
+    """A loaded frame at another size (height, width): uint8 (height, width, 3), RGB."""
     image = state["images"][index][None].float()  # (1, 3, S, S), normalised, a square
-    height = max(1, round(width * state["video_height"] / state["video_width"]))
-    small = F.interpolate(image, (height, width), mode="area")[0].permute(1, 2, 0)
+    small = F.interpolate(image, size, mode="area")[0].permute(1, 2, 0)
     colours = small * small.new_tensor(IMAGE_STD) + small.new_tensor(IMAGE_MEAN)
     return (colours * 255).round().clamp(0, 255).byte().cpu().numpy()
 
@@ -40,9 +39,14 @@ def motion_between(state: State, before: int, now: int, masks: Tensor) -> Motion
         masks: float, (1, 1, h, w), mask logits of the target in the frame before.
     """
     estimator = MotionEstimator()
-    estimator.update(picture(state, before, WIDTH), 0)
+    size = _size(state, WIDTH)
+    estimator.update(picture(state, before, size), 0)
     where = (masks[:, 0] > 0).cpu().numpy()
-    return estimator.update(picture(state, now, WIDTH), round(NOMINAL_SECONDS * 1e9), where)
+    return estimator.update(picture(state, now, size), round(NOMINAL_SECONDS * 1e9), where)
+
+
+def _size(state: State, width: int) -> tuple[int, int]:
+    return small_size(state["video_height"], state["video_width"], width)
 
 
 class Relevance:
@@ -66,7 +70,7 @@ class Relevance:
 
     def learn(self, state: State, index: int, tokens: Tensor, grid: Grid) -> None:
         """Take a frame as a keyframe. tokens: (N, C), SAM 2's of this frame."""
-        dense = self._clip.dense_features(picture(state, index, self._width))
+        dense = self._clip.dense_features(picture(state, index, _size(state, self._width)))
         self._map(state).fit(tokens, to_grid(dense, grid))
 
     def __call__(self, state: State, index: int, tokens: Tensor, grid: Grid) -> Tensor:

@@ -16,6 +16,8 @@ import numpy.typing as npt
 
 WIDTH = 192
 """Width of the small grey picture, pixels."""
+LONGEST = 4
+"""The small picture's longer side over its shorter one, at most. Its least height so is 48: below 32, DIS ends the process."""
 GRID_STEP = 6
 """Every so many pixels a flow vector votes for the camera's transform."""
 NOMINAL_SECONDS = 1 / 30
@@ -34,7 +36,8 @@ class Motion:
         seconds: between the two stamps.
         camera: float64, (2, 3), where a point of the background of the last frame is in this one; x and y as shares of
             the frame's width and height.
-        anywhere: how far things moved against the background, wherever they are, frame diagonals.
+        anywhere: how far things moved against the background, wherever they are, frame diagonals. A frame longer than
+            `LONGEST` counts as squeezed to that: along its short side a small motion is a large share of it.
         displacements: the same inside each target; None for one whose mask is empty.
         revealed: share of the frame that the camera's motion newly shows, per second.
         stamp_ok: False where the stamp did not rise.
@@ -74,6 +77,11 @@ class Motion:
         return self.reaches[target] / self.seconds + self.revealed
 
 
+def small_size(height: int, width: int, small_width: int = WIDTH) -> tuple[int, int]:
+    """Height and width of a frame's small picture: in the frame's own proportions, or stretched to those of `LONGEST`."""
+    return min(small_width * LONGEST, max(small_width // LONGEST, round(small_width * height / width))), small_width
+
+
 class MotionEstimator:
     """Remembers the last frame's small grey picture and stamp; nothing else."""
 
@@ -95,8 +103,7 @@ class MotionEstimator:
         """
         masks = [] if targets is None else [np.asarray(mask) for mask in targets]
         seconds, stamp_ok = self._interval(stamp_ns)
-        height, width = frame.shape[:2]
-        size = WIDTH, max(16, round(WIDTH * height / width))
+        size = small_size(*frame.shape[:2])[::-1]
         full = cv2.cvtColor(frame, cv2.COLOR_RGB2GRAY)
         grey = np.asarray(cv2.resize(full, size, interpolation=cv2.INTER_AREA), np.uint8)
         before, self._grey = self._grey, grey
@@ -130,8 +137,12 @@ class MotionEstimator:
 
 
 def _camera(flow: npt.NDArray[Any], mask: npt.NDArray[np.bool_] | None) -> npt.NDArray[np.float64]:
-    """The similarity (2, 3), in pixels of the small picture, that most of the background follows."""
+    """The similarity (2, 3), in pixels of the small picture, that most of the background follows.
+
+    In a picture that may be stretched, a turn of the camera is no similarity: there it is an affine transform.
+    """
     height, width = flow.shape[:2]
+    stretched = max(height, width) >= LONGEST * min(height, width)
     y, x = np.mgrid[GRID_STEP // 2 : height : GRID_STEP, GRID_STEP // 2 : width : GRID_STEP].reshape(2, -1)
     if mask is not None:
         outside = ~mask[y, x]
@@ -140,7 +151,8 @@ def _camera(flow: npt.NDArray[Any], mask: npt.NDArray[np.bool_] | None) -> npt.N
             y, x = y[outside], x[outside]
     start = np.stack([x, y], axis=1).astype(np.float32)
     cv2.setRNGSeed(0)  # RANSAC draws from OpenCV's own generator: the same frames give the same result
-    found, _ = cv2.estimateAffinePartial2D(start, start + flow[y, x], ransacReprojThreshold=0.5)
+    estimate = cv2.estimateAffine2D if stretched else cv2.estimateAffinePartial2D
+    found, _ = estimate(start, start + flow[y, x], ransacReprojThreshold=0.5)
     return _IDENTITY if found is None or not np.isfinite(found).all() else np.asarray(found, np.float64)
 
 

@@ -18,7 +18,7 @@ from fastsam2_ros.pruning.cues import CUES, STILL
 from fastsam2_ros.shipped import MINI_ROUTER
 from fastsam2_ros.streaming.shares import best_first, token_count
 
-SUM, RANDOM, MINI = "sum", "random", "mini"
+SUM, MINI = "sum", "mini"
 """Values of `PruningConfig.router` that are no paths."""
 
 
@@ -156,19 +156,6 @@ class WeightedSum:
         return torch.einsum("k,tkn->tn", self._weights.to(maps.device), maps)
 
 
-class RandomScores:
-    """Scores that know nothing, new ones each time; the same from the same seed, on every device."""
-
-    cues: tuple[str, ...] = ()
-
-    def __init__(self, seed: int = 0) -> None:
-        self._generator = torch.Generator().manual_seed(seed)
-
-    def __call__(self, tokens: Tensor, maps: Tensor) -> Tensor:
-        """See `Scorer`."""
-        return torch.rand(len(maps), maps.shape[2], generator=self._generator).to(maps.device)
-
-
 def find_scorer(config: PruningConfig, model: str, width: int, device: torch.device) -> Scorer:
     """What `config.router` names.
 
@@ -183,27 +170,22 @@ def find_scorer(config: PruningConfig, model: str, width: int, device: torch.dev
     """
     if config.router == SUM:
         return WeightedSum(config)
-    if config.router == RANDOM:
-        return RandomScores()
     path = MINI_ROUTER if config.router == MINI else Path(config.router).expanduser()
     return learned.load(path, model, width).to(device)
 
 
-def best_tokens(scores: Tensor, keep_ratio: float) -> list[Tensor | None]:
-    """The tokens that each target keeps.
+def best_tokens(scores: Tensor, share: float) -> Tensor | None:
+    """The best tokens of one target.
 
     Args:
-        scores: (targets, N).
-        keep_ratio: (0, 1].
+        scores: (N,).
+        share: of the tokens, (0, 1].
 
     Returns:
-        per target int64 (count,), rising, of those that are `best_first`; None where all are kept.
+        int64 (count,), rising, of those that are `best_first`; None where all are kept.
     """
-    targets, total = scores.shape
-    count = token_count(keep_ratio, total)
-    if count == total:
-        return [None] * targets
-    return list(torch.sort(best_first(scores)[:, :count], dim=1).values)
+    count = token_count(share, len(scores))
+    return None if count == len(scores) else best_first(scores)[:count].sort().values
 
 
 def _blank(targets: int, tokens: Tensor) -> Tensor:

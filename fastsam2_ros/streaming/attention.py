@@ -39,14 +39,11 @@ class Keys:
         tokens: (targets, spatial + pointers, M).
         positions: (targets, spatial + pointers, M), sine plus temporal encoding.
         angles: complex64, (targets, 1, spatial, head_dim / 2), rotary.
-        bias: float32, (targets, 1, 1, spatial + pointers), added to attention logits: log n for a key that stands for n
-            tokens. None where each stands for itself.
     """
 
     tokens: Tensor
     positions: Tensor
     angles: Tensor
-    bias: Tensor | None = None
 
 
 def attend(attention: MemoryAttention, queries: Queries, keys: Keys) -> Tensor:
@@ -55,29 +52,10 @@ def attend(attention: MemoryAttention, queries: Queries, keys: Keys) -> Tensor:
     Returns:
         (targets, count, C), normalised, as `MemoryAttention.forward` gives it (batch first).
     """
-    output = _at_input(attention, queries.tokens, queries.positions)
+    output = queries.tokens + 0.1 * queries.positions if attention.pos_enc_at_input else queries.tokens
     for layer in attention.layers:
         output = _layer(layer, output, queries, keys)
     return attention.norm(output)
-
-
-def feed_forward(attention: MemoryAttention, tokens: Tensor, positions: Tensor) -> Tensor:
-    """What becomes of tokens when both attentions of every layer are left out.
-
-    Args:
-        tokens, positions: (..., C), as those of `Queries`.
-
-    Returns:
-        (..., C), normalised.
-    """
-    output = _at_input(attention, tokens, positions)
-    for layer in attention.layers:
-        output = _feed_forward(layer, output)
-    return attention.norm(output)
-
-
-def _at_input(attention: MemoryAttention, tokens: Tensor, positions: Tensor) -> Tensor:
-    return tokens + 0.1 * positions if attention.pos_enc_at_input else tokens
 
 
 def _layer(layer: MemoryAttentionLayer, output: Tensor, queries: Queries, keys: Keys) -> Tensor:
@@ -88,13 +66,7 @@ def _layer(layer: MemoryAttentionLayer, output: Tensor, queries: Queries, keys: 
     normed = layer.norm2(output)
     query = normed + queries.positions if layer.pos_enc_at_cross_attn_queries else normed
     key = keys.tokens + keys.positions if layer.pos_enc_at_cross_attn_keys else keys.tokens
-    output = output + _rotary_attention(
-        layer.cross_attn_image, query, key, keys.tokens, queries.angles, keys.angles, keys.bias
-    )
-    return _feed_forward(layer, output)
-
-
-def _feed_forward(layer: MemoryAttentionLayer, output: Tensor) -> Tensor:
+    output = output + _rotary_attention(layer.cross_attn_image, query, key, keys.tokens, queries.angles, keys.angles)
     return output + layer.linear2(layer.activation(layer.linear1(layer.norm3(output))))
 
 
@@ -105,7 +77,6 @@ def _rotary_attention(
     value: Tensor,
     query_angles: Tensor,
     key_angles: Tensor,
-    bias: Tensor | None = None,
 ) -> Tensor:
     heads = module.num_heads
     q = rotate(module._separate_heads(module.q_proj(query), heads), query_angles)
@@ -114,5 +85,4 @@ def _rotary_attention(
     rotated = key_angles.shape[-2]
     # In place, as upstream does: the pointers behind the spatial keys stay as they are, without a copy of all.
     k[:, :, :rotated] = rotate(k[:, :, :rotated], key_angles)
-    mask = None if bias is None else bias.to(q.dtype)
-    return module.out_proj(module._recombine_heads(F.scaled_dot_product_attention(q, k, v, attn_mask=mask)))
+    return module.out_proj(module._recombine_heads(F.scaled_dot_product_attention(q, k, v)))

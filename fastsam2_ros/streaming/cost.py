@@ -78,7 +78,7 @@ class AttentionSize:
         queries, keys = counts.queries, counts.keys + counts.pointers
         self_attention = 4 * queries * self.width * self.self_width + 2 * queries**2 * self.self_width
         cross_attention = 2 * (queries * self.width + keys * self.memory_width + queries * keys) * self.cross_width
-        feedforward = 2 * (queries + counts.feedforward) * self.width * self.feedforward
+        feedforward = 2 * queries * self.width * self.feedforward
         return float(2 * self.layers * (self_attention + cross_attention + feedforward))
 
     def scaled(self, counts: AttentionCounts, tokens: int) -> AttentionCounts:
@@ -93,5 +93,4 @@ class AttentionSize:
             queries=round(counts.queries * factor),
             keys=round(counts.keys * factor),
             pointers=counts.pointers,
-            feedforward=round(counts.feedforward * factor),
         )

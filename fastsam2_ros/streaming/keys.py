@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import torch
-import torch.nn.functional as F
 from sam2.modeling.sam2_base import SAM2Base
 from sam2.modeling.sam2_utils import get_1d_sine_pe
 from torch import Tensor
@@ -40,15 +39,10 @@ class MemoryKeys:
         distances = torch.tensor([[distance for distance, _ in rows] for rows in pointers], device=tokens.device)
         split = self._model.hidden_dim // self._model.mem_dim
         pointer_tokens = stacked.unflatten(2, (split, self._model.mem_dim)).flatten(1, 2)  # (B, P * split, M)
-        bias = None
-        if any(frame.counts is not None for rows in frames for frame, _ in rows):
-            counts = torch.stack([torch.cat([frame.row_counts() for frame, _ in rows]) for rows in frames])
-            bias = F.pad(counts.log(), (0, pointer_tokens.shape[1]))[:, None, None]
         return Keys(
             torch.cat([spatial, pointer_tokens], dim=1),
             torch.cat([positions, self._pointer_positions(distances, split)], dim=1),
             self._rotary.at(tokens),
-            bias,
         )
 
     def _placed(self, frame: MemoryFrame, distance: int) -> Tensor:

@@ -97,15 +97,27 @@ def find_device(name: str) -> torch.device:
 
 
 def find_precision(name: str, device: torch.device) -> torch.dtype:
-    """torch.float32 or torch.bfloat16.
+    """torch.float32, torch.bfloat16 or torch.float16.
+
+    'auto' is bf16 on a GPU that has it, else fp32. It is never fp16, which ends at 65,504: the released weights were trained
+    with bf16, and whether all of their activations stay below that has not been measured. Whoever asks for it should compare.
 
     Raises:
-        ModelError: bf16 asked for on a GPU that lacks it.
+        ModelError: bf16 asked for on a GPU that lacks it, or fp16 where there is no GPU.
     """
-    has_bf16 = device.type != "cuda" or torch.cuda.is_bf16_supported(including_emulation=False)
+    on_gpu = device.type == "cuda"
+    has_bf16 = not on_gpu or torch.cuda.is_bf16_supported(including_emulation=False)
     if name == "bf16" and not has_bf16:
-        raise ModelError(f"model.precision is bf16, which {torch.cuda.get_device_name(device)} lacks; set it to fp32.")
-    if name == "bf16" or (name == "auto" and device.type == "cuda" and has_bf16):
+        raise ModelError(
+            f"model.precision is bf16, which {torch.cuda.get_device_name(device)} lacks; set it to fp16 or fp32."
+        )
+    if name == "fp16" and not on_gpu:
+        raise ModelError(
+            f"model.precision is fp16, which is for GPUs: on {device.type} it is slower than fp32. Set it to fp32 or auto."
+        )
+    if name == "fp16":
+        return torch.float16
+    if name == "bf16" or (name == "auto" and on_gpu and has_bf16):
         return torch.bfloat16
     return torch.float32
 

@@ -22,12 +22,12 @@ from fastsam2_ros.errors import ModelError
 from fastsam2_ros.results import AttentionCounts
 from fastsam2_ros.streaming.attention import Queries, attend
 from fastsam2_ros.streaming.cost import AttentionSize
-from fastsam2_ros.streaming.fills import FEEDFORWARD, LOOK_BACK, MOVED, Partial, fill
+from fastsam2_ros.streaming.fill import fill
 from fastsam2_ros.streaming.keys import MemoryKeys
 from fastsam2_ros.streaming.memory import MemoryFrame, TargetMemory
 from fastsam2_ros.streaming.prompts import Prompt
 from fastsam2_ros.streaming.rotary import RotaryTable
-from fastsam2_ros.streaming.shares import Shares, best_first, token_count
+from fastsam2_ros.streaming.shares import TokenShares, best_first, token_count
 from fastsam2_ros.streaming.values import Decoded, FrameFeatures
 
 IMAGE_MEAN = (0.485, 0.456, 0.406)
@@ -103,7 +103,7 @@ class StreamingSam2:
         memories: Sequence[TargetMemory],
         index: int,
         tokens: Sequence[Tensor | None],
-        fill_policy: str = MOVED,
+        before: Sequence[Tensor | None] = (),
         camera: npt.NDArray[np.float64] = STILL,
     ) -> Tensor:
         """Memory attention: each target's tokens look at its memory.
@@ -115,12 +115,14 @@ class StreamingSam2:
             memories: one per target, each with a prompt.
             index: number of the processed frame.
             tokens: per target the int64 (kept,) grid indices that are conditioned, rising; None: all of them.
-            fill_policy: what the others get, one of `fills.FILLS`.
+            before: per target what this returned for the last frame, (N, C), which the other tokens are filled from; needed
+                where some are left out.
             camera: (2, 3), `Motion.camera` since the last frame.
 
         Returns:
             (targets, N, C): the grid of conditioned features for the decoder.
         """
+        before = before or [None] * len(memories)
         groups: dict[tuple[int, int, int], list[int]] = defaultdict(list)
         for row, (memory, kept) in enumerate(zip(memories, tokens, strict=True)):
             spatial, pointers = memory.layout(index)
@@ -133,25 +135,13 @@ class StreamingSam2:
                 dense = count == self.token_count
                 stacked = None if dense else torch.stack([kept for kept in chosen if kept is not None])
                 outputs = attend(self.model.memory_attention, self._queries(features, stacked, len(rows)), keys)
-                for place, row in enumerate(rows):
-                    kept = None if stacked is None else stacked[place]
-                    whole = outputs[place]
-                    if kept is not None:
-                        whole = fill(fill_policy, self._partial(memories[row], features, whole, kept, camera))
-                    memories[row].conditioned = whole if fill_policy in LOOK_BACK else None
-                    conditioned[row] = whole
+                for row, output in zip(rows, outputs, strict=True):
+                    kept = tokens[row]
+                    conditioned[row] = output if kept is None else self._filled(output, kept, before[row], camera)
         return torch.stack([output for output in conditioned if output is not None])
 
-    @staticmethod
-    def needs_all(memory: TargetMemory, fill_policy: str) -> bool:
-        """Whether `condition` is to be given all tokens: right after a prompt there is nothing to fill others with.
-
-        Features that never met the memory are no substitute: what is left out again and again would keep them.
-        """
-        return fill_policy in LOOK_BACK and memory.conditioned is None
-
     def attention_counts(
-        self, memories: Sequence[TargetMemory], index: int, tokens: Sequence[Tensor | None], fill_policy: str = MOVED
+        self, memories: Sequence[TargetMemory], index: int, tokens: Sequence[Tensor | None]
     ) -> list[AttentionCounts]:
         """What takes part in `condition` with these arguments, per target."""
         split = self.model.hidden_dim // self.model.mem_dim
@@ -159,8 +149,7 @@ class StreamingSam2:
         for memory, kept in zip(memories, tokens, strict=True):
             spatial, pointers = memory.layout(index)
             queries = self.token_count if kept is None else len(kept)
-            passed = self.token_count - queries if fill_policy == FEEDFORWARD else 0
-            counts.append(AttentionCounts(queries, spatial, pointers * split, passed))
+            counts.append(AttentionCounts(queries, spatial, pointers * split))
         return counts
 
     @torch.inference_mode()
@@ -223,7 +212,7 @@ class StreamingSam2:
         decoded: Decoded,
         memories: Sequence[TargetMemory],
         index: int,
-        shares: Sequence[Shares] | None = None,
+        shares: Sequence[TokenShares] | None = None,
         scores: Tensor | None = None,
     ) -> None:
         """Write the frame into every target's memory, pruned by `scores` to what its `shares` allow.
@@ -247,7 +236,7 @@ class StreamingSam2:
         decoded: Decoded,
         memory: TargetMemory,
         index: int,
-        shares: Shares | None = None,
+        shares: TokenShares | None = None,
         scores: Tensor | None = None,
     ) -> None:
         """Write a prompt's frame into one target's memory; arguments as for `remember`, with one target."""
@@ -258,7 +247,6 @@ class StreamingSam2:
         only = None if shares is None else (shares,)
         (frame,) = self._frames(maps, index, only, scores)
         memory.add_prompt(frame, decoded.pointer[0], self._middle_tokens(only, 0))
-        memory.conditioned = None
 
     # ---- pieces ----
 
@@ -298,26 +286,10 @@ class StreamingSam2:
             return Queries(image, self._query_positions.expand(targets, -1, -1), self._rotary.all())
         return Queries(features.tokens[tokens], self._query_positions[0][tokens], self._rotary.at(tokens))
 
-    def _partial(
-        self,
-        memory: TargetMemory,
-        features: FrameFeatures,
-        output: Tensor,
-        kept: Tensor,
-        camera: npt.NDArray[np.float64],
-    ) -> Partial:
-        raw = self._without_memory(features, 1)[0]
-        return Partial(
-            output=output,
-            kept=kept,
-            tokens=features.tokens,
-            positions=self._query_positions[0],
-            raw=raw,
-            before=raw if memory.conditioned is None else memory.conditioned,
-            grid=self.grid,
-            camera=camera,
-            attention=self.model.memory_attention,
-        )
+    def _filled(self, output: Tensor, kept: Tensor, before: Tensor | None, camera: npt.NDArray[np.float64]) -> Tensor:
+        if before is None:
+            raise ValueError("Tokens are left out, but there is no last frame to fill them from: give `before`.")
+        return fill(output, kept, before, self.grid, camera)
 
     def _heads(
         self, features: FrameFeatures, tokens: Tensor, point_inputs: dict[str, Tensor] | None, multimask: bool
@@ -337,13 +309,21 @@ class StreamingSam2:
         return {"point_coords": scaled.to(self.device), "point_labels": labels.to(self.device)}
 
     def _mask_input(self, mask: npt.NDArray[np.bool_]) -> Tensor:
-        """float32 (1, 1, S, S), 0 or 1, resized as upstream's `add_new_mask` does."""
+        """float32 (1, 1, S, S), 0 or 1, resized as upstream's `add_new_mask` does.
+
+        One that is too small for that covers the cell of the low resolution in which its middle lies.
+        """
         side = self.model.image_size
         image = torch.from_numpy(mask)[None, None].float().to(self.device)
         if mask.shape == (side, side):
             return image
         resized = F.interpolate(image, size=(side, side), mode="bilinear", align_corners=False, antialias=True)
-        return (resized >= 0.5).float()
+        resized = (resized >= 0.5).float()
+        if not (F.avg_pool2d(resized, 4) > 0.5).any():
+            (top, left), (height, width) = np.argwhere(mask).mean(0), mask.shape
+            row, column = (4 * int(at * side / 4) for at in ((top + 0.5) / height, (left + 0.5) / width))
+            resized[..., row : row + 4, column : column + 4] = 1
+        return resized
 
     def _memory_maps(
         self, features: FrameFeatures, high_res: Tensor, object_score: Tensor, from_prompt: bool
@@ -361,15 +341,14 @@ class StreamingSam2:
         return self._flat(encoded.to(torch.bfloat16))
 
     def _frames(
-        self, maps: Tensor, index: int, shares: Sequence[Shares] | None, scores: Tensor | None
+        self, maps: Tensor, index: int, shares: Sequence[TokenShares] | None, scores: Tensor | None
     ) -> list[MemoryFrame]:
         if shares is None or scores is None:
             return [MemoryFrame(index, tokens, self._all_tokens) for tokens in maps]
-        frames = []
-        for tokens, ranking, share in zip(maps, best_first(scores), shares, strict=True):
-            frame = MemoryFrame(index, tokens, self._all_tokens, ranking, self.grid if share.pooled else None)
-            frames.append(frame.keep(token_count(share.ends, self.token_count)))
-        return frames
+        return [
+            MemoryFrame(index, tokens, self._all_tokens, ranking).keep(token_count(share.ends, self.token_count))
+            for tokens, ranking, share in zip(maps, best_first(scores), shares, strict=True)
+        ]
 
-    def _middle_tokens(self, shares: Sequence[Shares] | None, row: int) -> int:
+    def _middle_tokens(self, shares: Sequence[TokenShares] | None, row: int) -> int:
         return self.token_count if shares is None else token_count(shares[row].middle, self.token_count)

@@ -67,6 +67,14 @@ def clip_box(box: Box, size: tuple[int, int]) -> Box:
     return left, top, right - left, bottom - top
 
 
+def box_mask(box: Box, size: tuple[int, int]) -> npt.NDArray[np.bool_]:
+    """bool (H, W): the pixels that a box touches, which has passed `clip_box`."""
+    left, top, width, height = box
+    mask = np.zeros(size, bool)
+    mask[math.floor(top) : math.ceil(top + height), math.floor(left) : math.ceil(left + width)] = True
+    return mask
+
+
 def check_mask(mask: npt.NDArray[np.bool_]) -> None:
     """Raise `InputError` where this is no bool array (H, W), or nothing in it is set."""
     if not isinstance(mask, np.ndarray) or mask.dtype != np.bool_ or mask.ndim != 2:

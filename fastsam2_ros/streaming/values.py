@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import torch
 import torch.nn.functional as F
 from torch import Tensor
 
@@ -68,3 +69,30 @@ class Decoded:
             object_score=object_score.float().flatten(),
             pointer=pointer,
         )
+
+
+def masks_at(low_res: Tensor, size: tuple[int, int]) -> Tensor:
+    """Masks at a frame's size, none of which overlap: a pixel is that target's whose logit is highest.
+
+    A mask that is smaller than a pixel of the frame is the pixel where its logit is highest.
+
+    Args:
+        low_res: float, (targets, 1, h, w), mask logits over the whole frame.
+        size: (H, W) of the frame.
+
+    Returns:
+        bool, (targets, H, W).
+    """
+    logits = F.interpolate(low_res, size=size, mode="bilinear", align_corners=False)[:, 0]
+    masks = logits > 0
+    for row in ((low_res > 0).flatten(1).any(1) & ~masks.flatten(1).any(1)).nonzero()[:, 0]:
+        place = low_res[row, 0].argmax()
+        y, x = (
+            place // low_res.shape[3] * size[0] // low_res.shape[2],
+            place % low_res.shape[3] * size[1] // low_res.shape[3],
+        )
+        logits[row, y, x] = low_res[row].max()
+        masks[row, y, x] = True
+    if len(masks) == 1:
+        return masks
+    return masks & (logits.argmax(0) == torch.arange(len(logits), device=logits.device)[:, None, None])

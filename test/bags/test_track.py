@@ -187,3 +187,14 @@ def test_stamps_that_stand_still_or_go_back_make_a_video(tmp_path: Path) -> None
     video.close()
     stamps = [frame.stamp_ns for frame in open_frames(tmp_path / "overlay.mp4")]
     assert stamps == [0, 1_000_000, 2_000_000, 1_000_000_000]
+
+
+@pytest.mark.parametrize("encoder", ["libx264", "mpeg4"])
+@pytest.mark.parametrize("size", [(1, 1), (2, 20_000), (20_000, 3)])
+def test_a_video_is_of_a_size_that_its_encoder_takes(tmp_path: Path, monkeypatch, encoder: str, size) -> None:
+    monkeypatch.setattr("fastsam2_ros.bags.outputs._VIDEO_ENCODERS", (encoder,))
+    video = OverlayVideo(tmp_path / "overlay.mp4")
+    for number in range(2):
+        video.write(np.zeros((*size, 3), np.uint8), number * 33_000_000)
+    video.close()
+    assert len(list(open_frames(tmp_path / "overlay.mp4"))) == 2

@@ -3,6 +3,7 @@ import open_clip
 import pytest
 import torch
 import torch.nn.functional as F
+from torch.utils._python_dispatch import TorchDispatchMode
 
 from fastsam2_ros.config import LanguageConfig
 from fastsam2_ros.errors import InputError
@@ -125,3 +126,39 @@ def test_many_crops_are_the_same_as_each_alone(clip, monkeypatch):
 
 def test_no_boxes_give_no_vectors(clip):
     assert clip.embed_crops(frame(), []).shape == (0, 32)
+
+
+class Largest(TorchDispatchMode):
+    """Elements of the largest tensor that is made."""
+
+    elements = 0
+
+    def __torch_dispatch__(self, func, types, args=(), kwargs=None):
+        made = func(*args, **(kwargs or {}))
+        if isinstance(made, torch.Tensor):
+            self.elements = max(self.elements, made.numel())
+        return made
+
+
+@pytest.mark.parametrize("size", [(2, 8192), (8192, 2)])
+def test_a_crop_of_a_long_frame_is_never_a_large_square(clip, size):
+    with Largest() as largest:
+        crops = clip.embed_crops(frame(*size), [(0.0, 0.0, float(size[1]), float(size[0]))])
+    assert unit(crops)
+    assert largest.elements < 3_000_000  # a square of 9,830 pixels has 290 million
+
+
+@pytest.mark.parametrize(
+    "box",
+    [(40.0, 10.0, 60.0, 50.0), (0.0, 0.0, 160.0, 20.0), (150.0, 0.0, 10.0, 90.0), (10.0, 20.0, 0.5, 0.5)],
+    ids=["inside", "wide", "tall, at the edge", "part of a pixel"],
+)
+def test_a_crop_is_the_padded_square_resized(clip, box):
+    """Bit for bit: as if it were padded to the square first."""
+    pixels = (clip._pixels(frame()) - clip._mean) / clip._std
+    x, y, width, height = box
+    side = max(1, round(clip_module.CROP_CONTEXT * max(width, height)))
+    left, top = round(x + (width - side) / 2), round(y + (height - side) / 2)
+    square = F.pad(pixels, (side, side, side, side))[:, top + side : top + 2 * side, left + side : left + 2 * side]
+    expected = F.interpolate(square[None], (64, 64), mode="bicubic", antialias=True)[0]
+    assert torch.equal(clip._crop(clip._pixels(frame()), box), expected)

@@ -1,7 +1,7 @@
 import pytest
 
 from fastsam2_ros.errors import InputError
-from fastsam2_ros.language.descriptions import MAX_CHARACTERS, split
+from fastsam2_ros.language.descriptions import MAX_CHARACTERS, key, split
 
 
 @pytest.mark.parametrize(
@@ -40,3 +40,29 @@ def test_more_descriptions_than_targets_are_refused():
 
 def test_repeated_descriptions_count_once():
     assert split("a; A; b; B", max_targets=2) == ("a", "b")
+
+
+@pytest.mark.parametrize(
+    "separator", [";", "；", "؛", "\u037e"], ids=["ascii", "full width", "Arabic", "Greek question mark"]
+)
+def test_every_semicolon_separates(separator):
+    assert split(f"red mug{separator} blue box", max_targets=2) == ("red mug", "blue box")
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("Red Mug", "red mug"),
+        ("red  mug ", "red mug"),
+        ("Straße", "STRASSE"),
+        ("ｒｅｄ mug", "red mug"),
+        ("ﬁsh", "fish"),
+    ],
+)
+def test_descriptions_that_are_the_same_have_one_key(one, other):
+    assert key(one) == key(other)
+    assert len(split(f"{one}; {other}", max_targets=2)) == 1
+
+
+def test_other_descriptions_have_other_keys():
+    assert key("red mug") != key("red mugs")

@@ -149,7 +149,6 @@ def test_settings_that_belong_together_change_together():
         ("pruning.min_keep_ratio", 0.9),
         ("pruning.keep_ratio", 1.5),
         ("pruning.keep_ratio", float("nan")),
-        ("pruning.fill", "none"),
         ("max_targets", 0),
         ("max_targets", "two"),
         ("lost_seconds", None),

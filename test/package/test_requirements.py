@@ -30,10 +30,15 @@ def required(name):
     return {re.split(r"[<>=\[]", line)[0] for line in lines if line and not line.startswith("#")}
 
 
-def imported():
+def modules(lab):
+    """Files of the lab, or of all else."""
+    return [path for path in ROOT.glob("fastsam2_ros/**/*.py") if ("lab" in path.relative_to(ROOT).parts) == lab]
+
+
+def imported(paths):
     """Top-level names of all imports, those within functions too."""
     found = set()
-    for path in ROOT.glob("fastsam2_ros/**/*.py"):
+    for path in paths:
         for node in ast.walk(ast.parse(path.read_text())):
             if isinstance(node, ast.Import):
                 found |= {alias.name.split(".")[0] for alias in node.names}
@@ -43,12 +48,24 @@ def imported():
     return found - ros - set(sys.stdlib_module_names) - {fastsam2_ros.__name__}
 
 
+def wanted(lab):
+    return {DISTRIBUTIONS.get(name, BROUGHT.get(name, name)) for name in imported(modules(lab))}
+
+
 def test_every_import_is_required():
-    wanted = {DISTRIBUTIONS.get(name, BROUGHT.get(name, name)) for name in imported()}
-    assert wanted - required("library") - required("sam2") == set()
+    assert wanted(lab=False) - required("library") - required("sam2") == set()
 
 
-@pytest.mark.parametrize("name", ["library", "sam2", "ros"])
+def test_every_import_of_the_lab_is_required():
+    assert wanted(lab=True) - required("library") - required("sam2") - required("lab") == set()
+
+
+def test_nothing_but_the_command_line_knows_the_lab():
+    imports = re.compile(r"\bfastsam2_ros\.lab\b|from fastsam2_ros import lab")
+    assert [path.name for path in modules(lab=False) if imports.search(path.read_text())] == ["cli.py"]
+
+
+@pytest.mark.parametrize("name", ["library", "lab", "sam2", "ros"])
 def test_every_requirement_has_a_lower_bound(name):
     lines = (ROOT / "scripts" / "requirements" / f"{name}.txt").read_text().splitlines()
     unbounded = {line for line in lines if line and not line.startswith("#") and ">=" not in line}

@@ -5,10 +5,9 @@ from __future__ import annotations
 import pytest
 
 from fastsam2_ros.config import PruningConfig
-from fastsam2_ros.pruning.budget import BUCKETS, Budget, Deadline
-from fastsam2_ros.streaming.shares import Shares
+from fastsam2_ros.pruning.budget import STEPS, Budget, Deadline, keep_ratio_at, level_of
 
-CONFIG = PruningConfig(min_keep_ratio=0.2, max_keep_ratio=1.0, full_motion=1.0, fall_seconds=1.0)
+CONFIG = PruningConfig(min_keep_ratio=0.15, max_keep_ratio=1.0, full_motion=1.0, fall_seconds=1.0)
 
 
 def settled(magnitude: float, config: PruningConfig = CONFIG, **named) -> float:
@@ -20,11 +19,11 @@ def settled(magnitude: float, config: PruningConfig = CONFIG, **named) -> float:
 
 
 def test_a_still_scene_falls_to_the_floor():
-    assert settled(0.0) == 0.2
+    assert settled(0.0) == 0.15
 
 
 @pytest.mark.parametrize("magnitude", [1.0, 50.0, float("inf"), float("nan")])
-def test_much_motion_asks_for_the_ceiling(magnitude):
+def test_much_motion_leads_to_the_ceiling(magnitude):
     assert settled(magnitude) == 1.0
 
 
@@ -34,8 +33,23 @@ def test_more_motion_never_gets_less():
     assert len(set(ratios)) > 4
 
 
-def test_only_buckets_come_out():
-    assert {settled(magnitude / 40) for magnitude in range(50)} <= {*BUCKETS, 0.2}
+def test_only_steps_come_out():
+    assert {settled(magnitude / 40) for magnitude in range(50)} <= {keep_ratio_at(step) for step in STEPS}
+
+
+@pytest.mark.parametrize("keep_ratio", [0.01, 0.1, 0.15, 0.1501, 0.164, 0.253, 0.6, 1.0])
+def test_a_level_stands_for_its_keep_ratio(keep_ratio):
+    assert keep_ratio_at(level_of(keep_ratio)) == pytest.approx(keep_ratio)
+
+
+def test_levels_between_the_two_rules_for_memory_stand_for_the_keep_ratio_below():
+    assert {keep_ratio_at(level) for level in (0.2, 0.24, 0.28)} == {0.15}
+
+
+@pytest.mark.parametrize(("level", "keep_ratio"), [(0.2, 0.15), (0.3, 0.164317), (0.4, 0.252982), (0.5, 0.353553)])
+def test_the_steps_of_the_default_budget(level, keep_ratio):
+    """What .2, .3, .4 and .5 meant while a keep ratio was the geometric mean of queries and memory."""
+    assert keep_ratio_at(level) == pytest.approx(keep_ratio, abs=1e-6)
 
 
 def test_it_starts_at_the_ceiling():
@@ -46,8 +60,8 @@ def test_it_falls_slowly():
     budget = Budget(CONFIG)
     ratios = [budget.update(0.0, 0.1, False) for _ in range(12)]
     assert ratios == sorted(ratios, reverse=True)
-    assert 0.5 <= ratios[4] <= 0.7  # half of the second in which it falls from 1.0 to .2
-    assert ratios[-1] == 0.2
+    assert 0.35 <= ratios[4] <= 0.6  # half of the second in which it falls from 1.0 to .15
+    assert ratios[-1] == 0.15
 
 
 def test_it_rises_at_once():
@@ -84,10 +98,10 @@ def test_a_fixed_ratio_is_fixed():
 
 
 def test_late_steps_lower_the_ceiling_and_early_ones_raise_it_again():
-    deadline = Deadline(PruningConfig(min_keep_ratio=0.2, max_keep_ratio=1.0, target_rate=10.0))
+    deadline = Deadline(PruningConfig(min_keep_ratio=0.15, max_keep_ratio=1.0, target_rate=10.0))
     late = [deadline.update(0.2) for _ in range(30)]
     assert late == sorted(late, reverse=True)
-    assert late[-1] == 0.2
+    assert late[-1] == 0.15
     early = [deadline.update(0.05) for _ in range(200)]
     assert early == sorted(early)
     assert early[-1] == 1.0
@@ -106,48 +120,48 @@ def test_without_a_rate_no_step_is_late():
 
 
 @pytest.mark.parametrize("uncertain", [True, False])
-def test_nothing_goes_above_the_ceiling_but_to_the_nearest_bucket(uncertain):
-    assert [Budget(CONFIG).update(9.0, 0.1, uncertain, ceiling) for ceiling in (0.5, 0.44, 0.2)] == [0.5, 0.4, 0.2]
+def test_nothing_goes_above_the_ceiling_but_to_the_nearest_step(uncertain):
+    ratios = [Budget(CONFIG).update(9.0, 0.1, uncertain, ceiling) for ceiling in (0.36, 0.29, 0.15)]
+    assert ratios == pytest.approx([0.353553, 0.252982, 0.15], abs=1e-6)
 
 
 def test_noise_does_not_lift_a_still_target_off_the_floor():
-    assert settled(0.05) == 0.2
+    assert settled(0.05) == 0.15
 
 
 def test_no_ratio_lies_outside_the_bounds():
     config = PruningConfig(min_keep_ratio=0.33, max_keep_ratio=0.62)
     ratios = {settled(magnitude / 40, config) for magnitude in range(50)}
-    assert min(ratios) == 0.33
-    assert max(ratios) == 0.62
+    assert min(ratios) == pytest.approx(0.33)
+    assert max(ratios) == pytest.approx(0.62)
 
 
 def test_a_large_target_gets_what_covers_it():
     ratios = [settled(0.0, size=size / 20) for size in range(21)]
     assert ratios == sorted(ratios)
-    assert ratios[0] == 0.2
+    assert ratios[0] == 0.15
     assert ratios[-1] == 1.0
-    queries = [Shares.of(ratio, 7, CONFIG.query_exponent).queries for ratio in ratios]
-    # The nearest bucket may lie below what is asked for.
-    assert all(share > 1.1 * size / 20 for size, share in enumerate(queries[:14]))
+    # The nearest step may lie below what covers it with `ROOM`.
+    assert all(share > 1.1 * size / 20 for size, share in enumerate(ratios[:14]))
 
 
 def test_a_small_target_in_a_still_scene_stays_at_the_floor():
-    assert settled(0.0, size=0.05) == 0.2
+    assert settled(0.0, size=0.05) == 0.15
 
 
-def test_a_large_target_gets_more_than_motion_alone_could_ask_for():
-    config = PruningConfig(min_keep_ratio=0.2, max_keep_ratio=0.4)
-    assert settled(9.0, config, size=0.1) == 0.4
-    assert settled(0.0, config, size=0.3) == 0.5
+def test_a_large_target_gets_more_than_motion_alone_can_give():
+    config = PruningConfig(min_keep_ratio=0.15, max_keep_ratio=0.253)
+    assert settled(9.0, config, size=0.1) == pytest.approx(0.253)
+    assert settled(0.0, config, size=0.3) == pytest.approx(0.5**1.5)
     assert settled(0.0, config, size=0.9) == 1.0
-    assert settled(0.0, config, ceiling=0.5, size=0.9) == 0.5  # but for the deadline
+    assert settled(0.0, config, ceiling=0.354, size=0.9) == pytest.approx(0.5**1.5)  # but for the deadline
 
 
-@pytest.mark.parametrize("high", [0.2, 0.4])
+@pytest.mark.parametrize("high", [0.15, 0.253])
 def test_what_a_large_target_got_falls_again(high):
-    budget = Budget(PruningConfig(min_keep_ratio=0.2, max_keep_ratio=high, fall_seconds=1.0))
+    budget = Budget(PruningConfig(min_keep_ratio=0.15, max_keep_ratio=high, fall_seconds=1.0))
     budget.update(0.0, 0.1, False, size=0.9)
     ratios = [budget.update(0.0, 0.1, False) for _ in range(60)]
     assert ratios == sorted(ratios, reverse=True)
-    assert 0.7 <= ratios[1] < 1.0
-    assert ratios[-1] == 0.2
+    assert 0.6 <= ratios[1] < 1.0
+    assert ratios[-1] == 0.15

@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 import pytest
 
-from fastsam2_ros.pruning.motion import NOMINAL_SECONDS, MotionEstimator
+from fastsam2_ros.pruning.motion import NOMINAL_SECONDS, MotionEstimator, small_size
 
 SIZE = (240, 320)
 DIAGONAL = float(np.hypot(*SIZE))
@@ -158,3 +158,53 @@ def test_equal_frames_give_equal_results():
 
 def test_tiny_frames():
     assert np.isfinite(second(texture(1, (2, 3)), texture(2, (2, 3))).magnitude)
+
+
+@pytest.mark.parametrize(
+    ("frame", "small"),
+    [
+        ((480, 854), (108, 192)),
+        ((854, 480), (342, 192)),
+        ((100, 400), (48, 192)),
+        ((400, 100), (768, 192)),
+        ((128, 1024), (48, 192)),
+        ((2000, 10), (768, 192)),
+        ((1, 1), (192, 192)),
+        ((1, 8192), (48, 192)),
+    ],
+)
+def test_the_small_picture_is_bounded_on_both_sides(frame, small):
+    assert small_size(*frame) == small
+
+
+@pytest.mark.parametrize("size", [(128, 1024), (1024, 128), (64, 2048)])
+@pytest.mark.parametrize("shift", [(24, 0), (0, 8), (24, 8)])
+def test_a_long_frame_shifts_by_its_shares(size, shift):
+    """Of the long side by 24 pixels, of the short one by 8."""
+    along, across = shift
+    x, y = (along, across) if size[1] > size[0] else (across, along)
+    motion = second(texture(1, size), shifted(texture(1, size), x, y))
+    middle = motion.camera @ [0.5, 0.5, 1.0]
+    assert middle - 0.5 == pytest.approx([x / size[1], y / size[0]], abs=0.01)
+    assert motion.camera[:, :2] == pytest.approx(np.eye(2), abs=0.05)
+    assert motion.target < 0.1
+
+
+def test_the_camera_turns_in_a_long_frame():
+    """The picture is squeezed: as a share of the height, the ends move far."""
+    height, width = 256, 2048
+    turn = cv2.getRotationMatrix2D((width / 2, height / 2), 1.0, 1.0)
+    frame = texture(1, (height, width))
+    turned = cv2.warpAffine(frame, turn, (width, height), borderMode=cv2.BORDER_REFLECT)
+    right = turn[:, :2] * [[1, height / width], [width / height, 1]]
+    assert second(frame, turned).camera[:, :2] == pytest.approx(right, abs=0.03)
+
+
+def test_a_thing_moves_along_a_long_frame_by_its_share_of_it():
+    frame = texture(1, (128, 1024))
+    first, then = frame.copy(), frame.copy()
+    first[10:118, 400:640] = texture(2, (108, 240))
+    then[10:118, 424:664] = texture(2, (108, 240))
+    mask = np.zeros((1, 128, 1024), bool)
+    mask[0, 10:118, 400:640] = True
+    assert second(first, then, mask).displacement == pytest.approx(24 / np.hypot(1024, 1024 / 4), rel=0.25)

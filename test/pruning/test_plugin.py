@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
+from threading import Barrier
 
 import cv2
 import numpy as np
@@ -17,10 +19,10 @@ from fastsam2_ros import prune, unprune
 from fastsam2_ros.config import LanguageConfig
 from fastsam2_ros.errors import InputError, ModelError
 from fastsam2_ros.lab.evaluation.upstream import PREDICTOR
-from fastsam2_ros.pruning import budget, hooks, loaded_video
+from fastsam2_ros.pruning import budget, hooks, loaded_video, pruner
 from fastsam2_ros.pruning.plugin import MOTION
 from fastsam2_ros.pruning.upstream_memory import memory_of, pruned
-from fastsam2_ros.streaming.shares import Shares
+from fastsam2_ros.streaming.shares import TokenShares
 from fastsam2_ros.streaming.warp import moved
 
 FRAMES = 20
@@ -28,8 +30,9 @@ SHORT = 8
 """Frames where more would say no more: past the seven of memory."""
 SIZE = (96, 128)  # H, W
 TOKENS = 256
-QUERIES, KEYS = round(0.3**1.5 * TOKENS), round(0.3**0.5 * TOKENS)
-"""What a keep ratio of .3 leaves of a frame, and of each memory frame."""
+KEEP = 0.16
+QUERIES, KEYS = round(KEEP * TOKENS), round(KEEP ** (1 / 3) * TOKENS)
+"""What this keep ratio leaves of a frame, and of each memory frame."""
 BOX = (20, 20, 70, 80)
 
 
@@ -139,16 +142,15 @@ def test_keep_one_is_upstream_bit_for_bit(predictor, video, upstream):
 def test_all_tokens_through_the_pruned_attention_are_upstream_bit_for_bit(
     predictor, video, one_object, monkeypatch, attended
 ):
-    prune(predictor, keep=MOTION)  # every frame asks for every token, and none is ever dropped
-    monkeypatch.setattr(hooks.Shares, "of", lambda *_: Shares(1.0, 1.0, 1.0))
-    monkeypatch.setattr(hooks, "TRUSTED", 2.0)
+    prune(predictor, keep=MOTION)  # every frame gets every token, and none is ever dropped
+    monkeypatch.setattr(pruner.TokenShares, "of", lambda *_: TokenShares(1.0, 1.0, 1.0))
     _, ours = track(predictor, video, count=SHORT)
     assert len(attended) == SHORT
     assert same(ours, one_object)
 
 
 def test_memory_attention_sees_the_kept_tokens_only(predictor, video, attended):
-    prune(predictor, keep=0.3)
+    prune(predictor, keep=KEEP)
     track(predictor, video, count=10)
     queries = [queries.tokens.shape[1] for queries, _ in attended]
     spatial = [keys.angles.shape[2] for _, keys in attended]
@@ -162,7 +164,7 @@ def test_pruned_memory_takes_less_room(predictor, video):
         return sum(out["maskmem_features"].numel() for out in outs)
 
     dense, _ = track(predictor, video, count=SHORT)
-    prune(predictor, keep=0.3)
+    prune(predictor, keep=KEEP)
     pruned, _ = track(predictor, video, count=SHORT)
     width = predictor.mem_dim
     assert stored(dense) == SHORT * TOKENS * width
@@ -176,7 +178,7 @@ def test_memory_that_no_score_tells_apart_is_spread_over_the_frame():
 
 @pytest.mark.parametrize("reverse", [False, True])
 def test_keys_are_rotated_by_their_own_places(predictor, video, attended, reverse):
-    prune(predictor, keep=0.1)
+    prune(predictor, keep=0.05)
     state = predictor.init_state(video)
     predictor.add_new_points_or_box(state, 10, 1, box=BOX)
     list(predictor.propagate_in_video(state, max_frame_num_to_track=5, reverse=reverse))
@@ -190,10 +192,10 @@ def test_keys_are_rotated_by_their_own_places(predictor, video, attended, revers
 
 
 def test_pruned_queries_get_what_the_frame_before_had_there(predictor, video, attended):
-    prune(predictor, keep=0.3)
+    prune(predictor, keep=KEEP)
     state, _ = track(predictor, video, count=5)
     outs = state["output_dict_per_obj"][0]["non_cond_frame_outputs"]
-    before, now = (outs[index]["fastsam2_trace"].conditioned[:, 0] for index in (4, 5))
+    before, now = (outs[index]["fastsam2_pruning"].conditioned for index in (4, 5))
     camera = loaded_video.motion_between(state, 4, 5, outs[4]["pred_masks"]).camera
     assert np.abs(camera[:, 2]).min() > 0.01  # the window moves
     there = moved(before.T.unflatten(1, (16, 16))[None], camera, outside="border")[0].flatten(1).T
@@ -201,7 +203,7 @@ def test_pruned_queries_get_what_the_frame_before_had_there(predictor, video, at
 
 
 def test_pruned_masks_are_finite_and_of_the_videos_size(predictor, video, upstream):
-    prune(predictor, keep=0.3)
+    prune(predictor, keep=KEEP)
     results = session(predictor, video)
     for part, dense in zip(results, upstream, strict=True):
         assert part.keys() == dense.keys()
@@ -213,7 +215,7 @@ def test_pruned_masks_are_finite_and_of_the_videos_size(predictor, video, upstre
 
 
 def test_offloaded_states_give_the_same(predictor, video):
-    prune(predictor, keep=0.1)
+    prune(predictor, keep=0.05)
     _, expected = track(predictor, video, count=6)
     state = predictor.init_state(video, offload_video_to_cpu=True, offload_state_to_cpu=True)
     predictor.add_new_points_or_box(state, 0, 1, box=BOX)
@@ -222,7 +224,7 @@ def test_offloaded_states_give_the_same(predictor, video):
 
 def test_unprune_restores_the_instance(predictor, video, one_object):
     before = dict(predictor.__dict__), dict(predictor.memory_attention.__dict__)
-    prune(predictor, keep=0.3)
+    prune(predictor, keep=KEEP)
     prune(predictor, keep=0.5)
     assert dict(predictor.__dict__).keys() != before[0].keys()
     unprune(predictor)
@@ -240,13 +242,13 @@ def test_unprune_puts_back_what_the_instance_had_of_its_own(predictor):
 
 
 def test_pruning_again_replaces_the_settings(predictor, video, one_object):
-    prune(predictor, keep=0.3)
+    prune(predictor, keep=KEEP)
     prune(predictor, keep=1.0)
     assert same(track(predictor, video, count=SHORT)[1], one_object)
 
 
 def test_two_states_do_not_disturb_one_another(predictor, video):
-    prune(predictor, keep=0.3)
+    prune(predictor, keep=KEEP)
     other = {"points": [[90, 60]], "labels": [1]}
     alone = track(predictor, video, count=SHORT)[1], track(predictor, video, count=SHORT, **other)[1]
     states = predictor.init_state(video), predictor.init_state(video)
@@ -261,9 +263,26 @@ def test_two_states_do_not_disturb_one_another(predictor, video):
     assert all_same(together, alone)
 
 
+def test_two_states_in_two_threads_give_what_they_give_alone(predictor, video, monkeypatch):
+    prune(predictor, keep=KEEP)
+    prompts = {"box": BOX}, {"points": [[90, 60]], "labels": [1]}
+    alone = [track(predictor, video, count=SHORT, **prompt)[1] for prompt in prompts]
+    both = Barrier(2, timeout=60)
+    read_memory = predictor._prepare_memory_conditioned_features
+
+    def together_in_a_frame(**arguments):
+        both.wait()
+        return read_memory(**arguments)
+
+    monkeypatch.setattr(predictor, "_prepare_memory_conditioned_features", together_in_a_frame)
+    with ThreadPoolExecutor(2) as pool:
+        together = list(pool.map(lambda prompt: track(predictor, video, count=SHORT, **prompt)[1], prompts))
+    assert all_same(together, alone)
+
+
 def test_a_session_that_began_unpruned_goes_on(predictor, video, attended):
     state, _ = track(predictor, video, count=6)
-    prune(predictor, keep=0.3)
+    prune(predictor, keep=KEEP)
     results = by_frame(predictor.propagate_in_video(state, start_frame_idx=7))
     assert all(masks.isfinite().all() for _, masks in results.values())
     assert attended[0][0].tokens.shape[1] == QUERIES  # the second frame; the first has all tokens and earlier memory
@@ -271,7 +290,7 @@ def test_a_session_that_began_unpruned_goes_on(predictor, video, attended):
 
 
 def test_reset_and_removed_objects_leave_no_trace(predictor, video):
-    prune(predictor, keep=0.3)
+    prune(predictor, keep=KEEP)
     _, expected = track(predictor, video, count=6)
     state = predictor.init_state(video)
     predictor.add_new_mask(state, 0, 5, mask())
@@ -283,8 +302,8 @@ def test_reset_and_removed_objects_leave_no_trace(predictor, video):
     assert same(by_frame(predictor.propagate_in_video(state, max_frame_num_to_track=6)), expected)
 
 
-def test_motion_asks_for_tokens(predictor, video, tmp_path, attended, monkeypatch):
-    monkeypatch.setattr(budget, "ROOM", 0.0)  # the masks of random weights are large, and ask for tokens too
+def test_motion_raises_the_keep_ratio(predictor, video, tmp_path, attended, monkeypatch):
+    monkeypatch.setattr(budget, "ROOM", 0.0)  # the masks of random weights are large, and raise it too
     prune(predictor, keep=MOTION)
     track(predictor, video)
     moving = [queries.tokens.shape[1] for queries, _ in attended]
@@ -295,12 +314,12 @@ def test_motion_asks_for_tokens(predictor, video, tmp_path, attended, monkeypatc
     assert still == sorted(still, reverse=True)
 
 
-def test_a_large_mask_asks_for_tokens(predictor, video, attended):
+def test_a_large_mask_raises_the_keep_ratio(predictor, video, attended):
     prune(predictor, keep=MOTION)
     state, _ = track(predictor, video, count=4)
     outs = next(iter(state["output_dict_per_obj"].values()))["non_cond_frame_outputs"]
     covered = float((outs[2]["pred_masks"] > 0).float().mean())
-    assert attended[-1][0].tokens.shape[1] >= covered * TOKENS > 0.4**1.5 * TOKENS  # more than motion could ask for
+    assert attended[-1][0].tokens.shape[1] >= covered * TOKENS > 0.253 * TOKENS  # more than motion could give
 
 
 def small_clip(folder):
@@ -315,12 +334,12 @@ def small_clip(folder):
 
 @torch.inference_mode()
 def test_a_text_is_a_cue(predictor, video, tmp_path):
-    prune(predictor, keep=0.3)
+    prune(predictor, keep=KEEP)
     _, without = track(predictor, video, count=4)
-    prune(predictor, text="red mug; spoon", keep=0.3, language=small_clip(tmp_path))
+    prune(predictor, text="red mug; spoon", keep=KEEP, language=small_clip(tmp_path))
     state, found = track(predictor, video, count=4)
-    tokens, grid = hooks_of(predictor)._tokens(state, 3)
-    relevance = hooks_of(predictor)._relevance(state, 3, tokens, grid)
+    tokens = hooks_of(predictor)._tokens(state, 3)
+    relevance = hooks_of(predictor)._relevance(state, 3, tokens, (16, 16))
     assert relevance.shape == (1, TOKENS)
     assert relevance.std() > 0
     assert not same(found, without)
@@ -354,7 +373,7 @@ def test_another_model_is_refused(function):
 
 
 def test_a_refused_setting_leaves_the_old_one(predictor):
-    prune(predictor, keep=0.3)
+    prune(predictor, keep=KEEP)
     before = hooks_of(predictor)
     for wrong in ({"text": " "}, {"text": "mug", "language": LanguageConfig(name="no such model")}):
         with pytest.raises((InputError, ModelError)):

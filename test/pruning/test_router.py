@@ -14,7 +14,7 @@ from fastsam2_ros.errors import ModelError
 from fastsam2_ros.pruning import cues, router
 from fastsam2_ros.pruning.cues import CUES, STILL
 from fastsam2_ros.pruning.learned import LearnedRouter
-from fastsam2_ros.pruning.router import RandomScores, Router, WeightedSum, best_tokens, find_scorer, token_count
+from fastsam2_ros.pruning.router import Router, WeightedSum, best_tokens, find_scorer
 
 from .cues import GRID, mask_logits, noise_tokens
 
@@ -113,23 +113,6 @@ def test_one_token_has_a_score():
     assert routing.scores(frame, mask_logits((0, 0)), torch.ones(1)).shape == (1, 1)
 
 
-def test_random_scores_are_the_same_from_the_same_seed_and_new_each_time():
-    one, same, other = RandomScores(1), RandomScores(1), RandomScores(2)
-    blank = torch.zeros(3, len(CUES), 64)
-    first = one(TOKENS, blank)
-    assert first.shape == (3, 64)
-    assert torch.equal(first, same(TOKENS, blank))
-    assert not torch.equal(first, one(TOKENS, blank))
-    assert not torch.equal(first, other(TOKENS, blank))
-
-
-def test_random_tokens_know_nothing_of_the_cues():
-    config = PruningConfig(router="random")
-    blank, full = torch.zeros(1, len(CUES), 64), torch.ones(1, len(CUES), 64)
-    one, other = (find_scorer(config, "mini", 16, CPU) for _ in range(2))
-    assert torch.equal(one(TOKENS, blank), other(TOKENS, full))
-
-
 def test_a_learned_router_scores_in_place_of_the_sum():
     learned = LearnedRouter(16).requires_grad_(False)
     torch.nn.init.ones_(learned.of_cues.weight)
@@ -146,7 +129,7 @@ def test_a_learned_router_looks_at_what_it_has_learnt_of():
     assert set(Router(find_scorer(PruningConfig(router="mini"), "mini", 128, CPU)).on) >= {"mask", "text"}
 
 
-@pytest.mark.parametrize("config", [ALL_ON, PruningConfig(), PruningConfig(**OFF), PruningConfig(router="random")])
+@pytest.mark.parametrize("config", [ALL_ON, PruningConfig(), PruningConfig(**OFF)])
 def test_a_cue_contributes_what_the_scores_lose_without_it(config):
     routing = Router(find_scorer(config, "mini", 16, CPU))
     stacked = routing.cue_maps(routing.frame_cues(TOKENS, GRID, PROTOTYPES, TEXT), MASKS, TRUST, CAMERA, [0.1, 0.1])
@@ -165,31 +148,17 @@ def test_the_mini_router_is_missed_with_a_way_out(tmp_path, monkeypatch):
 
 
 def test_the_best_are_kept_in_the_order_of_the_grid():
-    scores = torch.zeros(2, 10)
-    scores[0, [7, 2, 5]] = torch.tensor([3.0, 2.0, 1.0])
-    scores[1, [9, 0, 1]] = 1.0
-    kept = best_tokens(scores, 0.3)
-    assert kept[0].tolist() == [2, 5, 7]
-    assert kept[1].tolist() == [0, 1, 9]
+    scores = torch.zeros(10)
+    scores[[7, 2, 5]] = torch.tensor([3.0, 2.0, 1.0])
+    assert best_tokens(scores, 0.3).tolist() == [2, 5, 7]
 
 
 def test_equal_scores_always_give_the_same_tokens():
-    kept = best_tokens(torch.ones(2, 100), 0.3)
-    assert kept[0].tolist() == kept[1].tolist() == best_tokens(torch.zeros(1, 100), 0.3)[0].tolist()
-    assert {token // 10 for token in kept[0].tolist()} == set(range(10))
+    kept = best_tokens(torch.ones(100), 0.3)
+    assert kept.tolist() == best_tokens(torch.zeros(100), 0.3).tolist()
+    assert {token // 10 for token in kept.tolist()} == set(range(10))
 
 
-def test_all_tokens_are_none():
-    assert best_tokens(torch.rand(3, 10), 1.0) == [None, None, None]
-
-
-def test_a_single_token_and_no_target():
-    assert best_tokens(torch.rand(1, 1), 0.3) == [None]
-    assert best_tokens(torch.rand(0, 10), 0.3) == []
-
-
-@pytest.mark.parametrize(
-    ("ratio", "total", "count"), [(1.0, 256, 256), (0.3, 256, 77), (0.001, 256, 1), (0.5, 1, 1), (0.999, 10, 10)]
-)
-def test_token_count(ratio, total, count):
-    assert token_count(ratio, total) == count
+@pytest.mark.parametrize(("total", "share"), [(10, 1.0), (1, 0.3)])
+def test_all_tokens_are_none(total, share):
+    assert best_tokens(torch.rand(total), share) is None

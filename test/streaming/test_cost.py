@@ -9,7 +9,7 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils.flop_counter import FlopCounterMode
 
 from fastsam2_ros.results import AttentionCounts
-from fastsam2_ros.streaming.attention import Keys, Queries, attend, feed_forward
+from fastsam2_ros.streaming.attention import Keys, Queries, attend
 from fastsam2_ros.streaming.cost import AttentionSize
 from fastsam2_ros.streaming.loading import build, find_config
 from fastsam2_ros.streaming.rotary import RotaryTable
@@ -17,7 +17,7 @@ from fastsam2_ros.streaming.rotary import RotaryTable
 TINY = AttentionSize.of_config(find_config("tiny"))
 
 
-@pytest.mark.parametrize("counts", [AttentionCounts(256, 1792, 64), AttentionCounts(70, 500, 8, feedforward=186)])
+@pytest.mark.parametrize("counts", [AttentionCounts(256, 1792, 64), AttentionCounts(70, 500, 8)])
 def test_torch_counts_the_same(counts):
     model = small_sam2()
     attention = model.memory_attention
@@ -28,9 +28,6 @@ def test_torch_counts_the_same(counts):
     with FlopCounterMode(display=False) as counter, sdpa_kernel(SDPBackend.MATH):
         queries = Queries(asking, asking, table.at(torch.arange(counts.queries)[None]))
         attend(attention, queries, Keys(memory, memory, table.at(places)))
-        if counts.feedforward:
-            left_out = torch.rand(1, counts.feedforward, 128)
-            feed_forward(attention, left_out, left_out)
     assert AttentionSize.of(model).flops(counts) == counter.get_total_flops()
 
 
@@ -51,5 +48,5 @@ def test_released_configurations_can_be_read(name):
 
 
 def test_shares_of_another_model_can_be_costed_here():
-    mini = AttentionCounts(queries=512, keys=3584, pointers=64, feedforward=512)
-    assert TINY.scaled(mini, tokens=1024) == AttentionCounts(2048, 14336, 64, 2048)
+    mini = AttentionCounts(queries=512, keys=3584, pointers=64)
+    assert TINY.scaled(mini, tokens=1024) == AttentionCounts(2048, 14336, 64)

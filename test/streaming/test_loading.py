@@ -145,6 +145,34 @@ def test_cuda_where_there_is_none():
     assert "cpu" in message
 
 
+@pytest.mark.parametrize(
+    ("name", "has_bf16", "precision"),
+    [
+        ("auto", True, torch.bfloat16),
+        ("auto", False, torch.float32),
+        ("fp16", True, torch.float16),
+        ("fp16", False, torch.float16),
+        ("fp32", True, torch.float32),
+    ],
+)
+def test_the_precision_on_a_gpu(monkeypatch, name, has_bf16, precision):
+    monkeypatch.setattr("torch.cuda.is_bf16_supported", lambda including_emulation: has_bf16)
+    assert loading.find_precision(name, torch.device("cuda")) == precision
+
+
+def test_bf16_on_a_gpu_that_lacks_it_is_refused_with_the_way_out(monkeypatch):
+    monkeypatch.setattr("torch.cuda.is_bf16_supported", lambda including_emulation: False)
+    monkeypatch.setattr("torch.cuda.get_device_name", lambda device: "Tesla T4")
+    with pytest.raises(ModelError, match=r"Tesla T4.*fp16"):
+        loading.find_precision("bf16", torch.device("cuda"))
+
+
+def test_fp16_on_a_cpu_is_refused():
+    message = refused(checkpoint="untrained", device="cpu", precision="fp16")
+    assert "fp16" in message
+    assert "fp32" in message
+
+
 def test_a_device_that_is_none():
     assert "gpu9" in refused(checkpoint="untrained", device="gpu9")
 

@@ -70,3 +70,36 @@ def test_every_part_of_a_frame_counts_in_its_bytes():
     whole = TOKENS * 2 + TOKENS * 8  # one bf16 channel, and places
     assert frame(0, ranked=False).size_bytes() == whole
     assert frame(0).size_bytes() == whole + TOKENS * 8
+
+
+def prompted(*indices: int, prompts: int = 2) -> TargetMemory:
+    memory = TargetMemory(6, prompts, 15)
+    for index in indices:
+        memory.add_prompt(frame(index), torch.tensor([float(index)]), TOKENS)
+    return memory
+
+
+def test_the_first_prompt_stays_and_of_later_ones_the_newest():
+    memory = prompted(0, 10, 20, 30)
+    assert [each.index for each in memory.prompts] == [0, 30]
+    assert [int(pointer) for _, pointer in memory.pointers(31)] == [0, 30]
+    assert [each.index for each in prompted(0, 10, 20, 30, prompts=3).prompts] == [0, 20, 30]
+
+
+def test_a_frame_with_a_prompt_is_not_remembered_without_it_too():
+    memory = prompted(0)
+    for index in (1, 2, 3):
+        memory.add(frame(index), torch.tensor([float(index)]), TOKENS)
+    memory.add_prompt(frame(3), torch.tensor([30.0]), TOKENS)
+    assert [each.index for each, _ in memory.frames(4)] == [0, 3, 1, 2]
+    assert [int(pointer) for _, pointer in memory.pointers(4)] == [0, 30, 2, 1]
+
+
+def test_a_copy_changes_by_itself():
+    memory = prompted(0)
+    other = memory.copy()
+    other.add(frame(1), torch.zeros(1), 2)
+    other.add_prompt(frame(2), torch.zeros(1), 2)
+    assert [each.index for each, _ in memory.frames(3)] == [0]
+    assert len(memory.prompts[0].tokens) == TOKENS
+    assert [each.index for each, _ in other.frames(3)] == [0, 2, 1]

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 import torch
 from small_models import small_sam2
 
 from fastsam2_ros.errors import ModelError
 from fastsam2_ros.lab.evaluation.upstream import noise_video
-from fastsam2_ros.streaming.fills import PREVIOUS, RAW
 from fastsam2_ros.streaming.model import StreamingSam2
 from fastsam2_ros.streaming.prompts import Prompt
-from fastsam2_ros.streaming.shares import EVEN, Shares, best_first
+from fastsam2_ros.streaming.shares import TokenShares, best_first
+from fastsam2_ros.streaming.values import masks_at
 
 BOXES = ((30.0, 20.0, 60.0, 50.0), (90.0, 60.0, 40.0, 40.0))
 
@@ -22,20 +23,23 @@ def video():
 
 
 @pytest.fixture(scope="module")
-def sam():
-    return StreamingSam2(small_sam2())
+def sam(device):
+    return StreamingSam2(small_sam2().to(device))
 
 
 def run(sam, video, starts, keep=None):
     """Mask logits of the last frame, by target; target n is started at frame starts[n]."""
-    memories = {}
-    logits = {}
+    memories, logits, before = {}, {}, {}
     for index, frame in enumerate(video):
         features = sam.encode(frame)
         if memories:
             held = list(memories.values())
-            tokens = [None if keep is None else torch.arange(keep)] * len(held)
-            decoded = sam.decode(features, sam.condition(features, held, index, tokens))
+            tokens = [
+                torch.arange(keep, device=sam.device) if keep and target in before else None for target in memories
+            ]
+            conditioned = sam.condition(features, held, index, tokens, [before.get(target) for target in memories])
+            before = dict(zip(memories, conditioned, strict=True))
+            decoded = sam.decode(features, conditioned)
             sam.remember(features, decoded, held, index)
             logits = dict(zip(memories, decoded.low_res[:, 0], strict=True))
         for target, start in enumerate(starts):
@@ -66,17 +70,35 @@ def test_what_is_left_out_keeps_the_last_frames_feature(sam, video):
     features = sam.encode(video[0])
     memory = sam.new_memory()
     sam.remember_prompt(features, sam.decode_prompt(features, Prompt.from_box(BOXES[0])), memory, 0)
-    assert sam.needs_all(memory, PREVIOUS)
-    assert not sam.needs_all(memory, RAW)
-    before = sam.condition(features, [memory], 1, [None], PREVIOUS)[0]
-    assert not sam.needs_all(memory, PREVIOUS)
-    kept = torch.tensor([3, 50, 200])
-    after = sam.condition(sam.encode(video[1]), [memory], 1, [kept], PREVIOUS)[0]
-    left_out = torch.ones(sam.token_count, dtype=torch.bool)
+    before = sam.condition(features, [memory], 1, [None])[0]
+    kept = torch.tensor([3, 50, 200], device=sam.device)
+    after = sam.condition(sam.encode(video[1]), [memory], 1, [kept], [before])[0]
+    left_out = torch.ones(sam.token_count, dtype=torch.bool, device=sam.device)
     left_out[kept] = False
     assert torch.equal(after[left_out], before[left_out])
     assert (after[kept] - before[kept]).abs().min(dim=1).values.max() > 0
-    assert torch.equal(memory.conditioned, after)
+
+
+def test_what_is_left_out_needs_a_last_frame(sam, video):
+    features = sam.encode(video[0])
+    memory = sam.new_memory()
+    sam.remember_prompt(features, sam.decode_prompt(features, Prompt.from_box(BOXES[0])), memory, 0)
+    with pytest.raises(ValueError, match="before"):
+        sam.condition(features, [memory], 1, [torch.tensor([3])])
+
+
+@pytest.mark.parametrize("size", [(96, 128), (480, 640), (2000, 30)])
+@pytest.mark.parametrize("place", [(0, 0), (0.99, 0.99), (0.4, 0.7)])
+def test_a_mask_of_one_pixel_is_a_mask(sam, size, place):
+    mask = np.zeros(size, bool)
+    row, column = int(place[0] * size[0]), int(place[1] * size[1])
+    mask[row, column] = True
+    decoded = sam.decode_prompt(sam.encode(np.zeros((*size, 3), np.uint8)), Prompt.from_mask(mask))
+    (found,) = masks_at(decoded.low_res, size).numpy()
+    assert found.any()
+    rows, columns = np.nonzero(found)
+    assert abs(rows.mean() - row) <= size[0] / 32
+    assert abs(columns.mean() - column) <= size[1] / 32
 
 
 def test_fewer_memory_frames_are_the_newest_with_the_same_encodings(sam, video, monkeypatch):
@@ -115,9 +137,9 @@ def test_fewer_memory_frames_cost_less(sam, video):
 def test_memory_keeps_the_best_tokens_and_spreads_the_rest(sam, video):
     features = sam.encode(video[0])
     decoded, memory = sam.decode_prompt(features, Prompt.from_box(BOXES[0])), sam.new_memory()
-    scores = torch.zeros(1, 256)
+    scores = torch.zeros(1, 256, device=sam.device)
     scores[0, 200] = 1
-    sam.remember_prompt(features, decoded, memory, 0, Shares.of(0.125, 7, keys=EVEN), scores)
+    sam.remember_prompt(features, decoded, memory, 0, TokenShares(0.125, 0.125, 0.125), scores)
     assert 200 in memory.prompts[0].tokens
     assert torch.equal(memory.prompts[0].tokens, best_first(scores[0])[:32].sort().values)
     assert len(set((memory.prompts[0].tokens // 16).tolist())) == 16  # in every row of the grid

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -37,7 +38,8 @@ class FirstMask:
 class BoxTracker:
     """A classical tracker of OpenCV, started with the box of the first mask; its box, filled, is the result.
 
-    CSRT where this OpenCV has it (the contrib builds), else KCF, else MIL (in every build).
+    CSRT where this OpenCV has it (the contrib builds), else KCF, else MIL (in every build). What it cannot be started with,
+    such as a box as wide as the frame, is seen in that frame alone.
     """
 
     @property
@@ -58,8 +60,10 @@ class BoxTracker:
                     _fill(labels, box, number)
             for number, mask in starting(sequence, index).items():
                 box = cv2.boundingRect(mask.astype(np.uint8))
-                trackers[number] = _classical()[1]()
-                trackers[number].init(bgr, box)
+                tracker = _classical()[1]()
+                with suppress(cv2.error):  # a box with nothing beside it, which would have to be told from it
+                    tracker.init(bgr, box)
+                    trackers[number] = tracker
                 _fill(labels, box, number)
             yield labels
 

@@ -14,7 +14,7 @@ from fastsam2_ros.errors import InputError
 from fastsam2_ros.lab.evaluation.baselines import starting
 from fastsam2_ros.lab.evaluation.labels import Labels
 from fastsam2_ros.lab.evaluation.sequences import VideoSequence
-from fastsam2_ros.language.descriptions import SEPARATOR, split
+from fastsam2_ros.language.descriptions import SEPARATOR, key, split
 from fastsam2_ros.results import TrackResult
 
 if TYPE_CHECKING:
@@ -91,7 +91,7 @@ class Ours:
         tracker = self._tracker(len(sequence.first))
         if self.mode == DESCRIPTION:
             tracker.set_target(SEPARATOR.join(asked.values()))
-        described = {text.casefold(): number for number, text in reversed(asked.items())}
+        described = {key(text): number for number, text in reversed(asked.items())}
         given = iter(sorted(sequence.first, key=lambda number: (sequence.first[number], number)))
         objects: dict[int, int] = {}  # the data set's by the tracker's id
         for index, stamp_ns in enumerate(sequence.stamps_ns):
@@ -100,9 +100,9 @@ class Ours:
                     tracker.set_mask(mask, sequence.descriptions.get(number, "object"))
             result = tracker.step(sequence.footage.frame(index), stamp_ns)
             for target in result.objects:
-                if target.id not in objects:
+                if target.id and target.id not in objects:
                     by_text = self.mode == DESCRIPTION
-                    objects[target.id] = described[target.description.casefold()] if by_text else next(given)
+                    objects[target.id] = described[key(target.description)] if by_text else next(given)
             if steps is not None:
                 steps.add(result)
             yield _renumbered(result.labels(), objects)

@@ -1,10 +1,11 @@
-"""`fastsam2 soak`: memory and time of a step must not grow with the length of the video."""
+"""`fastsam2 soak`: memory, time of a step, threads and open files must not grow with the length of the video."""
 
 from __future__ import annotations
 
 import argparse
 import gc
 import statistics
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -13,13 +14,17 @@ from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
-from fastsam2_ros.config import LanguageConfig, ModelConfig, PruningConfig, TrackerConfig
+from fastsam2_ros.config import LanguageConfig, ModelConfig, TrackerConfig
+from fastsam2_ros.errors import InputError
 from fastsam2_ros.lab.evaluation.upstream import noise_video
 from fastsam2_ros.language.search import NONE
 from fastsam2_ros.streaming.loading import UNTRAINED
 from fastsam2_ros.tracker import TextTracker
 
 EXAMPLE = "fastsam2 soak --frames 1000"
+CHANGE_FRAMES = 5
+"""With `--changes`, something is described, given or ended every so many frames."""
+TEXTS = ("red ball; blue box", "Red Ball", "green mug; red ball; yellow cube", "")
 WARM_FRAMES = 50
 WINDOW = 25
 MEGABYTE = 1 << 20
@@ -33,11 +38,16 @@ class Soak:
         resident: resident memory of the process after each frame, bytes.
         bank: memory of the tracker's targets after each frame, bytes.
         seconds: of each step.
+        threads, files: of the process after each frame.
+        highest_id: that any target had.
     """
 
     resident: list[int] = field(default_factory=list)
     bank: list[int] = field(default_factory=list)
     seconds: list[float] = field(default_factory=list)
+    threads: list[int] = field(default_factory=list)
+    files: list[int] = field(default_factory=list)
+    highest_id: int = 0
 
     def growth(self) -> int:
         """Bytes by which resident memory at the end, median of some frames, is above that after the warm-up."""
@@ -59,12 +69,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--frames", type=int, default=1000, help="frames to track (default: %(default)s)")
     parser.add_argument("--targets", type=int, default=2, help="targets at once (default: %(default)s)")
     parser.add_argument("--model", default="mini", help="SAM 2 model, with random weights (default: %(default)s)")
+    parser.add_argument(
+        "--changes",
+        action="store_true",
+        help="descriptions, boxes and masks come and go, and are searched, all the time",
+    )
 
 
 def run(arguments: argparse.Namespace) -> None:
     """Track generated pictures and print memory and time early and late."""
-    soak = run_soak(arguments.frames, arguments.targets, arguments.model)
-    table = Table("frame", "resident memory, MB", "memory of the targets, MB", "step, ms")
+    soak = run_soak(arguments.frames, arguments.targets, arguments.model, arguments.changes)
+    table = Table("frame", "resident, MB", "targets' memory, MB", "step, ms", "threads", "files")
     last = len(soak.seconds) - WINDOW
     for start in sorted({0, WARM_FRAMES, last // 2, last}):
         rows = slice(start, start + WINDOW)
@@ -73,37 +88,68 @@ def run(arguments: argparse.Namespace) -> None:
             f"{statistics.median(soak.resident[rows]) / MEGABYTE:.1f}",
             f"{statistics.median(soak.bank[rows]) / MEGABYTE:.2f}",
             f"{statistics.median(soak.seconds[rows]) * 1e3:.1f}",
+            f"{max(soak.threads[rows])}",
+            f"{max(soak.files[rows])}",
         )
     console = Console()
     console.print(table)
     console.print(
         f"After frame {WARM_FRAMES} resident memory grew by {soak.growth() / MEGABYTE:.1f} MB, "
-        f"and a step takes {soak.slowdown():.2f} times as long."
+        f"and a step takes {soak.slowdown():.2f} times as long. The highest id was {soak.highest_id}."
     )
 
 
-def run_soak(frames: int, targets: int, model: str) -> Soak:
-    """Track `targets` boxes through generated pictures that change from frame to frame."""
+def run_soak(frames: int, targets: int, model: str, changes: bool = False) -> Soak:
+    """Track through generated pictures that change from frame to frame.
+
+    Args:
+        frames: how many.
+        targets: at most, at once.
+        model: `ModelConfig.name`.
+        changes: descriptions, boxes and masks come and go; else as many boxes stay all the time.
+    """
     tracker = TextTracker.from_config(
         TrackerConfig(
             model=ModelConfig(name=model, checkpoint=UNTRAINED, device="cpu"),
-            pruning=PruningConfig(),
-            language=LanguageConfig(name=NONE),
+            language=LanguageConfig(weights=UNTRAINED) if changes else LanguageConfig(name=NONE),
             max_targets=targets,
         )
     )
     video = noise_video(32, (240, 320))
-    for number in range(targets):
+    for number in range(0 if changes else targets):
         tracker.set_box((20 + 30 * number, 40, 80, 80))
     soak = Soak()
     for index in track(range(frames), "tracking", transient=True):
+        if changes and index % CHANGE_FRAMES == 0:
+            _change(tracker, index // CHANGE_FRAMES)
         result = tracker.step(np.roll(video[index % len(video)], index, axis=1), index * 33_000_000)
         if index == WARM_FRAMES - 1:
             gc.collect()
         soak.resident.append(_resident_bytes())
         soak.bank.append(tracker.memory_bytes)
         soak.seconds.append(sum(result.stage_seconds.values()))
+        soak.threads.append(_count("task"))
+        soak.files.append(_count("fd"))
+        soak.highest_id = max([soak.highest_id, *(each.id for each in result.objects)])
     return soak
+
+
+def _change(tracker: TextTracker, number: int) -> None:
+    """One request or another; a refusal is a part of it."""
+    mask = np.zeros((240, 320), bool)
+    mask[100:160, 100 + number % 100 : 180 + number % 100] = True
+    requests = (
+        lambda: tracker.set_target(TEXTS[number // 3 % len(TEXTS)]),
+        lambda: tracker.set_box((20 + number % 200, 40, 80, 80)),
+        lambda: tracker.set_mask(mask, "thing"),
+    )
+    with suppress(InputError):
+        requests[number % 3]()
+
+
+def _count(kind: str) -> int:
+    """Threads ("task") or open files ("fd") of this process."""
+    return len(list(Path("/proc/self", kind).iterdir()))
 
 
 def _resident_bytes() -> int:

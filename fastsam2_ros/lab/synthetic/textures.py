@@ -103,7 +103,7 @@ def _photo(name: str) -> RgbImage:
     package = find_spec("skimage")
     path = Path(package.origin or "").parent / "data" / name if package else Path(name)
     if not path.is_file():
-        raise ModelError(f"The photograph {name} of scikit-image is missing: 'pip install scikit-image' brings it.")
+        raise ModelError(f"The photograph {name} of scikit-image is missing: pip install 'fastsam2_ros[lab]'.")
     with Image.open(path) as image:
         return np.asarray(image.convert("RGB"))
 

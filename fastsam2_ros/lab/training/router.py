@@ -13,14 +13,16 @@ from torch import Tensor, nn
 
 from fastsam2_ros.config import TrackerConfig
 from fastsam2_ros.errors import InputError
+from fastsam2_ros.lab.random_scores import RandomScores
 from fastsam2_ros.lab.training.loop import Phase
 from fastsam2_ros.lab.training.recordings import Source
 from fastsam2_ros.lab.training.teacher import USES, Sample, samples
 from fastsam2_ros.language.search import TextSearch
 from fastsam2_ros.pruning.cues import CUES
 from fastsam2_ros.pruning.learned import LearnedRouter, metadata
-from fastsam2_ros.pruning.router import RandomScores, WeightedSum, token_count
+from fastsam2_ros.pruning.router import WeightedSum
 from fastsam2_ros.streaming.loading import LoadedSam2
+from fastsam2_ros.streaming.shares import token_count
 
 BATCH = 8
 """Samples of a batch."""

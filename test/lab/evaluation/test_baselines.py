@@ -52,6 +52,14 @@ def test_the_classical_tracker_follows_what_moves() -> None:
     assert region_similarity(footage.truth(11).masks[5], footage.truth(0).masks[5]) == 0
 
 
+def test_a_box_that_is_the_frame_ends_nothing() -> None:
+    footage = MovingSquare()
+    footage.truth = lambda index: Truth({5: np.ones((120, 160), bool)})
+    first, second = BoxTracker().predict(VideoSequence("m", footage, names(2), range(2), range(2), {5: 0}))
+    assert (first == 5).all()
+    assert second.shape == (120, 160)
+
+
 def test_the_classical_tracker_starts_with_the_box_of_each_first_mask(sequence) -> None:
     labels = list(BoxTracker().predict(sequence))
     np.testing.assert_array_equal(labels[0], ids(o1=0))

@@ -15,3 +15,10 @@ def test_growth_is_noticed():
     soak = Soak(resident=[n * MEGABYTE for n in range(160)], bank=[0] * 160, seconds=[0.1] * 120 + [0.2] * 40)
     assert soak.growth() > 20 * MEGABYTE
     assert soak.slowdown() == 2.0
+
+
+def test_targets_that_come_and_go_leave_no_threads_and_files():
+    soak = run_soak(frames=90, targets=6, model="mini", changes=True)
+    assert max(soak.files[-30:]) <= max(soak.files[30:60])
+    assert max(soak.threads[-30:]) <= max(soak.threads[30:60])
+    assert soak.highest_id > 6

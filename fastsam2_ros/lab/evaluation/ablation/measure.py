@@ -11,14 +11,16 @@ from itertools import count
 
 import numpy as np
 
-from fastsam2_ros.config import ModelConfig, TrackerConfig
+from fastsam2_ros.config import ModelConfig
 from fastsam2_ros.images import RgbImage
 from fastsam2_ros.lab.evaluation.ablation.cost import at_tiny_sizes
+from fastsam2_ros.lab.evaluation.ablation.policies import Variant
 from fastsam2_ros.lab.evaluation.baselines import starting
 from fastsam2_ros.lab.evaluation.metrics import contour_accuracy, region_similarity
 from fastsam2_ros.lab.evaluation.ours import FIRST_MASK
 from fastsam2_ros.lab.evaluation.run import counted_frames
 from fastsam2_ros.lab.evaluation.sequences import Truth, VideoSequence
+from fastsam2_ros.lab.random_scores import RandomScores
 from fastsam2_ros.language.search import TextSearch
 from fastsam2_ros.results import TrackResult
 from fastsam2_ros.stopwatch import Stopwatch
@@ -67,9 +69,7 @@ class Measurement:
     untrained: bool = False
 
 
-def measure(
-    sequence: VideoSequence, policies: Mapping[str, TrackerConfig], dense: TrackerConfig
-) -> dict[str, Measurement]:
+def measure(sequence: VideoSequence, policies: Mapping[str, Variant], dense: Variant) -> dict[str, Measurement]:
     """Track through a sequence, the first mask of each object given, with all policies at once.
 
     Args:
@@ -83,11 +83,14 @@ def measure(
     Raises:
         FastSam2Error: the sequence is damaged, or weights cannot be had.
     """
-    encoder = load(dense.model).streaming
-    search = TextSearch(dense.language.suited(dense.model.name), encoder.device)
+    config = dense.config
+    encoder = load(config.model).streaming
+    search = TextSearch(config.language.suited(config.model.name), encoder.device)
     reference = _Run(sequence, dense, search)
     # A policy that is the dense one does not run a second time.
-    runs = {name: reference if config == dense else _Run(sequence, config, search) for name, config in policies.items()}
+    runs = {
+        name: reference if variant == dense else _Run(sequence, variant, search) for name, variant in policies.items()
+    }
     every = list({id(run): run for run in (reference, *runs.values())}.values())
     counted = {number: counted_frames(sequence, number, FIRST_MASK) for number in sequence.first}
     judged = frozenset().union(*counted.values())
@@ -96,8 +99,6 @@ def measure(
         watch = Stopwatch(encoder.device)
         with watch.stage("encode"):
             features = encoder.encode(frame)
-        if index == 0 and sequence.descriptions:
-            search.learn(frame, features)
         given = starting(sequence, index)
         truth = sequence.footage.truth(index) if index in judged else Truth({})
         numbers = [number for number, frames in counted.items() if index in frames]
@@ -119,11 +120,13 @@ def load(model: ModelConfig) -> LoadedSam2:
 class _Run:
     """One policy's tracker and what is measured of it."""
 
-    def __init__(self, sequence: VideoSequence, config: TrackerConfig, search: TextSearch) -> None:
+    def __init__(self, sequence: VideoSequence, variant: Variant, search: TextSearch) -> None:
+        config = variant.config
         self.measurement = Measurement()
         self._sequence = sequence
         room = replace(config, max_targets=max(len(sequence.first), config.max_targets))
-        self._tracker = TextTracker(load(config.model), search, room)
+        scorer = RandomScores() if variant.random_tokens else None
+        self._tracker = TextTracker(load(config.model), search, room, scorer=scorer)
         self._ids = count(1)
         self._objects: dict[int, int] = {}  # the data set's by the tracker's id
         self._seconds: defaultdict[str, list[float]] = defaultdict(list)

@@ -10,18 +10,15 @@ from fastsam2_ros.config import TrackerConfig, flat_options, flat_values, from_m
 from fastsam2_ros.errors import InputError
 from fastsam2_ros.lab.evaluation.ablation.cost import share_for
 
-RATIOS = (0.7, 0.5, 0.3, 0.2, 0.1)
-NOMINAL = 0.3
-"""The paper's keep ratio: where cues, and queries against keys, are compared one by one."""
-CURVE = (0.5, NOMINAL, 0.1)
+RATIOS = (0.6, 0.35, 0.3, 0.25, 0.16, 0.1)
+NOMINAL = 0.16
+"""Keep ratio at which cues, and queries against memory, are compared one by one: with more, any choice of tokens is good."""
+CURVE = (0.35, NOMINAL, 0.1)
 """Where baselines and learned routers are compared."""
-LOW = (NOMINAL, 0.1)
-"""Where fills and keys are: the nominal ratio, and one at which quality goes."""
-BUDGETS = ((0.2, 0.5, 0.25), (0.2, 0.3, 0.25))
-"""Budgets beside the default one: floor, ceiling, and the motion that asks for the ceiling, frame diagonals per second."""
-FILLS = ("previous", "moved", "raw", "feedforward", "nearest")
-KEYS = ("balanced", "even", "ends", "pooled")
-QUERY_EXPONENTS = (0.0, 0.25, 0.5, 0.75, 1.0, 1.5)
+BUDGETS = ((0.15, 0.35, 0.25), (0.15, 0.16, 0.25))
+"""Budgets beside the default one: floor, ceiling, and the motion of the ceiling, frame diagonals per second."""
+MEMORY_RATIOS = (0.16, 0.3, 0.45, 0.7, 1.0)
+"""Beside the one that goes with the nominal keep ratio."""
 MEMORY_FRAMES = (4, 3)
 GAINS = {"tiny": 1.8, "base_plus": 1.42}
 """How much faster a step with one target is to be, by FLOPs: the paper's 1.42, and as much attention saved for tiny."""
@@ -63,6 +60,7 @@ class Policy:
         settings: by dotted names, as `config.from_mapping` takes them; all others are as in the command.
         against: name of the policy that it is compared with, beside the dense one; empty: none.
         match: says how `pruning.keep_ratio` is found; None: it is in the settings.
+        random_tokens: tokens are drawn at random.
     """
 
     name: str
@@ -71,6 +69,7 @@ class Policy:
     settings: Mapping[str, Any] = field(default_factory=dict)
     against: str = ""
     match: Match | None = None
+    random_tokens: bool = False
 
     def with_ratio(self, keep_ratio: float) -> Policy:
         """The same with a fixed keep ratio."""
@@ -94,9 +93,7 @@ def all_policies(router: str = "", unannotated: str = "", text: bool = False) ->
         *_baselines(),
         *_cues(text),
         *_routers(router, unannotated),
-        *_variants("fill", "What replaces a pruned query", FILLS),
-        *_variants("keys", "Which keys stay", KEYS),
-        *_exponents(),
+        *_memory_ratios(),
     ]
 
 
@@ -130,8 +127,21 @@ def select(policies: Sequence[Policy], wanted: Sequence[str]) -> list[Policy]:
     return [policy for policy in policies if policy.name in chosen and _target(policy) in (*chosen, "")]
 
 
-def configure(policy: Policy, base: Mapping[str, Any]) -> TrackerConfig:
-    """The tracker's configuration: the policy's settings over those of the command.
+@dataclass(frozen=True)
+class Variant:
+    """A tracker to be measured.
+
+    Attributes:
+        config: its settings.
+        random_tokens: in place of those that its router chooses.
+    """
+
+    config: TrackerConfig
+    random_tokens: bool = False
+
+
+def configure(policy: Policy, base: Mapping[str, Any]) -> Variant:
+    """The policy's settings over those of the command.
 
     Raises:
         InputError: a setting that does not exist or cannot have this value, or one that would change the image encoder,
@@ -149,7 +159,7 @@ def configure(policy: Policy, base: Mapping[str, Any]) -> TrackerConfig:
             "choose others with --only."
         )
     try:
-        return from_mapping({**base, **policy.settings})
+        return Variant(from_mapping({**base, **policy.settings}), policy.random_tokens)
     except InputError as error:
         raise InputError(f"The policy {policy.name!r} cannot be: {error}") from error
 
@@ -192,8 +202,7 @@ def _memories() -> Iterator[Policy]:
 def _baselines() -> Iterator[Policy]:
     alone = _weights(only="mask")
     for ratio in CURVE:
-        settings = {**_keep(ratio), "pruning.router": "random"}
-        yield Policy(f"random {ratio:g}", RANDOM, "Baselines", settings, against=kept(ratio))
+        yield Policy(f"random {ratio:g}", RANDOM, "Baselines", _keep(ratio), against=kept(ratio), random_tokens=True)
     for ratio in CURVE:
         yield Policy(f"mask alone {ratio:g}", MASK_ALONE, "Baselines", {**_keep(ratio), **alone}, against=kept(ratio))
 
@@ -227,15 +236,8 @@ def _routers(router: str, unannotated: str) -> Iterator[Policy]:
         yield Policy(f"learned, no truth {ratio:g}", UNANNOTATED, group, settings, against=against)
 
 
-def _variants(setting: str, group: str, values: Sequence[str]) -> Iterator[Policy]:
-    for value in values:
-        for ratio in LOW:
-            settings = {**_keep(ratio), f"pruning.{setting}": value}
-            yield Policy(f"{setting} {value} {ratio:g}", f"{setting} {value}", group, settings, against=kept(ratio))
-
-
-def _exponents() -> Iterator[Policy]:
-    for exponent in QUERY_EXPONENTS:
-        settings = {**_keep(NOMINAL), "pruning.query_exponent": exponent}
-        name, against = f"queries ^{exponent:g}", kept(NOMINAL)
-        yield Policy(name, "queries against keys", "Queries against keys", settings, against=against)
+def _memory_ratios() -> Iterator[Policy]:
+    for ratio in MEMORY_RATIOS:
+        settings = {**_keep(NOMINAL), "pruning.memory_ratio": ratio}
+        name, against = f"memory {ratio:g}", kept(NOMINAL)
+        yield Policy(name, "queries against memory", "Queries against memory", settings, against=against)

@@ -15,6 +15,7 @@ from fastsam2_ros.config import PruningConfig, TrackerConfig, flat_values
 from fastsam2_ros.errors import FastSam2Error
 from fastsam2_ros.lab.evaluation.ablation.categories import groups
 from fastsam2_ros.lab.evaluation.ablation.measure import Measurement, measure
+from fastsam2_ros.lab.evaluation.ablation.policies import Variant
 from fastsam2_ros.lab.evaluation.pool import perform_all
 from fastsam2_ros.lab.evaluation.sequences import Dataset
 from fastsam2_ros.pruning.budget import BUDGET_OPTIONS
@@ -30,7 +31,7 @@ class Job:
         dataset: where the sequence is from.
         sequence: its name.
         max_frames: length at which sequences are cut; None: they are not.
-        policies: configuration by `key`.
+        policies: by `key`.
         dense: what times are compared with.
         file: of the sequence's results.
     """
@@ -38,8 +39,8 @@ class Job:
     dataset: Dataset
     sequence: str
     max_frames: int | None
-    policies: Mapping[str, TrackerConfig]
-    dense: TrackerConfig
+    policies: Mapping[str, Variant]
+    dense: Variant
     file: Path
 
 
@@ -56,17 +57,18 @@ class Results:
     measurements: dict[str, dict[str, Measurement]] = field(default_factory=dict)
 
 
-def key(config: TrackerConfig) -> str:
-    """Names a configuration and its weights: what decides on results, in 16 hexadecimal digits.
+def key(variant: Variant) -> str:
+    """Names a variant and its weights: what decides on results, in 16 hexadecimal digits.
 
     Settings of pruning that decide on nothing are left out.
 
     Raises:
         ModelError: weights or device cannot be had.
     """
+    config = variant.config
     model = replace(config.model, device=str(find_device(config.model.device)))
     settings = {**asdict(replace(config, model=model)), "pruning": _decisive(config.pruning)}
-    content = {"config": settings, "files": _digests(config), "version": __version__}
+    content = {"config": settings, "random": variant.random_tokens, "files": _digests(config), "version": __version__}
     return sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:16]
 
 
@@ -80,7 +82,7 @@ def file_digest(file: Path) -> str:
 
 
 def plan(
-    dataset: Dataset, policies: Mapping[str, TrackerConfig], dense: TrackerConfig, folder: Path, max_frames: int | None
+    dataset: Dataset, policies: Mapping[str, Variant], dense: Variant, folder: Path, max_frames: int | None
 ) -> list[Job]:
     """A job for every sequence; the file's folder depends on the data set and `max_frames`."""
     identity = sha256(json.dumps([dataset.identity, max_frames, __version__]).encode()).hexdigest()[:10]
@@ -117,7 +119,7 @@ def run_jobs(jobs: Sequence[Job], processes: int, results: Results) -> Iterator[
         yield job
 
 
-def missing(job: Job) -> dict[str, TrackerConfig]:
+def missing(job: Job) -> dict[str, Variant]:
     """The job's policies that its file has no results of."""
     _, done = _read(job.file)
     return {name: config for name, config in job.policies.items() if name not in done}
@@ -159,7 +161,7 @@ def _read(file: Path) -> tuple[tuple[str, ...], dict[str, Measurement]]:
 def _decisive(config: PruningConfig) -> dict[str, Any]:
     """A fixed keep ratio needs no budget, the weights are of the sum alone, and all tokens need no choice."""
     every = asdict(config)
-    if config.keep_ratio == 1:
+    if config.keep_ratio == 1 and config.memory_ratio in (0, 1):
         return {"keep_ratio": 1.0}
     idle = set(BUDGET_OPTIONS) if config.keep_ratio else set()
     if config.router != SUM:

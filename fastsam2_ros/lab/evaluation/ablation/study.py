@@ -72,13 +72,13 @@ def conduct(
 
     def measure(chosen: Sequence[Policy], title: str) -> None:
         wanted = {policy.name: configure(policy, values) for policy in chosen}
-        keys.update({name: key(config) for name, config in wanted.items()})
+        keys.update({name: key(variant) for name, variant in wanted.items()})
         jobs = [
             job
             for dataset in datasets
             for job in plan(
                 dataset,
-                {keys[name]: config for name, config in wanted.items()},
+                {keys[name]: variant for name, variant in wanted.items()},
                 configs[DENSE],
                 folder,
                 frames.get(dataset.title),

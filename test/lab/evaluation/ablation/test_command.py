@@ -15,7 +15,7 @@ from fastsam2_ros.streaming.model import StreamingSam2
 from ..footage import ids, write_davis
 
 MASKS = [ids(o1=left) for left in (0, 2, 4, 6)]
-CHOSEN = ["keep 0.7", "keep 0.5", "default", "fixed as default", "keep 0.3", "without mask"]
+CHOSEN = ["keep 0.6", "keep 0.35", "default", "fixed as default", "keep 0.16", "without mask"]
 
 
 @pytest.fixture
@@ -36,7 +36,7 @@ def test_from_sequences_to_table_and_curves(words, tmp_path: Path, capsys, monke
     assert set(found) == {"dense", *CHOSEN}
     assert found["dense"]["sequences"] == 2
     queries = {name: row["queries"] for name, row in found.items()}
-    assert queries["keep 0.5"] == pytest.approx((1 + 2 * 91 / 256) / 3)  # .5 ** 1.5; all of them right after the prompt
+    assert queries["keep 0.35"] == pytest.approx((1 + 2 * 90 / 256) / 3)  # all of them right after the prompt
     assert queries["fixed as default"] == pytest.approx(queries["default"], abs=0.01)
     assert set(content["sequences"]) == {"shorts/a", "shorts/b"}
     text = (tmp_path / "out" / "results.md").read_text()

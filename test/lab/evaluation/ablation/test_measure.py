@@ -1,15 +1,15 @@
 from __future__ import annotations
 
-from dataclasses import replace
-
 import numpy as np
 import pytest
+import torch
 from small_models import small_sam2
 
 from fastsam2_ros.config import LanguageConfig, ModelConfig, PruningConfig, TrackerConfig
 from fastsam2_ros.lab.evaluation import ours
 from fastsam2_ros.lab.evaluation.ablation import measure
 from fastsam2_ros.lab.evaluation.ablation.cost import TINY
+from fastsam2_ros.lab.evaluation.ablation.policies import Variant
 from fastsam2_ros.lab.evaluation.ours import FIRST_MASK, Ours
 from fastsam2_ros.lab.evaluation.run import evaluate_sequence
 from fastsam2_ros.lab.evaluation.worlds import WorldDataset
@@ -24,9 +24,13 @@ FRAMES = 4
 def keeping(ratio: float) -> TrackerConfig:
     return TrackerConfig(
         model=ModelConfig(name="mini", checkpoint="untrained", device="cpu"),
-        pruning=PruningConfig(keep_ratio=ratio, query_exponent=1.0),
+        pruning=PruningConfig(keep_ratio=ratio, memory_ratio=ratio),
         language=LanguageConfig(name="none"),
     )
+
+
+def variant(ratio: float) -> Variant:
+    return Variant(keeping(ratio))
 
 
 @pytest.fixture(scope="module")
@@ -50,13 +54,13 @@ def encoded(sam: LoadedSam2, monkeypatch: pytest.MonkeyPatch) -> list[np.ndarray
 
 
 def test_each_frame_is_encoded_once_for_all_policies(encoded, sequence) -> None:
-    measure.measure(sequence, {"dense": keeping(1.0), "half": keeping(0.5), "motion": keeping(0.0)}, keeping(1.0))
+    measure.measure(sequence, {"dense": variant(1.0), "half": variant(0.5), "motion": variant(0.0)}, variant(1.0))
     assert len(encoded) == FRAMES
 
 
 def test_policies_give_what_they_give_alone(encoded, sam, sequence, tmp_path, monkeypatch) -> None:
     monkeypatch.setattr(ours, "_loaded", lambda model: sam)
-    together = measure.measure(sequence, {"dense": keeping(1.0), "half": keeping(0.5)}, keeping(1.0))
+    together = measure.measure(sequence, {"dense": variant(1.0), "half": variant(0.5)}, variant(1.0))
     for name, ratio in (("dense", 1.0), ("half", 0.5)):
         record = evaluate_sequence(sequence, Ours(keeping(ratio)), FIRST_MASK, tmp_path / name)
         (scores,) = record["objects"].values()
@@ -67,7 +71,7 @@ def test_policies_give_what_they_give_alone(encoded, sam, sequence, tmp_path, mo
 
 
 def test_tokens_and_flops_are_those_of_the_steps(encoded, sequence) -> None:
-    (half,) = measure.measure(sequence, {"half": keeping(0.5)}, keeping(1.0)).values()
+    (half,) = measure.measure(sequence, {"half": variant(0.5)}, variant(1.0)).values()
     assert half.tokens == 256
     assert half.queries == [0, 256, 128, 128]  # all right after the prompt
     assert half.keep_ratio == [0.5] * FRAMES
@@ -78,9 +82,9 @@ def test_tokens_and_flops_are_those_of_the_steps(encoded, sequence) -> None:
 
 
 def test_the_dense_policy_is_timed_beside_and_runs_once(encoded, sequence) -> None:
-    alone = measure.measure(sequence, {"half": keeping(0.5)}, keeping(1.0))["half"]
+    alone = measure.measure(sequence, {"half": variant(0.5)}, variant(1.0))["half"]
     assert alone.dense_seconds["step"] > 0
-    dense = measure.measure(sequence, {"dense": keeping(1.0)}, keeping(1.0))["dense"]
+    dense = measure.measure(sequence, {"dense": variant(1.0)}, variant(1.0))["dense"]
     assert dense.seconds == dense.dense_seconds
     assert set(dense.seconds) >= {"encode", "attend", "decode", "remember", "step"}
 
@@ -93,7 +97,7 @@ def test_several_objects_are_told_apart(encoded, sam, tmp_path, monkeypatch) -> 
     write_davis(tmp_path, {"a": [ids(o7=0), ids(o7=0), ids(o7=0, o2=20), ids(o7=0, o2=20), ids(o7=0, o2=20)]})
     sequence = open_dataset(tmp_path).open("a")
     monkeypatch.setattr(ours, "_loaded", lambda model: sam)
-    found = measure.measure(sequence, {"dense": keeping(1.0)}, keeping(1.0))["dense"]
+    found = measure.measure(sequence, {"dense": variant(1.0)}, variant(1.0))["dense"]
     record = evaluate_sequence(sequence, Ours(keeping(1.0)), FIRST_MASK, tmp_path / "masks")
     assert found.j == {number: scores["J"] for number, scores in record["objects"].items()}
     assert found.frames == {"2": [3], "7": [1, 2, 3]}
@@ -101,24 +105,14 @@ def test_several_objects_are_told_apart(encoded, sam, tmp_path, monkeypatch) -> 
 
 def test_times_are_of_the_frames_after_the_memory_is_full(encoded, sequence, monkeypatch) -> None:
     monkeypatch.setattr(measure, "WARM_FRAMES", 2)
-    run = measure._Run(sequence, keeping(1.0), None)
+    run = measure._Run(sequence, variant(1.0), TextSearch(keeping(1.0).language, torch.device("cpu")))
     run._seconds["step"] = [100.0, 100.0, 1.0, 3.0]
     run.finish(run)
     assert run.measurement.seconds == {"step": 2.0}
 
 
-@pytest.mark.parametrize("described", [True, False])
-def test_relevance_is_learnt_from_the_first_frame_where_there_are_descriptions(
-    encoded, sequence, monkeypatch, described: bool
-) -> None:
-    learnt = []
-
-    class Search(TextSearch):
-        def learn(self, frame, features):
-            learnt.append(frame)
-
-    monkeypatch.setattr(measure, "TextSearch", Search)
-    told = sequence if described else replace(sequence, descriptions={})
-    measure.measure(told, {"dense": keeping(1.0)}, keeping(1.0))
-    assert len(learnt) == int(described)
-    assert all(np.array_equal(frame, sequence.footage.frame(0)) for frame in learnt)
+def test_random_tokens_are_other_tokens(encoded, sequence) -> None:
+    random = Variant(keeping(0.5), random_tokens=True)
+    found = measure.measure(sequence, {"half": variant(0.5), "random": random}, variant(1.0))
+    assert found["random"].queries == found["half"].queries
+    assert found["random"].j != found["half"].j

@@ -15,6 +15,7 @@ from fastsam2_ros.lab.evaluation.ablation.policies import (
     WITHOUT,
     Match,
     Policy,
+    Variant,
     all_policies,
     configure,
     cues,
@@ -46,7 +47,7 @@ def test_no_policy_changes_the_image_encoder() -> None:
 
 
 def test_the_default_is_the_settings_own() -> None:
-    assert configure(named(DEFAULT), BASE) == TrackerConfig()
+    assert configure(named(DEFAULT), BASE) == Variant(TrackerConfig())
 
 
 def test_the_default_budget_is_measured_once() -> None:
@@ -55,25 +56,30 @@ def test_the_default_budget_is_measured_once() -> None:
     assert all(budgets.count(each) == 1 for each in budgets)
 
 
+def test_random_tokens_are_the_baselines_alone() -> None:
+    drawn = [policy.name for policy in EVERY if configure(policy, BASE).random_tokens]
+    assert drawn == ["random 0.35", "random 0.16", "random 0.1"]
+
+
 def test_the_dense_one_keeps_everything() -> None:
-    assert configure(named(DENSE), BASE).pruning.keep_ratio == 1.0
+    assert configure(named(DENSE), BASE).config.pruning.keep_ratio == 1.0
 
 
 def test_each_cue_is_taken_away_and_is_alone() -> None:
     for cue in cues():
-        away = configure(named(f"without {cue}"), BASE).pruning
+        away = configure(named(f"without {cue}"), BASE).config.pruning
         assert getattr(away, f"{cue}_weight") == 0
         off = [other for other in cues() if other != cue and getattr(PruningConfig(), f"{other}_weight") == 0]
         assert [other for other in cues() if other != cue and getattr(away, f"{other}_weight") == 0] == off
-        alone = configure(named(f"{cue} alone"), BASE).pruning
+        alone = configure(named(f"{cue} alone"), BASE).config.pruning
         assert [other for other in cues() if getattr(alone, f"{other}_weight") > 0] == [cue]
 
 
 def test_a_cue_that_is_off_by_default_is_judged_where_it_is_on() -> None:
     assert PruningConfig().context_weight == 0
     assert named("without context").against == "with context"
-    assert configure(named("with context"), BASE).pruning.context_weight > 0
-    assert named("without mask").against == "keep 0.3"
+    assert configure(named("with context"), BASE).config.pruning.context_weight > 0
+    assert named("without mask").against == "keep 0.16"
 
 
 def test_without_a_language_model_the_text_cue_is_left_out() -> None:

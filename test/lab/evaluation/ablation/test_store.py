@@ -8,18 +8,28 @@ import pytest
 from fastsam2_ros.config import LanguageConfig, ModelConfig, PruningConfig, TrackerConfig
 from fastsam2_ros.errors import InputError
 from fastsam2_ros.lab.evaluation.ablation import store
+from fastsam2_ros.lab.evaluation.ablation.policies import Variant
 from fastsam2_ros.lab.evaluation.ablation.store import Results, key, missing, plan, run_jobs
 from fastsam2_ros.lab.evaluation.datasets import open_dataset
 
 from ..footage import ids, write_davis
 from .worlds import measurement
 
-DENSE = TrackerConfig(
+CONFIG = TrackerConfig(
     model=ModelConfig(name="mini", checkpoint="untrained", device="cpu"),
     pruning=PruningConfig(keep_ratio=1.0),
     language=LanguageConfig(name="none"),
 )
-HALF = replace(DENSE, pruning=PruningConfig(keep_ratio=0.5))
+DENSE = Variant(CONFIG)
+HALF = Variant(replace(CONFIG, pruning=PruningConfig(keep_ratio=0.5)))
+
+
+def pruned(**pruning) -> Variant:
+    return Variant(replace(CONFIG, pruning=PruningConfig(**pruning)))
+
+
+def with_model(**model) -> Variant:
+    return Variant(replace(CONFIG, model=replace(CONFIG.model, **model)))
 
 
 @pytest.fixture
@@ -36,13 +46,13 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, list[str]]]:
 
     def fake(sequence, policies, dense):
         calls.append((sequence.name, sorted(policies)))
-        return {name: measurement(config.pruning.keep_ratio) for name, config in policies.items()}
+        return {name: measurement(each.config.pruning.keep_ratio) for name, each in policies.items()}
 
     monkeypatch.setattr(store, "measure", fake)
     return calls
 
 
-def measured(dataset, folder: Path, policies: dict[str, TrackerConfig]) -> Results:
+def measured(dataset, folder: Path, policies: dict[str, Variant]) -> Results:
     results = Results()
     assert len(list(run_jobs(plan(dataset, policies, DENSE, folder, None), 1, results))) == len(dataset.names)
     return results
@@ -90,23 +100,21 @@ def test_shorter_sequences_are_others(dataset, tmp_path: Path) -> None:
 
 def test_settings_decide_on_the_key() -> None:
     assert key(DENSE) == key(replace(DENSE))
-    assert len({key(DENSE), key(HALF), key(replace(DENSE, model=replace(DENSE.model, seed=1)))}) == 3
+    assert len({key(DENSE), key(HALF), key(with_model(seed=1)), key(replace(DENSE, random_tokens=True))}) == 4
 
 
 def test_the_budget_decides_where_the_ratio_is_not_fixed() -> None:
     for keep_ratio, count in ((0.5, 1), (0.0, 2)):
-        pruned = (PruningConfig(keep_ratio=keep_ratio, max_keep_ratio=high) for high in (0.6, 0.7))
-        assert len({key(replace(DENSE, pruning=pruning)) for pruning in pruned}) == count
+        assert len({key(pruned(keep_ratio=keep_ratio, max_keep_ratio=high)) for high in (0.6, 0.7)}) == count
 
 
 @pytest.mark.parametrize(
     ("pruning", "count"),
-    [({"keep_ratio": 0.5}, 2), ({"keep_ratio": 0.5, "router": "random"}, 1), ({"keep_ratio": 1.0}, 1)],
-    ids=["sum", "random tokens", "all tokens"],
+    [({"keep_ratio": 0.5}, 2), ({"keep_ratio": 0.5, "router": "mini"}, 1), ({"keep_ratio": 1.0}, 1)],
+    ids=["sum", "learned router", "all tokens"],
 )
 def test_cues_decide_where_they_are_looked_at(pruning, count) -> None:
-    configs = (PruningConfig(**pruning, text_weight=weight) for weight in (0.0, 0.3))
-    assert len({key(replace(DENSE, pruning=each)) for each in configs}) == count
+    assert len({key(pruned(**pruning, text_weight=weight)) for weight in (0.0, 0.3)}) == count
 
 
 def test_the_weights_decide_on_the_key_and_not_their_name(tmp_path: Path) -> None:
@@ -115,7 +123,7 @@ def test_the_weights_decide_on_the_key_and_not_their_name(tmp_path: Path) -> Non
         file = tmp_path / f"{len(keys)}"
         file.mkdir()
         (file / "w.pt").write_bytes(content)
-        keys.append(key(replace(DENSE, model=replace(DENSE.model, checkpoint=str(file / "w.pt")))))
+        keys.append(key(with_model(checkpoint=str(file / "w.pt"))))
     assert keys[0] != keys[1]
     (tmp_path / "1" / "w.pt").write_bytes(b"third!")
-    assert key(replace(DENSE, model=replace(DENSE.model, checkpoint=str(tmp_path / "1" / "w.pt")))) != keys[1]
+    assert key(with_model(checkpoint=str(tmp_path / "1" / "w.pt"))) != keys[1]

@@ -1,0 +1,351 @@
+"""A step happens or does not, whatever fails in it; and what was given or found stays what it is."""
+
+from __future__ import annotations
+
+import copy
+import pickle
+
+import numpy as np
+import pytest
+import torch
+from small_models import small_sam2
+
+from fastsam2_ros.config import LanguageConfig, TrackerConfig
+from fastsam2_ros.lab.evaluation.upstream import noise_video
+from fastsam2_ros.language.grounding import Grounding
+from fastsam2_ros.language.search import NONE, TextSearch
+from fastsam2_ros.pruning import motion, router
+from fastsam2_ros.results import TrackState
+from fastsam2_ros.streaming.loading import LoadedSam2
+from fastsam2_ros.streaming.model import StreamingSam2
+from fastsam2_ros.tracker import TextTracker
+
+STEP = 100_000_000
+SIZE = (96, 128)
+BOX = (40.0, 30.0, 50.0, 40.0)
+SETTINGS = {"lost_seconds": 0.1, "search_seconds": 0.1, "search_interval": 0.0}
+
+
+class Search(TextSearch):
+    """Finds every text in the places that a test gives, in turn; raises what it gives instead."""
+
+    def __init__(self):
+        super().__init__(LanguageConfig(name=NONE), torch.device("cpu"))
+        self.config = LanguageConfig()
+        self.place = (16, 12)
+        self.error: Exception | None = None
+
+    def require(self):
+        pass
+
+    def search(self, frame, features, descriptions, segmenter, dense=None):
+        if self.error is not None:
+            raise self.error
+        top, left = self.place
+        logits = torch.full((64, 64), -5.0)
+        logits[top : top + 24, left : left + 24] = 5.0
+        nothing = torch.zeros(0)
+        return [Grounding(each, logits, BOX, nothing, nothing, 0.8, 0.1) for each in descriptions]
+
+
+@pytest.fixture(scope="module")
+def video():
+    return noise_video(8, SIZE)
+
+
+@pytest.fixture
+def sam():
+    return StreamingSam2(small_sam2())
+
+
+@pytest.fixture
+def search():
+    return Search()
+
+
+@pytest.fixture
+def tracker(sam, search):
+    return TextTracker(LoadedSam2(sam, "small", untrained=True), search, TrackerConfig(**SETTINGS))
+
+
+def step(tracker, video, number):
+    return tracker.step(video[number % len(video)], number * STEP)
+
+
+def recent(tracker):
+    return [[frame.index for frame in target.memory.recent] for target in tracker.targets if target.memory]
+
+
+def hide(sam, monkeypatch):
+    """The model judges every target to be absent."""
+    decode = sam.decode
+
+    def nothing(features, conditioned):
+        seen = decode(features, conditioned)
+        absent = torch.full_like(seen.low_res, -1024.0)
+        return type(seen)(absent, seen.high_res, seen.predicted_iou, seen.object_score * 0 - 9, seen.pointer)
+
+    monkeypatch.setattr(sam, "decode", nothing)
+
+
+STAGES = {
+    "encode": (StreamingSam2, "encode"),
+    "motion": (motion.MotionEstimator, "update"),
+    "route": (router.Router, "cue_maps"),
+    "attend": (StreamingSam2, "condition"),
+    "decode": (StreamingSam2, "decode"),
+    "remember": (StreamingSam2, "remember"),
+}
+
+
+@pytest.mark.parametrize("late", [False, True], ids=["before the stage", "after it"])
+@pytest.mark.parametrize("stage", STAGES)
+def test_a_step_that_fails_has_not_happened(sam, search, video, monkeypatch, stage, late):
+    """The tracker goes on as one that was never given the frame."""
+    trackers = [TextTracker(LoadedSam2(sam, "small", True), search, TrackerConfig(**SETTINGS)) for _ in range(2)]
+    for each in trackers:
+        each.set_target("mug")
+        each.set_box(BOX)
+        for number in range(4):
+            step(each, video, number)
+    owner, name = STAGES[stage]
+    original = getattr(owner, name)
+
+    def failing(*args, **kwargs):
+        if late:
+            original(*args, **kwargs)
+        raise RuntimeError("out of memory")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(owner, name, failing)
+        for _ in range(2):
+            with pytest.raises(RuntimeError, match="out of memory"):
+                step(trackers[0], video, 4)
+    for number in range(5, 8):
+        after, expected = (step(each, video, number) for each in trackers)
+        assert after.frame_index == expected.frame_index == number - 1
+        assert after.motion == expected.motion
+        np.testing.assert_array_equal(after.labels(), expected.labels())
+    assert recent(trackers[0]) == recent(trackers[1])
+
+
+def test_a_search_that_fails_does_not_stop_tracking(tracker, search, video):
+    tracker.set_box(BOX)
+    step(tracker, video, 0)
+    search.error = torch.OutOfMemoryError("CUDA out of memory")
+    tracker.set_target("mug")
+    for number in range(1, 5):
+        result = step(tracker, video, number)
+        assert any("OutOfMemoryError: CUDA out of memory" in warning for warning in result.warnings)
+        assert result.objects[0].area > 0
+    assert recent(tracker) == [[1, 2, 3, 4]]
+    search.error = None
+    assert step(tracker, video, 5).objects[1].id == 2
+
+
+def test_a_failed_search_waits_for_its_interval(sam, search, video):
+    tracker = TextTracker(LoadedSam2(sam, "small", True), search, TrackerConfig(search_interval=0.25))
+    search.error = RuntimeError("no")
+    tracker.set_target("mug")
+    assert [bool(step(tracker, video, number).warnings) for number in range(4)] == [True, False, False, True]
+
+
+def test_a_prompt_that_fails_takes_nothing_with_it(tracker, sam, video, monkeypatch):
+    tracker.set_target("mug")
+    step(tracker, video, 0)
+    with monkeypatch.context() as patch:
+        patch.setattr(sam, "remember_prompt", None)
+        tracker.set_box(BOX)
+        result = step(tracker, video, 1)
+    assert [each.description for each in result.objects] == ["mug"]
+    assert "TypeError" in result.warnings[0]
+    assert step(tracker, video, 2).objects[0].id == 1
+
+
+def test_a_target_that_is_found_again_is_not_remembered_as_absent_too(tracker, sam, video, monkeypatch):
+    tracker.set_target("mug")
+    step(tracker, video, 0)
+    hide(sam, monkeypatch)
+    for number in range(1, 5):
+        step(tracker, video, number)
+    (target,) = tracker.targets
+    prompts = [frame.index for frame in target.memory.prompts]
+    assert len(prompts) == 2
+    assert not set(prompts) & {frame.index for frame in target.memory.recent}
+    distances = [distance for frame, distance in target.memory.frames(5)]
+    assert min(distances[2:]) > 0
+
+
+def test_the_given_box_stays_in_memory_whatever_is_found_later(tracker, sam, video, monkeypatch):
+    tracker.set_box(BOX)
+    step(tracker, video, 0)
+    (target,) = tracker.targets
+    given = target.memory.prompts[0].features
+    hide(sam, monkeypatch)
+    finds = set()
+    for number in range(1, 16):
+        step(tracker, video, number)
+        finds.update(frame.index for frame in tracker.targets[0].memory.prompts)
+    assert len(finds) > 3
+    first, last = tracker.targets[0].memory.prompts
+    assert first.index == 0
+    assert len(first.features) <= len(given)
+    assert last.index == max(finds)
+
+
+def test_what_looks_otherwise_does_not_get_the_lost_ones_id(tracker, sam, search, monkeypatch):
+    """A checkerboard of fine noise on the left, and a flat bright wall on the right."""
+    frame = np.full((*SIZE, 3), 30, np.uint8)
+    frame[:, :64] = np.random.default_rng(0).integers(0, 256, (96, 64, 3), np.uint8)
+    frame[:, 64:] = (250, 240, 20)
+    search.place = (16, 4)
+    tracker.set_target("mug")
+    tracker.step(frame, 0)
+    hide(sam, monkeypatch)
+    search.place = (16, 36)
+    for number in range(1, 6):
+        (found,) = tracker.step(frame, number * STEP).objects
+    assert (found.id, found.state) == (1, TrackState.SEARCHING)
+    search.place = (16, 4)
+    assert tracker.step(frame, 6 * STEP).objects[0].state == TrackState.TRACKING
+
+
+def test_what_a_doubted_target_holds_is_not_taken(sam, search, video, monkeypatch):
+    tracker = TextTracker(LoadedSam2(sam, "small", True), search, TrackerConfig(uncertain_score=1.0, **SETTINGS))
+    tracker.set_target("mug")
+    step(tracker, video, 0)
+    decode = sam.decode
+    (held,) = (target.pruning.mask for target in tracker.targets)
+
+    def the_same(features, conditioned):
+        decoded = decode(features, conditioned)
+        masks = held.expand_as(decoded.low_res)
+        score = torch.full_like(decoded.object_score, 5.0)
+        return type(decoded)(masks, decoded.high_res, torch.full_like(score, 0.4), score, decoded.pointer)
+
+    monkeypatch.setattr(sam, "decode", the_same)
+    tracker.set_target("mug; cup")
+    mug, cup = step(tracker, video, 1).objects
+    assert (mug.state, cup.state) == (TrackState.UNCERTAIN, TrackState.SEARCHING)
+
+
+def test_no_pixel_is_in_two_masks(tracker, video):
+    for x in (30.0, 35.0, 40.0):
+        tracker.set_box((x, 30.0, 50.0, 40.0))
+    for number in range(4):
+        objects = step(tracker, video, number).objects
+        assert np.sum([each.mask for each in objects], axis=0).max() <= 1
+        for each in objects:
+            assert each.state != TrackState.TRACKING or each.area > 0
+
+
+@pytest.mark.parametrize("size", [(96, 128), (480, 640), (40, 30)])
+@pytest.mark.parametrize("corner", [(0, 0), (0.5, 0.5), (1, 1)])
+def test_a_box_of_one_pixel_is_an_object(tracker, size, corner):
+    frame = noise_video(1, size)[0]
+    x, y = round(corner[0] * (size[1] - 1)), round(corner[1] * (size[0] - 1))
+    tracker.set_box((float(x), float(y), 1.0, 1.0))
+    (target,) = tracker.step(frame, 0).objects
+    assert target.state == TrackState.TRACKING
+    assert target.area == target.mask.sum() > 0
+
+
+def test_texts_boxes_and_masks_live_side_by_side(tracker, search, video):
+    mask = np.zeros(SIZE, bool)
+    mask[60:90, 90:120] = True
+    tracker.set_box((2.0, 2.0, 20.0, 20.0))
+    tracker.set_mask(mask, "mug")
+    step(tracker, video, 0)
+    search.place = (2, 36)
+    for text in ("mug", "mug", "Mug", "mug; spoon"):
+        tracker.set_target(text)
+    first = step(tracker, video, 1).objects
+    assert [each.description for each in first] == ["object", "mug", "mug", "spoon"]
+    assert [each.id for each in first[:3]] == [1, 2, 3]
+    tracker.set_target("MUG")
+    assert [each.id for each in step(tracker, video, 2).objects] == [1, 2, 3]
+    tracker.set_target("")
+    assert step(tracker, video, 3).objects == ()
+
+
+def test_boxes_of_one_automatic_name_are_two_targets(tracker, video):
+    tracker.set_box((2.0, 2.0, 30.0, 30.0))
+    tracker.set_box((80.0, 50.0, 30.0, 30.0))
+    step(tracker, video, 0)
+    tracker.set_target("mug")
+    objects = step(tracker, video, 1).objects
+    assert [each.description for each in objects[:2]] == ["object", "object"]
+    assert len(objects) == 3
+
+
+SURROUNDINGS = {
+    "autocast": lambda: torch.autocast("cpu", torch.bfloat16),
+    "no_grad": torch.no_grad,
+    "inference_mode": torch.inference_mode,
+    "a default device": lambda: torch.device("meta"),
+}
+
+
+@pytest.fixture
+def float64():
+    torch.set_default_dtype(torch.float64)
+    yield
+    torch.set_default_dtype(torch.float32)
+
+
+def masks(video):
+    """Of a tracker from its models on: what a user does."""
+    with torch.random.fork_rng():
+        tracker = TextTracker.from_config(TrackerConfig())
+    tracker.set_target("red ball; blue box")
+    tracker.set_box(BOX)
+    return [step(tracker, video, number).labels() for number in range(4)]
+
+
+@pytest.fixture(scope="module")
+def usual(video):
+    return masks(video)
+
+
+@pytest.mark.parametrize("name", SURROUNDINGS)
+def test_torchs_settings_around_a_tracker_change_nothing(video, usual, name):
+    with SURROUNDINGS[name]():
+        found = masks(video)
+    assert all(np.array_equal(*pair) for pair in zip(found, usual, strict=True))
+
+
+def test_a_default_type_changes_nothing_and_is_left_as_it_was(video, usual, float64):
+    assert all(np.array_equal(*pair) for pair in zip(masks(video), usual, strict=True))
+    assert torch.get_default_dtype() == torch.float64
+
+
+@pytest.mark.parametrize("copied", [copy.copy, copy.deepcopy, pickle.dumps])
+def test_a_tracker_that_cannot_be_copied_says_why(tracker, copied):
+    with pytest.raises(TypeError, match=r"holds models.*from_config"):
+        copied(tracker)
+
+
+def test_65_600_targets_one_after_the_other(tracker, sam, monkeypatch):
+    """Ids come round, and none is that of another target that is there. Nothing is computed: a target only starts."""
+    stages = tracker._stages
+
+    def start(state, request, frame):
+        target = stages.new_target("thing", by_text=False, searchable=False)
+        state.targets.targets.append(target)
+        state.targets.number(target)
+
+    still = motion.Motion(0.1, np.eye(2, 3), 0.0, (), 0.0)
+    monkeypatch.setattr(stages, "_start", start)
+    monkeypatch.setattr(motion.MotionEstimator, "update", lambda *_: still)
+    frame = np.zeros((8, 8, 3), np.uint8)
+    features = sam.encode(frame)
+    ids = []
+    for number in range(8_200):
+        for _ in range(8):
+            tracker.set_box((1.0, 1.0, 5.0, 5.0))
+        ids += [each.id for each in tracker.step(frame, number, features=features).objects]
+        tracker.set_target("")
+    assert len(ids) == 65_600
+    assert set(ids) == set(range(1, 65_536))
+    assert sorted(ids[:8]) == list(range(1, 9))
+    assert set(ids[65_528:65_536]) == {*range(65_529, 65_536), 1}
