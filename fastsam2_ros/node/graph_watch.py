@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from rclpy.node import Node
+
 _PATIENCE = 30.0
 """Seconds that a second node of the same name may be seen: one that was killed goes on being seen for a while."""
 _CLOCK_SECONDS = 3.0
@@ -49,3 +51,14 @@ class GraphWatch:
             if now - self._ticking >= _CLOCK_SECONDS
             else "",
         )
+
+
+def seen_nodes(node: Node) -> list[str]:
+    """Names of all nodes that this one sees, itself among them, with their namespaces."""
+    return [f"{space.rstrip('/')}/{name}" for name, space in node.get_node_names_and_namespaces()]
+
+
+def sim_time(node: Node) -> float | None:
+    """The simulated time, seconds; None where the node goes by the system's."""
+    simulated = node.get_parameter("use_sim_time").value
+    return node.get_clock().now().nanoseconds * 1e-9 if simulated else None

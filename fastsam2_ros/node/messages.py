@@ -9,10 +9,11 @@ from importlib import import_module
 from types import ModuleType
 from typing import Any
 
+import cv2
 import numpy as np
 import numpy.typing as npt
 from diagnostic_msgs.msg import DiagnosticStatus, KeyValue
-from sensor_msgs.msg import Image, RegionOfInterest
+from sensor_msgs.msg import CompressedImage, Image, RegionOfInterest
 from std_msgs.msg import Header
 
 from fastsam2_ros import msg
@@ -33,6 +34,13 @@ def image(header: Header, pixels: npt.NDArray[Any], encoding: str) -> Image:
     data = array.array("B")
     data.frombytes(fields.pop("data"))
     return Image(header=header, data=data, **fields)
+
+
+def png(header: Header, pixels: npt.NDArray[np.uint8]) -> CompressedImage:
+    """sensor_msgs/CompressedImage of a grey image, uint8 (H, W), as image_transport's compressed would make it of mono8."""
+    data = array.array("B")
+    data.frombytes(cv2.imencode(".png", pixels)[1].tobytes())
+    return CompressedImage(header=header, format="mono8; png compressed ", data=data)
 
 
 def mask(header: Header, result: TrackResult) -> Image:

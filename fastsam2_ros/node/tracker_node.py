@@ -28,7 +28,7 @@ from fastsam2_ros.node.camera_watch import CameraWatch
 from fastsam2_ros.node.commands import Commands
 from fastsam2_ros.node.failures import give_memory_back, is_lasting
 from fastsam2_ros.node.frames import ImageMessage
-from fastsam2_ros.node.graph_watch import GraphWatch
+from fastsam2_ros.node.graph_watch import GraphWatch, seen_nodes, sim_time
 from fastsam2_ros.node.outputs import RELIABLE, Outputs
 from fastsam2_ros.node.reports import Reports
 from fastsam2_ros.node.transitions import BackgroundLifecycleNode
@@ -229,7 +229,7 @@ class TrackerNode(BackgroundLifecycleNode):
     def _on_timer(self) -> None:
         with self._timed():
             now = time.monotonic()
-            problems = dict(self._graph.update(self._node_names(), self._sim_time(), now))
+            problems = dict(self._graph.update(seen_nodes(self), sim_time(self), now))
             if self._reports.phase == "active":
                 kinds = [each.topic_type for each in self.get_publishers_info_by_topic(self._image_topic)]
                 problems["camera"] = self._camera.update(kinds, self._worker.counts().received, now)
@@ -239,13 +239,6 @@ class TrackerNode(BackgroundLifecycleNode):
                 else:
                     self._reports.clear(subject)
             self._reports.publish_diagnostics(self._camera.silence(now), self._slowest)
-
-    def _node_names(self) -> list[str]:
-        return [f"{space.rstrip('/')}/{name}" for name, space in self.get_node_names_and_namespaces()]
-
-    def _sim_time(self) -> float | None:
-        simulated = self.get_parameter("use_sim_time").value
-        return self.get_clock().now().nanoseconds * 1e-9 if simulated else None
 
     # In the worker's thread.
 
@@ -284,7 +277,12 @@ class TrackerNode(BackgroundLifecycleNode):
     def _watch_topic(self) -> None:
         """Forget what was seen of the camera, and take its topic from the parameters."""
         self._compressed = self._own.image_transport == "compressed"
-        self._image_topic = self.resolve_topic_name("image/compressed" if self._compressed else "image")
+        self._image_topic = self.resolve_topic_name("image")
+        if self._compressed:
+            # As image_transport names it: after the remapped topic, unless it is remapped itself.
+            plain = self.resolve_topic_name("image/compressed", only_expand=True)
+            remapped = self.resolve_topic_name("image/compressed")
+            self._image_topic = f"{self._image_topic}/compressed" if remapped == plain else remapped
         kind = "CompressedImage" if self._compressed else "Image"
         self._camera = CameraWatch(self._image_topic, f"sensor_msgs/msg/{kind}", time.monotonic())
 

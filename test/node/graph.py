@@ -25,6 +25,7 @@ ALL = QoSProfile(depth=1000, reliability=ReliabilityPolicy.RELIABLE)
 LATCHED = QoSProfile(depth=100, reliability=ReliabilityPolicy.RELIABLE, durability=DurabilityPolicy.TRANSIENT_LOCAL)
 OUTPUTS = {
     "mask": (Image, ALL),
+    "mask/compressed": (CompressedImage, ALL),
     "labels": (Image, ALL),
     "tracks": (msg.TrackedObjectArray, ALL),
     "status": (msg.TrackerStatus, LATCHED),

@@ -110,7 +110,7 @@ def test_a_live_setting_changes_and_no_other(name):
     )
     value = type(field.default)(value)
     if name == "pruning.min_keep_ratio":
-        value = 0.3  # at most the maximum
+        value = 0.2  # at most the maximum
     config, _ = change(**{name: value})
     assert flat_values(config) == {**flat_values(TrackerConfig()), name: value}
 

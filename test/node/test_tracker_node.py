@@ -9,6 +9,7 @@ import pytest
 import rclpy
 from diagnostic_msgs.msg import DiagnosticStatus
 from rclpy.node import Node
+from rclpy.parameter import Parameter
 from rclpy.qos import QoSProfile, ReliabilityPolicy
 from sensor_msgs.msg import CompressedImage, Image, RegionOfInterest
 
@@ -125,6 +126,36 @@ def test_compressed_images_are_taken_when_asked_for(graph):
     graph.image.publish(jpeg(np.zeros((48, 64, 3), np.uint8)))
     graph.wait_for_status(lambda status: status.processed == 1)
     assert tracker.steps[0][0] == (48, 64, 3)
+
+
+def test_the_compressed_mask_is_the_mask(graph):
+    graph = graph(CentreTracker(), subscribe=("mask", "mask/compressed", "status"), description="cup")
+    graph.send_good(7)
+    graph.wait_for(lambda: graph.heard["mask"] and graph.heard["mask/compressed"])
+    (mask,), (compressed,) = graph.heard["mask"], graph.heard["mask/compressed"]
+    pixels = cv2.imdecode(np.array(compressed.data, np.uint8), cv2.IMREAD_UNCHANGED)
+    assert pixels.ravel().tolist() == list(mask.data)
+    assert (compressed.header, compressed.format.startswith("mono8; png")) == (header(7), True)
+
+
+@pytest.mark.parametrize(
+    ("rules", "topic"),
+    [
+        ([], "/image/compressed"),
+        (["image:=/camera/color"], "/camera/color/compressed"),
+        (["image:=/camera/color", "image/compressed:=/other"], "/other"),
+    ],
+)
+def test_the_compressed_topic_is_named_after_the_image_topic(context, rules, topic):
+    remappings = [word for rule in rules for word in ("-r", rule)]
+    node = TrackerNode(
+        lambda config: CentreTracker(),
+        context=context,
+        cli_args=["--ros-args", *remappings],
+        parameter_overrides=[Parameter("image_transport", value="compressed")],
+    )
+    assert node._image_topic == topic
+    node.destroy_node()
 
 
 def test_callbacks_are_done_before_5_ms(context):
