@@ -1,4 +1,4 @@
-"""Watch the thing you were told about: SAM 2 with text-driven token pruning, for ROS 2.
+"""Tracks what a text describes: SAM 2 with text-driven token pruning, for ROS 2.
 
 Importing this package loads neither torch nor ROS.
 """

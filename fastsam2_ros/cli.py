@@ -92,7 +92,7 @@ def _overview() -> argparse.ArgumentParser:
     listing = "\n".join(f"  {name:{width}}  {summary}" for name, (_, summary) in COMMANDS.items())
     parser = argparse.ArgumentParser(
         prog="fastsam2",
-        description="Watch the thing you were told about: SAM 2 with text-driven token pruning, for ROS 2.",
+        description="Tracks what a text describes: SAM 2 with text-driven token pruning, for ROS 2.",
         epilog=f"commands:\n{listing}\n\n'fastsam2 COMMAND --help' tells more about each.",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )

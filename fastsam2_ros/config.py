@@ -10,6 +10,8 @@ from fastsam2_ros.errors import InputError
 
 MINI = "mini"
 """The models that come with this package, of SAM 2 and of open_clip."""
+UNTRAINED = "untrained"
+"""In place of a checkpoint or of weights: random ones."""
 MODELS = (MINI, "tiny", "small", "base_plus", "large")
 """Names of SAM 2 models: our small one, and the released SAM 2.1 checkpoints."""
 _RELEASED = "ViT-B-16"

@@ -31,7 +31,7 @@ class TrackedObject:
     """One target in one frame.
 
     Attributes:
-        id: 1 to 65535, never used again for another target of the same tracker.
+        id: 1 to 65535, used again for another target only after all others; 0 until the target was found.
         description: the text it was found by, or the automatic one of a box.
         state: see `TrackState`.
         score: probability that the target is visible times the predicted IoU of its mask, [0, 1].
@@ -39,7 +39,7 @@ class TrackedObject:
         centroid: mean x, y of the mask's pixels, or None where the mask is empty.
         area: pixels in `mask`.
         mask: bool, (H, W) of the source frame.
-        keep_ratio: share of tokens (`Shares`) that the budget gave this target, (0, 1]; 0 before it was first found.
+        keep_ratio: share of the frame's tokens that the budget gave this target, (0, 1]; 0 before it was first found.
     """
 
     id: int
@@ -92,7 +92,7 @@ class AttentionCounts:
 
 @dataclass(frozen=True)
 class TargetTokens:
-    """Which tokens of a frame went through memory attention for one target, and what spoke for each.
+    """Which tokens of a frame went through memory attention for one target, and the cue that chose each.
 
     Attributes:
         id: the target's.
@@ -118,7 +118,7 @@ class TokenView:
     Attributes:
         cues: names of those that are switched on.
         targets: those that memory attention ran for, by rising id: not those that were found in this very frame.
-        full_motion: motion that asks for the budget's ceiling, frame diagonals per second.
+        full_motion: motion at which the budget is at its ceiling, frame diagonals per second.
     """
 
     cues: tuple[str, ...]
@@ -136,7 +136,7 @@ class TrackResult:
         frame_index: how many frames the tracker has processed before this one.
         objects: all targets, found or not, by rising id.
         motion: how much moves, in frame diagonals per second (`pruning.motion`).
-        keep_ratio: share of tokens (`Shares`) that the budgets gave, mean over the targets that have been found, (0, 1];
+        keep_ratio: share of the frame's tokens that the budgets gave, mean over the targets that have been found, (0, 1];
             without any, what a target would get that is found now.
         tokens_kept, tokens_total: query tokens that this keep ratio stands for, and tokens of the grid.
         stage_seconds: seconds by stage: encode, motion, route, attend, decode, remember, ground, resize.

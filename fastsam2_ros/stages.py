@@ -131,6 +131,7 @@ class Stages:
         self._sam = sam.streaming
         self._search = search
         self._observer = observer
+        self._logged: set[type[Exception]] = set()  # with their tracebacks: one of a kind is enough
         scorer = scorer or find_scorer(config.pruning, sam.name, self._sam.model.hidden_dim, self._sam.device)
         self.pruner = TokenPruner(config.pruning, scorer, self._sam.grid, self._sam.memory_frames)
 
@@ -207,15 +208,33 @@ class Stages:
     def ground(self, state: TrackerState, frame: EncodedFrame, warnings: list[str]) -> TrackerState:
         """Start what was given since the last frame, and search what is not found yet, or not again."""
         for request in state.targets.take_waiting():
-            state = _attempt(state, partial(self._start, request=request, frame=frame), warnings)
+            state = self._attempt(state, partial(self._start, request=request, frame=frame), warnings)
         sought = [target.to_search(self._config) for target in state.targets.targets]
         for target, wanted in zip(state.targets.targets, sought, strict=True):
             target.since_search = 0.0 if wanted else target.since_search
         if any(sought):
-            state = _attempt(state, partial(self._find, sought=sought, frame=frame), warnings)
+            state = self._attempt(state, partial(self._find, sought=sought, frame=frame), warnings)
         if self._uses_text and not state.relevance.ready and any(each.searchable for each in state.targets.targets):
             # What a box started was never searched: without this, nothing would be known of its text.
-            state = _attempt(state, partial(self._learn, frame=frame), warnings)
+            state = self._attempt(state, partial(self._learn, frame=frame), warnings)
+        return state
+
+    def _attempt(
+        self, state: TrackerState, change: Callable[[TrackerState], object], warnings: list[str]
+    ) -> TrackerState:
+        """The state with a change made to it, or as it is with a warning where that fails."""
+        trial = state.copy()
+        try:
+            change(trial)
+        except InputError as error:
+            warnings.append(str(error))
+        except Exception as error:
+            if type(error) not in self._logged:
+                self._logged.add(type(error))
+                _log.exception("A target could not be started or searched; tracking goes on.")
+            warnings.append(f"Starting or searching a target failed ({type(error).__name__}: {error}).")
+        else:
+            return trial
         return state
 
     def _start(self, state: TrackerState, request: Request, frame: EncodedFrame) -> None:
@@ -302,21 +321,6 @@ class Stages:
     def new_target(self, description: str, *, by_text: bool, searchable: bool) -> Target:
         """One that has not been found yet; arguments as the attributes of `Target`."""
         return Target(description, by_text, searchable, self.pruner.new_state())
-
-
-def _attempt(state: TrackerState, change: Callable[[TrackerState], object], warnings: list[str]) -> TrackerState:
-    """The state with a change made to it, or as it is with a warning where that fails."""
-    trial = state.copy()
-    try:
-        change(trial)
-    except InputError as error:
-        warnings.append(str(error))
-        return state
-    except Exception as error:
-        _log.exception("What was asked for could not be started or searched; tracking goes on.")
-        warnings.append(f"Starting or searching a target failed ({type(error).__name__}: {error}); tracking goes on.")
-        return state
-    return trial
 
 
 def _held(grounding: Grounding, targets: Sequence[Target]) -> bool:

@@ -40,7 +40,7 @@ class TextTracker:
         search: the language model; several trackers can share both.
         config: settings.
         scorer: of tokens, in place of the one that `config.pruning.router` names.
-        observer: is told of all tracked targets in every step, with the maps of all cues that the scorer looks at.
+        observer: is called in every step with all tracked targets, and the maps of all cues that the scorer looks at.
     """
 
     def __init__(

@@ -140,4 +140,6 @@ def topic_finding(topic: str, publishers: Sequence[Any], count: int, seconds: fl
     found = f"{kinds}, {policies}, {count / seconds:.1f} Hz"
     if count:
         return Finding(topic, Verdict.GOOD, found)
-    return Finding(topic, Verdict.OPTIONAL, found, "start the camera with a DDS profile for large images (README)")
+    return Finding(
+        topic, Verdict.OPTIONAL, found, "start the camera with a DDS profile for large images (docs/commanding.md)"
+    )

@@ -19,12 +19,11 @@ from open_clip.tokenizer import HFTokenizer, SimpleTokenizer
 from open_clip.transformer import ResidualAttentionBlock, VisionTransformer
 from safetensors.torch import load_file
 
-from fastsam2_ros.config import MINI, LanguageConfig
+from fastsam2_ros.config import MINI, UNTRAINED, LanguageConfig
 from fastsam2_ros.errors import ModelError
 from fastsam2_ros.shipped import MINI_CLIP
 
 HUB = "hf-hub:"
-UNTRAINED = "untrained"
 FILE_ENDINGS = (".pt", ".pth", ".bin", ".safetensors")
 SUPPORTED = (
     "Dense relevance needs open_clip's own VisionTransformer with a class or average pooled output, "

@@ -66,7 +66,7 @@ class CameraWatch:
             f"{self._topic} has {publishers} publisher(s), but no image has come for {silent:.0f} s. If it sends more "
             "often than that, its images are too large for the shared memory of Fast DDS: start the camera's process with "
             "FASTDDS_DEFAULT_PROFILES_FILE set to this package's config/fastdds.xml, and a container with --ipc=host or "
-            "--shm-size=1g (README, Large images)."
+            "--shm-size=1g (docs/commanding.md, Large images)."
         )
 
     def silence(self, now: float) -> float | None:

@@ -59,7 +59,7 @@ def _typed(argument: str, text: str, kind: type) -> Any:
         if len(text) > _LONGEST or "\n" in text:
             raise InputError(
                 f"The launch argument {argument} is {printable(text, 40)}. If it is one of a launch file that includes "
-                "this one, include this one in a group that forwards nothing (README, Launch)."
+                "this one, include this one in a group that forwards nothing (docs/commanding.md, Launch)."
             )
         return text
     try:

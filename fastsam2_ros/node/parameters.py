@@ -123,7 +123,7 @@ def describe(name: str, default: Any, metadata: Mapping[str, Any]) -> ParameterD
 
 def sentence(metadata: Mapping[str, Any]) -> str:
     """The description of a setting, with what it takes to change it."""
-    return f"{metadata['description']}{'' if metadata['live'] else ' Read when the node is configured.'}"
+    return f"{metadata['description']}{'' if metadata['live'] else ' Read when the models are loaded.'}"
 
 
 def _declare(node: Node, name: str, field: Any) -> Any:

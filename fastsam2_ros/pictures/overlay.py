@@ -15,7 +15,7 @@ from fastsam2_ros.images import RgbImage
 from fastsam2_ros.pictures.lettering import BLACK, RED, fitting, shortened, text_size, write
 from fastsam2_ros.results import TrackedObject, TrackResult, TrackState
 
-UNTRAINED = "UNTRAINED WEIGHTS: masks mean nothing"
+UNTRAINED_NOTE = "UNTRAINED WEIGHTS: masks mean nothing"
 
 _MASK_OPACITY = 0.45
 
@@ -58,7 +58,7 @@ def draw(frame: RgbImage, result: TrackResult) -> RgbImage:
             write(picture, (item.box[0], top if top >= 0 else item.box[1]), _label(item), size, color_of(item.id))
     _draw_status(picture, result, size)
     if result.untrained:
-        write(picture, (0, 0), UNTRAINED, fitting(UNTRAINED, size, result.size[1]), RED)
+        write(picture, (0, 0), UNTRAINED_NOTE, fitting(UNTRAINED_NOTE, size, result.size[1]), RED)
     return np.array(picture)
 
 

@@ -13,7 +13,7 @@ from PIL import Image, ImageDraw
 from fastsam2_ros.errors import InputError
 from fastsam2_ros.images import RgbImage
 from fastsam2_ros.pictures.lettering import BLACK, RED, WHITE, Colour, fitting, font, shortened, text_size, write
-from fastsam2_ros.pictures.overlay import UNTRAINED
+from fastsam2_ros.pictures.overlay import UNTRAINED_NOTE
 from fastsam2_ros.results import TokenView, TrackResult
 
 PALETTE: tuple[Colour, ...] = (
@@ -25,10 +25,10 @@ PALETTE: tuple[Colour, ...] = (
     (213, 94, 0),
     (0, 114, 178),
 )
-"""Colours of the cues, in their order; told apart by the colour-blind too (Okabe and Ito, "Color Universal Design", 2008)."""
+"""Colours of the cues, in their order; distinct to the colour-blind too (Okabe and Ito, "Color Universal Design", 2008)."""
 
 _NO_CUE, _SPREAD = (220, 220, 220), "spread"
-"""Of tokens that are kept though no cue speaks for them."""
+"""Of tokens that are kept though all of their cues are zero."""
 _DIM = 0.35
 """Light that is left of the frame where tokens are dropped."""
 _GLOW = 0.45
@@ -94,7 +94,7 @@ def draw_tokens(frame: RgbImage, result: TrackResult, history: History) -> RgbIm
         strip.draw(result, result.tokens.full_motion, history)
     _label(picture, result, result.tokens, bottom=strip.top if strip.fits else picture.height)
     if result.untrained:
-        write(picture, (0, 0), UNTRAINED, fitting(UNTRAINED, text_size(frame), picture.width), RED)
+        write(picture, (0, 0), UNTRAINED_NOTE, fitting(UNTRAINED_NOTE, text_size(frame), picture.width), RED)
     return np.array(picture)
 
 

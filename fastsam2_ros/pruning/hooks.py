@@ -20,7 +20,6 @@ from torch import Tensor
 
 from fastsam2_ros.config import PruningConfig, TrackerConfig
 from fastsam2_ros.pruning import cues
-from fastsam2_ros.pruning.cues import STILL
 from fastsam2_ros.pruning.loaded_video import Relevance, motion_between
 from fastsam2_ros.pruning.pruner import TokenPruner
 from fastsam2_ros.pruning.router import FrameCues, WeightedSum
@@ -30,6 +29,7 @@ from fastsam2_ros.streaming.attention import Keys, Queries, attend
 from fastsam2_ros.streaming.fill import fill
 from fastsam2_ros.streaming.rotary import RotaryTable
 from fastsam2_ros.streaming.shares import TokenShares, token_count
+from fastsam2_ros.streaming.warp import STILL
 
 _LEFT = "fastsam2_pruning"
 """Entry of a frame's output: the object's `PruningState` after that frame."""

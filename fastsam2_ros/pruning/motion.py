@@ -1,4 +1,4 @@
-"""How much moves, from two consecutive frames and their stamps, with the camera's own motion told apart.
+"""How much moves, from two consecutive frames and their stamps, with the camera's own motion taken out.
 
 Dense optical flow (DIS, Kroeger et al., ECCV 2016, through OpenCV) on a small grey picture; the camera is the similarity
 transform that most of the background agrees on (RANSAC); what is left over is motion of things.
@@ -14,6 +14,8 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from fastsam2_ros.streaming.warp import STILL
+
 WIDTH = 192
 """Width of the small grey picture, pixels."""
 LONGEST = 4
@@ -21,11 +23,9 @@ LONGEST = 4
 GRID_STEP = 6
 """Every so many pixels a flow vector votes for the camera's transform."""
 NOMINAL_SECONDS = 1 / 30
-"""Interval that is assumed until two stamps have told one."""
+"""Interval that is assumed until there were two stamps."""
 MAX_SECONDS = 2.0
 """Stamps further apart than this say nothing of speed; the interval is cut to it."""
-
-_IDENTITY = np.eye(2, 3, dtype=np.float64)
 
 
 @dataclass(frozen=True)
@@ -108,7 +108,7 @@ class MotionEstimator:
         grey = np.asarray(cv2.resize(full, size, interpolation=cv2.INTER_AREA), np.uint8)
         before, self._grey = self._grey, grey
         if before is None or before.shape != grey.shape:
-            return Motion(seconds, _IDENTITY, 0.0, (None,) * len(masks), 0.0, stamp_ok)
+            return Motion(seconds, STILL, 0.0, (None,) * len(masks), 0.0, stamp_ok)
 
         flow = self._flow.calc(
             before, grey, np.zeros((*grey.shape, 2), np.float32)
@@ -153,7 +153,7 @@ def _camera(flow: npt.NDArray[Any], mask: npt.NDArray[np.bool_] | None) -> npt.N
     cv2.setRNGSeed(0)  # RANSAC draws from OpenCV's own generator: the same frames give the same result
     estimate = cv2.estimateAffine2D if stretched else cv2.estimateAffinePartial2D
     found, _ = estimate(start, start + flow[y, x], ransacReprojThreshold=0.5)
-    return _IDENTITY if found is None or not np.isfinite(found).all() else np.asarray(found, np.float64)
+    return STILL if found is None or not np.isfinite(found).all() else np.asarray(found, np.float64)
 
 
 def _flow_of(transform: npt.NDArray[np.float64], shape: tuple[int, ...]) -> npt.NDArray[np.float64]:
@@ -164,21 +164,8 @@ def _flow_of(transform: npt.NDArray[np.float64], shape: tuple[int, ...]) -> npt.
 
 
 def _revealed(camera: npt.NDArray[np.float64]) -> float:
-    """Share of this frame that was outside the last one, [0, 1]: the last frame's outline, clipped to this one."""
-    outline = np.array([[0, 0], [1, 0], [1, 1], [0, 1]], np.float64) @ camera[:, :2].T + camera[:, 2]
-    for axis, bound, side in ((0, 0, 1), (0, 1, -1), (1, 0, 1), (1, 1, -1)):
-        outline = _clip(outline, side * (outline[:, axis] - bound))
-    x, y = outline.T
-    overlap = 0.5 * abs(x @ np.roll(y, 1) - y @ np.roll(x, 1))
+    """Share of this frame that was outside the last one, [0, 1]: what the last frame's outline, moved, does not cover."""
+    frame = np.array([[0, 0], [1, 0], [1, 1], [0, 1]], np.float32)
+    moved = frame @ camera[:, :2].T + camera[:, 2]
+    overlap, _ = cv2.intersectConvexConvex(frame, moved.astype(np.float32))
     return float(min(1.0, max(0.0, 1.0 - overlap)))
-
-
-def _clip(outline: npt.NDArray[np.float64], inside: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-    """The part of a convex outline (corners, 2) where `inside` (corners,) is not negative (Sutherland and Hodgman, 1974)."""
-    corners = []
-    for this, after, at, then in zip(outline, np.roll(outline, -1, 0), inside, np.roll(inside, -1), strict=True):
-        if at >= 0:
-            corners.append(this)
-        if (at >= 0) != (then >= 0):
-            corners.append(this + (after - this) * at / (at - then))
-    return np.array(corners).reshape(-1, 2)

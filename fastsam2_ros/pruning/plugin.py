@@ -37,8 +37,8 @@ def prune(
         predictor: of `build_sam2_video_predictor` or `from_pretrained`, on its device.
         text: what is tracked, in words; several descriptions are separated by ';'. None: no text cue, no language model.
         keep: "motion": decided for every frame and object by how much moves, and no less than what covers the object; or
-            (0, 1], share of tokens, the geometric mean of queries and of memory tokens (see `Shares`). A frame whose
-            neighbour was not tracked just before, and one that is corrected by a prompt, keeps all queries.
+            (0, 1], the share of a frame's tokens that go through memory attention. A frame whose neighbour was not tracked
+            just before, and one that is corrected by a prompt, keeps all queries.
         language: the model for `text`; by default that of `TrackerConfig`.
 
     Raises:

@@ -14,9 +14,10 @@ from torch import Tensor
 
 from fastsam2_ros.config import PruningConfig
 from fastsam2_ros.pruning import cues, learned
-from fastsam2_ros.pruning.cues import CUES, STILL
+from fastsam2_ros.pruning.cues import CUES
 from fastsam2_ros.shipped import MINI_ROUTER
 from fastsam2_ros.streaming.shares import best_first, token_count
+from fastsam2_ros.streaming.warp import STILL
 
 SUM, MINI = "sum", "mini"
 """Values of `PruningConfig.router` that are no paths."""
@@ -37,7 +38,7 @@ class Scorer(Protocol):
 
 @dataclass(frozen=True)
 class FrameCues:
-    """What speaks for a frame's tokens whatever the masks are; zero where a cue is off.
+    """The cues of a frame's tokens that do not depend on its masks; zero where a cue is off.
 
     Attributes:
         tokens: (N, C).
@@ -124,7 +125,7 @@ class Router:
         camera: npt.NDArray[np.float64] = STILL,
         displacements: Sequence[float] = (),
     ) -> Tensor:
-        """The scorer's opinion of `cue_maps`, which has the same arguments: float32, (targets, N), higher is better."""
+        """The scorer's scores of `cue_maps`, which has the same arguments: float32, (targets, N), higher is better."""
         return self.scorer(frame.tokens, self.cue_maps(frame, masks, trust, camera, displacements))
 
     def contributions(self, tokens: Tensor, maps: Tensor) -> Tensor:

@@ -17,13 +17,10 @@ from safetensors.torch import load_file
 from sam2.modeling.sam2_base import SAM2Base
 from torch import Tensor
 
-from fastsam2_ros.config import MODELS, ModelConfig
+from fastsam2_ros.config import MODELS, UNTRAINED, ModelConfig
 from fastsam2_ros.errors import ModelError
 from fastsam2_ros.shipped import MINI_SAM2
 from fastsam2_ros.streaming.model import StreamingSam2
-
-UNTRAINED = "untrained"
-"""Value of `ModelConfig.checkpoint` that asks for random weights."""
 
 _HUB_IDS = {name: f"facebook/sam2.1-hiera-{name.replace('_', '-')}" for name in MODELS if name != "mini"}
 _MINI = Path(__file__).with_name("mini.yaml")

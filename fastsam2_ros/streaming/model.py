@@ -29,11 +29,10 @@ from fastsam2_ros.streaming.prompts import Prompt
 from fastsam2_ros.streaming.rotary import RotaryTable
 from fastsam2_ros.streaming.shares import TokenShares, best_first, token_count
 from fastsam2_ros.streaming.values import Decoded, FrameFeatures
+from fastsam2_ros.streaming.warp import STILL
 
 IMAGE_MEAN = (0.485, 0.456, 0.406)
 IMAGE_STD = (0.229, 0.224, 0.225)
-STILL: npt.NDArray[np.float64] = np.eye(2, 3)
-"""`Motion.camera` of a camera that stands still."""
 
 
 class StreamingSam2:

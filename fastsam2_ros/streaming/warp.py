@@ -8,6 +8,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+STILL: npt.NDArray[np.float64] = np.eye(2, 3)
+"""`Motion.camera` of a camera at rest."""
+
 
 def moved(grid_map: Tensor, camera: npt.NDArray[np.float64], outside: str = "zeros") -> Tensor:
     """Sample a map of the last frame where the background is now.

@@ -1,4 +1,4 @@
-"""config/tracker.yaml against the settings in the code."""
+"""config/tracker.yaml and docs/parameters.md against the settings in the code."""
 
 from __future__ import annotations
 
@@ -31,7 +31,15 @@ def test_holds_every_parameter_with_its_default():
     }, "write it anew: scripts/run python scripts/write_parameters.py"
 
 
-def test_comments_are_those_of_the_code():
-    assert (ROOT / "config/tracker.yaml").read_text() == load("scripts/write_parameters.py").text(), (
-        "write it anew: scripts/run python scripts/write_parameters.py"
-    )
+@pytest.mark.parametrize(
+    ("path", "make"), [("config/tracker.yaml", "yaml_text"), ("docs/parameters.md", "markdown_text")]
+)
+def test_is_what_the_script_writes(path, make):
+    written = getattr(load("scripts/write_parameters.py"), make)()
+    assert (ROOT / path).read_text() == written, "write it anew: scripts/run python scripts/write_parameters.py"
+
+
+def test_every_parameter_has_a_line_in_the_tables():
+    lines = (ROOT / "docs/parameters.md").read_text().splitlines()
+    for name in [*flat_options(), *(field.name for field in fields(NodeConfig))]:
+        assert sum(line.startswith(f"| `{name}` |") for line in lines) == 1, name

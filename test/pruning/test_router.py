@@ -12,9 +12,10 @@ from fastsam2_ros import shipped
 from fastsam2_ros.config import PruningConfig
 from fastsam2_ros.errors import ModelError
 from fastsam2_ros.pruning import cues, router
-from fastsam2_ros.pruning.cues import CUES, STILL
+from fastsam2_ros.pruning.cues import CUES
 from fastsam2_ros.pruning.learned import LearnedRouter
 from fastsam2_ros.pruning.router import Router, WeightedSum, best_tokens, find_scorer
+from fastsam2_ros.streaming.warp import STILL
 
 from .cues import GRID, mask_logits, noise_tokens
 

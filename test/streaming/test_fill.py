@@ -6,7 +6,7 @@ import numpy as np
 import torch
 
 from fastsam2_ros.streaming.fill import fill
-from fastsam2_ros.streaming.model import STILL
+from fastsam2_ros.streaming.warp import STILL
 
 GRID = (3, 4)
 KEPT = torch.tensor([1, 6, 11])

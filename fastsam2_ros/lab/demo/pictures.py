@@ -19,7 +19,7 @@ from fastsam2_ros.images import RgbImage
 from fastsam2_ros.lab.demo.footage import Footage
 from fastsam2_ros.lab.demo.recording import Recording
 from fastsam2_ros.lab.evaluation.metrics import contour_accuracy, region_similarity
-from fastsam2_ros.pictures.overlay import UNTRAINED, contact_sheet, draw
+from fastsam2_ros.pictures.overlay import UNTRAINED_NOTE, contact_sheet, draw
 
 _PICTURES, _COLUMNS, _WIDTH = 12, 4, 480
 _STATES = {"SEARCHING": "#8a8a8a", "TRACKING": "#2a9d4a", "UNCERTAIN": "#e0a100", "LOST": "#c0392b"}
@@ -89,7 +89,7 @@ def plot(file: Path, summary: dict[str, Any]) -> None:
     motion.set_ylim(bottom=0)
     figure.suptitle(f"'{summary['source']['description']}' with {summary['model']}")
     if summary["untrained"]:
-        motion.set_title(UNTRAINED, color="#be1414", fontsize="medium", fontweight="bold")
+        motion.set_title(UNTRAINED_NOTE, color="#be1414", fontsize="medium", fontweight="bold")
     figure.savefig(file, dpi=110)
 
 

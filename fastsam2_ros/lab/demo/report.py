@@ -12,7 +12,7 @@ from rich.table import Table
 
 from fastsam2_ros.lab.demo.footage import Footage
 from fastsam2_ros.lab.demo.recording import Recording
-from fastsam2_ros.pictures.overlay import UNTRAINED
+from fastsam2_ros.pictures.overlay import UNTRAINED_NOTE
 from fastsam2_ros.results import TrackState
 
 _DONE = 1e-4
@@ -73,7 +73,7 @@ def table(summary: dict[str, Any]) -> Table:
     source, keep, motion = summary["source"], summary["keep_ratio"], summary["motion"]
     view = Table(
         title=f"'{source['description']}' in {source['origin']}",
-        caption=UNTRAINED if summary["untrained"] else None,
+        caption=UNTRAINED_NOTE if summary["untrained"] else None,
         caption_style="bold red",
         show_header=False,
     )

@@ -10,10 +10,7 @@ from typing import Any
 import yaml
 
 from fastsam2_ros.bags.track import settings
-from fastsam2_ros.config import MINI, TrackerConfig, flat_options
-
-UNTRAINED = "untrained"
-"""Value of `model.checkpoint` and `language.weights` that asks for random weights."""
+from fastsam2_ros.config import MINI, UNTRAINED, TrackerConfig, flat_options
 
 
 def demo_settings(arguments: argparse.Namespace) -> TrackerConfig:

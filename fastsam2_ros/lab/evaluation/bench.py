@@ -22,12 +22,12 @@ from rich.console import Console
 from rich.progress import Progress
 from rich.table import Table
 
-from fastsam2_ros.config import LanguageConfig, ModelConfig, PruningConfig, TrackerConfig
+from fastsam2_ros.config import UNTRAINED, LanguageConfig, ModelConfig, PruningConfig, TrackerConfig
 from fastsam2_ros.lab.evaluation.upstream import noise_video
 from fastsam2_ros.lab.evaluation.upstream_step import UpstreamStep
 from fastsam2_ros.language.search import NONE, TextSearch
 from fastsam2_ros.results import Box
-from fastsam2_ros.streaming.loading import UNTRAINED, find_device, load_sam2
+from fastsam2_ros.streaming.loading import find_device, load_sam2
 from fastsam2_ros.tracker import TextTracker
 
 EXAMPLE = "fastsam2 bench --models tiny --targets 1 --keep 1.0 0.5 0.3"

@@ -17,10 +17,9 @@ from sam2.sam2_video_predictor import SAM2VideoPredictor
 from torch import Tensor
 
 from fastsam2_ros.bags.frames import open_frames
-from fastsam2_ros.config import ModelConfig
+from fastsam2_ros.config import UNTRAINED, ModelConfig
 from fastsam2_ros.errors import FastSam2Error, InputError
 from fastsam2_ros.lab.evaluation.upstream import load_predictor
-from fastsam2_ros.streaming.loading import UNTRAINED
 from fastsam2_ros.streaming.memory import TargetMemory
 from fastsam2_ros.streaming.model import StreamingSam2
 from fastsam2_ros.streaming.prompts import Prompt

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from fastsam2_ros import __version__
+from fastsam2_ros.config import UNTRAINED
 from fastsam2_ros.errors import FastSam2Error
 from fastsam2_ros.lab.evaluation.baselines import BoxTracker, FirstMask, StoredMasks
 from fastsam2_ros.lab.evaluation.labels import write_labels
@@ -196,7 +197,7 @@ def _files(method: Method) -> list[tuple[str, int, int]]:
         return [(str(method.folder.resolve()), len(files), max((file.stat().st_mtime_ns for file in files), default=0))]
     if not isinstance(method, Ours):
         return []
-    from fastsam2_ros.streaming.loading import UNTRAINED, find_checkpoint
+    from fastsam2_ros.streaming.loading import find_checkpoint
 
     weights = [Path(method.config.language.weights)]
     if method.config.model.checkpoint != UNTRAINED:

@@ -14,11 +14,10 @@ from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
-from fastsam2_ros.config import LanguageConfig, ModelConfig, TrackerConfig
+from fastsam2_ros.config import UNTRAINED, LanguageConfig, ModelConfig, TrackerConfig
 from fastsam2_ros.errors import InputError
 from fastsam2_ros.lab.evaluation.upstream import noise_video
 from fastsam2_ros.language.search import NONE
-from fastsam2_ros.streaming.loading import UNTRAINED
 from fastsam2_ros.tracker import TextTracker
 
 EXAMPLE = "fastsam2 soak --frames 1000"

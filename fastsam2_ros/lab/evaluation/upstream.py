@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from sam2.sam2_video_predictor import SAM2VideoPredictor
 
-from fastsam2_ros.config import ModelConfig
+from fastsam2_ros.config import UNTRAINED, ModelConfig
 from fastsam2_ros.streaming import loading
 
 PREDICTOR = "sam2.sam2_video_predictor.SAM2VideoPredictor"
@@ -24,7 +24,7 @@ def load_predictor(config: ModelConfig, vos_optimized: bool = False) -> SAM2Vide
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(config.seed)
         predictor = loading.build(loading.find_config(config.name), overrides)
-    if config.checkpoint == loading.UNTRAINED:
+    if config.checkpoint == UNTRAINED:
         loading.make_visible(predictor)
         wake(predictor, config.seed)
     else:

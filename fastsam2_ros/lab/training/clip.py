@@ -14,7 +14,7 @@ from open_clip.constants import OPENAI_DATASET_MEAN, OPENAI_DATASET_STD
 from torch import Tensor, nn
 
 import fastsam2_ros.language
-from fastsam2_ros.config import MINI, LanguageConfig
+from fastsam2_ros.config import MINI, UNTRAINED, LanguageConfig
 from fastsam2_ros.lab.synthetic.vocabulary import COLOURS, PATTERNS, SHAPES
 from fastsam2_ros.lab.synthetic.world import HELD_OUT_SEED, generate
 from fastsam2_ros.lab.training.crops import GROUND, MIXED, LanguageBatch, LanguageShape, language_stream
@@ -53,7 +53,7 @@ class ClipTask:
     ) -> None:
         self.scenes = scenes
         self.metadata: dict[str, str] = {}
-        config = LanguageConfig(name=str(MODEL), weights=weights.UNTRAINED, seed=seed)
+        config = LanguageConfig(name=str(MODEL), weights=UNTRAINED, seed=seed)
         built: Any = weights.build(weights.find(config), seed)
         self.model, self.tokenizer = built
         self.model.requires_grad_(True)

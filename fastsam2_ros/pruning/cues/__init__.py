@@ -1,12 +1,12 @@
-"""What speaks for a token: pure functions on the token grid, each giving (targets, N) in [0, 1].
+"""The cues that tokens are scored by: pure functions on the token grid, each giving (targets, N) in [0, 1].
 
-The three cues of arXiv 2512.21333 are local visual context (with the target's own appearance told apart from it), relevance
+The three cues of arXiv 2512.21333 are local visual context (with the target's own appearance as a cue of its own), relevance
 to the text, and uncertainty; the last mask is the prior.
 """
 
 from fastsam2_ros.pruning.cues.appearance import appearance, prototype
 from fastsam2_ros.pruning.cues.context import local_context
-from fastsam2_ros.pruning.cues.grid import STILL, Grid
+from fastsam2_ros.pruning.cues.grid import Grid
 from fastsam2_ros.pruning.cues.mask import mask_prior
 from fastsam2_ros.pruning.cues.text import text_relevance
 from fastsam2_ros.pruning.cues.uncertainty import uncertainty
@@ -16,7 +16,6 @@ CUES = ("mask", "context", "appearance", "text", "uncertainty")
 
 __all__ = [
     "CUES",
-    "STILL",
     "Grid",
     "appearance",
     "local_context",

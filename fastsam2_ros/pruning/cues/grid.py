@@ -2,15 +2,10 @@
 
 from __future__ import annotations
 
-import numpy as np
-import numpy.typing as npt
 from torch import Tensor
 
 Grid = tuple[int, int]
 """Rows and columns of the tokens."""
-
-STILL: npt.NDArray[np.float64] = np.eye(2, 3)
-"""`Motion.camera` of a camera at rest."""
 
 
 def scaled(values: Tensor) -> Tensor:

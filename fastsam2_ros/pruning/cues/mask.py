@@ -10,8 +10,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from fastsam2_ros.pruning.cues.grid import STILL, Grid
-from fastsam2_ros.streaming.warp import moved
+from fastsam2_ros.pruning.cues.grid import Grid
+from fastsam2_ros.streaming.warp import STILL, moved
 
 
 def mask_prior(

@@ -10,16 +10,16 @@ from typing import Any
 
 import numpy as np
 
-from fastsam2_ros.config import TrackerConfig
+from fastsam2_ros.config import UNTRAINED, TrackerConfig
 from fastsam2_ros.lab.evaluation import bench
 from fastsam2_ros.lab.evaluation.ablation import pictures, report
-from fastsam2_ros.lab.evaluation.ablation.comparison import Row, mean_scores
+from fastsam2_ros.lab.evaluation.ablation.comparison import Row
 from fastsam2_ros.lab.evaluation.ablation.policies import ALONE, DEFAULT, DENSE, KEEP, WITHOUT
 from fastsam2_ros.lab.evaluation.ablation.store import file_digest
 from fastsam2_ros.lab.evaluation.ablation.study import Study
 from fastsam2_ros.lab.evaluation.command import differing
 from fastsam2_ros.lab.evaluation.sequences import Dataset
-from fastsam2_ros.streaming.loading import UNTRAINED, find_checkpoint, find_device
+from fastsam2_ros.streaming.loading import find_checkpoint, find_device
 
 
 def about(
@@ -69,12 +69,7 @@ def write(out: Path, about: dict[str, Any], config: TrackerConfig, study: Study,
         heads: titles of the data sets.
     """
     drawn = _draw(out, config, study, heads)
-    # Means alone: the values of every frame are in the files of the runs, and are megabytes.
-    scores = {
-        sequence: {"groups": parts, "J, F": {name: mean_scores(study.measured(name, sequence)) for name in study.keys}}
-        for sequence, parts in study.results.groups.items()
-    }
-    report.write_json(out / "results.json", about, study.rows, scores)
+    report.write_json(out / "results.json", about, study.rows)
     title = f"Pruning policies, {about['model']}, {about['date']}"
     report.write_markdown(out / "results.md", title, about, study.rows, heads, drawn)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -29,6 +29,10 @@ COLUMNS = (
     "step",
     "memory, kB",
 )
+TIMED = ("attend", STEP)
+"""Stages whose time is in the table."""
+DIGITS = 5
+"""Decimals in the JSON: two more than a standard error has that means something."""
 _APART = ("command", "untrained weights")
 """Of what was run: said in sentences of their own."""
 _EARNED = {
@@ -48,23 +52,21 @@ _LEGEND = f"""- J&F: mean over sequences of the mean of J and F (`davis2017-eval
 - memory: most that the memory of one target takes."""
 
 
-def write_json(file: Path, about: Mapping[str, Any], rows: Sequence[Row], sequences: Mapping[str, Any]) -> None:
-    """Everything.
+def write_json(file: Path, about: Mapping[str, Any], rows: Sequence[Row]) -> None:
+    """The table, a line for each policy and each row. What is known of single sequences is in the files of the runs.
 
     Args:
         file: to write.
         about: what was run.
         rows: all.
-        sequences: by name, what is known of each.
     """
     policies = {row.policy.name: row.policy for row in rows}
-    content = {
-        "about": about,
-        "policies": [asdict(policy) for policy in policies.values()],
-        "rows": [_plain(row) for row in rows],
-        "sequences": sequences,
-    }
-    file.write_text(json.dumps(_without_nan(content), indent=1, allow_nan=False) + "\n", "utf-8")
+    parts = [
+        f'"about": {_json(about)}',
+        f'"policies": [\n{_json_lines(asdict(policy) for policy in policies.values())}\n]',
+        f'"rows": [\n{_json_lines(_plain(row) for row in rows)}\n]',
+    ]
+    file.write_text("{\n" + ",\n".join(parts) + "\n}\n", "utf-8")
 
 
 def write_markdown(
@@ -120,7 +122,7 @@ def cells(row: Row) -> tuple[str, ...]:
         f"{row.keys:.3f}",
         f"{row.cost:.3f}",
         *(f"x{speeds[model]:.2f}" for model in COLUMNS[8:10]),
-        *(f"{row.seconds.get(stage, math.nan):.2f}" for stage in ("attend", STEP)),
+        *(f"{row.seconds.get(stage, math.nan):.2f}" for stage in TIMED),
         f"{row.memory_bytes / 1024:.0f}",
     )
 
@@ -185,6 +187,7 @@ def _count(rows: Sequence[Row]) -> str:
 
 def _plain(row: Row) -> dict[str, Any]:
     values = {**asdict(row), "policy": row.policy.name, "j_and_f": row.j_and_f, "speed_ups": row.speed_ups}
+    values["seconds"] = {stage: row.seconds[stage] for stage in TIMED if stage in row.seconds}
     for name in ("to_dense", "to_other"):
         each = getattr(row, name)
         if each is not None:
@@ -192,10 +195,20 @@ def _plain(row: Row) -> dict[str, Any]:
     return values
 
 
-def _without_nan(value: Any) -> Any:
-    """JSON has no NaN: it becomes null."""
+def _json_lines(values: Iterable[Mapping[str, Any]]) -> str:
+    return ",\n".join(map(_json, values))
+
+
+def _json(value: Any) -> str:
+    return json.dumps(_rounded(value), allow_nan=False)
+
+
+def _rounded(value: Any) -> Any:
+    """To `DIGITS`. JSON has no NaN: it becomes null."""
     if isinstance(value, Mapping):
-        return {name: _without_nan(each) for name, each in value.items()}
+        return {name: _rounded(each) for name, each in value.items()}
     if isinstance(value, (list, tuple)):
-        return [_without_nan(each) for each in value]
-    return None if isinstance(value, float) and math.isnan(value) else value
+        return [_rounded(each) for each in value]
+    if isinstance(value, float):
+        return None if math.isnan(value) else round(value, DIGITS)
+    return value

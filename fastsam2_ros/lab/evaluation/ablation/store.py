@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from fastsam2_ros import __version__, shipped
-from fastsam2_ros.config import PruningConfig, TrackerConfig, flat_values
+from fastsam2_ros.config import UNTRAINED, PruningConfig, TrackerConfig, flat_values
 from fastsam2_ros.errors import FastSam2Error
 from fastsam2_ros.lab.evaluation.ablation.categories import groups
 from fastsam2_ros.lab.evaluation.ablation.measure import Measurement, measure
@@ -20,7 +20,7 @@ from fastsam2_ros.lab.evaluation.pool import perform_all
 from fastsam2_ros.lab.evaluation.sequences import Dataset
 from fastsam2_ros.pruning.budget import BUDGET_OPTIONS
 from fastsam2_ros.pruning.router import SUM
-from fastsam2_ros.streaming.loading import UNTRAINED, find_checkpoint, find_device
+from fastsam2_ros.streaming.loading import find_checkpoint, find_device
 
 
 @dataclass(frozen=True)

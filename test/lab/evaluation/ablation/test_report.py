@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import math
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -72,7 +73,7 @@ def test_command_machine_and_pictures_are_named(tmp_path: Path) -> None:
 def test_json_has_null_where_there_is_no_number(tmp_path: Path) -> None:
     found = table(without=(0.4,))
     assert math.isnan(found[1].to_dense.error)
-    write_json(tmp_path / "r.json", ABOUT, found, {"w/0": {}})
+    write_json(tmp_path / "r.json", ABOUT, found)
     content = json.loads((tmp_path / "r.json").read_text())
     assert content["rows"][1]["to_dense"] == {
         "mean": pytest.approx(-0.1),
@@ -81,3 +82,18 @@ def test_json_has_null_where_there_is_no_number(tmp_path: Path) -> None:
         "verdict": "not told apart",
     }
     assert [policy["name"] for policy in content["policies"]] == ["dense", "keep 0.3", "without mask"]
+
+
+def test_json_has_a_line_for_each_policy_and_row(tmp_path: Path) -> None:
+    found = table(without=(0.4, 0.41))
+    write_json(tmp_path / "r.json", ABOUT, found)
+    lines = (tmp_path / "r.json").read_text().splitlines()
+    assert sum(line.startswith('{"policy"') for line in lines) == len(found)
+    assert sum(line.startswith('{"name"') for line in lines) == len(POLICIES)
+
+
+def test_json_has_the_times_of_the_table_alone(tmp_path: Path) -> None:
+    row = replace(table(without=(0.4, 0.41))[0], seconds={"encode": 1.0, "attend": 0.5, "step": 0.8})
+    write_json(tmp_path / "r.json", ABOUT, [row])
+    (written,) = json.loads((tmp_path / "r.json").read_text())["rows"]
+    assert written["seconds"] == {"attend": 0.5, "step": 0.8}
