@@ -34,7 +34,7 @@ setup(
     install_requires=[*requirements("library"), *requirements("sam2")],
     extras_require={"lab": requirements("lab")},
     packages=find_packages(include=[NAME, f"{NAME}.*"]),
-    package_data={"": ["*.yaml", "*.json", "*.safetensors"]},
+    package_data={"": ["*.yaml", "*.json", "*.safetensors", "py.typed"]},
     entry_points={"console_scripts": [f"fastsam2 = {NAME}.cli:main"]},
     data_files=[
         ("share/ament_index/resource_index/packages", [f"resource/{NAME}"]),

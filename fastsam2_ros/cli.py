@@ -20,6 +20,7 @@ COMMANDS = {
         "fastsam2_ros.lab.demo.command",
         "track a description through a bag over ROS 2, with pictures and numbers",
     ),
+    "doctor": ("fastsam2_ros.doctor.command", "what is there and what is not, and what closes each gap"),
     "bag": ("fastsam2_ros.bags.make", "make a bag of a video or a folder of images"),
     "replay": ("fastsam2_ros.bags.replay", "play a bag's topics into the ROS graph, bytes unchanged"),
     "record": ("fastsam2_ros.bags.record", "write topics of the ROS graph to a bag"),

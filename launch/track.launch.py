@@ -7,71 +7,72 @@ import os
 from pathlib import Path
 
 from launch import LaunchContext, LaunchDescription
-from launch.actions import DeclareLaunchArgument, OpaqueFunction, SetEnvironmentVariable
+from launch.actions import DeclareLaunchArgument, OpaqueFunction
+from launch.conditions import IfCondition
 from launch.substitutions import LaunchConfiguration
 from launch_ros.actions import Node
 from launch_ros.parameter_descriptions import ParameterValue
 
-CONFIG = Path(__file__).parents[1] / "config"
+from fastsam2_ros.node import launching
 
-# Launch argument: (parameter, its type, what it is). Left empty, the value of params_file holds.
-SETTINGS = {
-    "description": ("description", str, "what to look for from the start, such as 'red mug'; several: separated by ;"),
-    "model": ("model.name", str, "SAM 2 model: mini, tiny, small, base_plus or large"),
-    "checkpoint": ("model.checkpoint", str, "path of the model's weights"),
-    "device": ("model.device", str, "torch device: auto, cpu, cuda, cuda:1 ..."),
-    "keep_ratio": ("pruning.keep_ratio", float, "fixed share of tokens, (0, 1]; 0: set by the motion, for every frame"),
-    "image_transport": ("image_transport", str, "raw or compressed"),
-}
+CONFIG = Path(__file__).parents[1] / "config"
 
 
 def generate_launch_description() -> LaunchDescription:
-    """Arguments, the DDS profile and the node."""
+    """Arguments, the node, and RViz on request."""
     return LaunchDescription(
         [
             DeclareLaunchArgument("image", default_value="/camera/image_raw", description="the camera's image topic"),
             DeclareLaunchArgument("namespace", default_value="", description="namespace of the node and its topics"),
+            DeclareLaunchArgument("name", default_value="fastsam2_tracker", description="name of the node"),
             DeclareLaunchArgument(
                 "params_file", default_value=str(CONFIG / "tracker.yaml"), description="YAML file with parameters"
             ),
+            DeclareLaunchArgument("use_sim_time", default_value="false", description="time from /clock"),
+            DeclareLaunchArgument("log_level", default_value="info", description="debug, info, warn, error or fatal"),
+            DeclareLaunchArgument(
+                "respawn", default_value="false", description="start the node again when it ends by a fault"
+            ),
+            DeclareLaunchArgument("rviz", default_value="false", description="show the results in RViz"),
             *(
                 DeclareLaunchArgument(name, default_value="", description=f"{text} (empty: as in params_file)")
-                for name, (_, _, text) in SETTINGS.items()
+                for name, text in launching.arguments().items()
             ),
-            *dds_profile(),
             OpaqueFunction(function=tracker),
+            Node(
+                package="rviz2",
+                executable="rviz2",
+                arguments=["-d", str(CONFIG / "rviz.rviz")],
+                condition=IfCondition(LaunchConfiguration("rviz")),
+            ),
         ]
     )
 
 
-def dds_profile() -> list[SetEnvironmentVariable]:
-    """Shared memory that is large enough for images, unless the user has a profile of his own."""
-    names = ("FASTDDS_DEFAULT_PROFILES_FILE", "FASTRTPS_DEFAULT_PROFILES_FILE")
-    if any(os.environ.get(name) for name in names):
-        return []
-    # Fast DDS 2, of Humble and Jazzy, knows the second name; Fast DDS 3 the first, and complains about the second.
-    name = names[os.environ.get("ROS_DISTRO") in ("humble", "iron", "jazzy")]
-    return [SetEnvironmentVariable(name, str(CONFIG / "fastdds.xml"))]
-
-
 def tracker(context: LaunchContext) -> list[Node]:
     """The node, with those parameters that were given as arguments on top of the file."""
-    given = {name: LaunchConfiguration(name).perform(context) for name in SETTINGS}
-    # The type is told, or a description such as 'yes' or '7' would become a bool or a number.
-    parameters = {
-        parameter: float(given[name]) if kind is float else ParameterValue(LaunchConfiguration(name), value_type=kind)
-        for name, (parameter, kind, _) in SETTINGS.items()
-        if given[name]
+    given = {name: LaunchConfiguration(name).perform(context) for name in launching.arguments()}
+    values = {
+        # The type is told, or a description such as 'yes' or '7' would become a bool or a number.
+        name: ParameterValue(value, value_type=type(value))
+        for name, value in launching.parameters(given).items()
     }
+    values["use_sim_time"] = ParameterValue(LaunchConfiguration("use_sim_time"), value_type=bool)
+    file = launching.existing("params_file", LaunchConfiguration("params_file").perform(context))
     image = LaunchConfiguration("image").perform(context)
     return [
         Node(
             package="fastsam2_ros",
             executable="fastsam2_tracker",
-            name="fastsam2_tracker",
+            name=LaunchConfiguration("name"),
             namespace=LaunchConfiguration("namespace"),
-            parameters=[LaunchConfiguration("params_file"), *([parameters] if parameters else [])],
+            parameters=[file, values],
             remappings=[("image", image), ("image/compressed", f"{image}/compressed")],
+            # For this process alone: others keep their own memory.
+            additional_env=launching.dds_profile(os.environ, CONFIG / "fastdds_node.xml"),
+            ros_arguments=["--log-level", LaunchConfiguration("log_level")],
+            respawn=LaunchConfiguration("respawn"),
+            respawn_delay=2.0,
             output="screen",
             sigterm_timeout="30",  # seconds: on a slow CPU, the step at work takes longer than the usual 5 to end
         )

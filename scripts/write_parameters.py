@@ -9,12 +9,11 @@ from __future__ import annotations
 import json
 import textwrap
 from collections.abc import Mapping
-from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
 from fastsam2_ros.config import flat_options
-from fastsam2_ros.node.parameters import NodeConfig
+from fastsam2_ros.node.parameters import OWN, sentence
 
 ROOT = Path(__file__).resolve().parent.parent
 YAML, MARKDOWN = ROOT / "config" / "tracker.yaml", ROOT / "docs" / "parameters.md"
@@ -23,7 +22,8 @@ HEAD = """\
 # The node's parameters and their defaults, written by scripts/write_parameters.py. To change some, put them into a file
 # of your own, in the same form, and name it to the launch file:
 #     ros2 launch fastsam2_ros track.launch.py params_file:=/path/to/yours.yaml
-# They are read when the node starts.
+# All but those that are "read when the models are loaded" can be changed at any time, with `ros2 param set` or rqt; what
+# is set takes effect with the next frame.
 /**:
   ros__parameters:
 """
@@ -48,7 +48,7 @@ TITLES = {"": "Tracker", "model": "Model", "pruning": "Pruning", "language": "La
 
 def yaml_text() -> str:
     """config/tracker.yaml: every parameter with its description, range and default."""
-    options = node_options() | flat_options()
+    options = OWN | flat_options()
     lines, last_group = [], ""
     # Those without a group come first: YAML cannot go back to the outer level without a key.
     for name in sorted(options, key=lambda name: "." in name):
@@ -65,7 +65,7 @@ def yaml_text() -> str:
 
 def markdown_text() -> str:
     """docs/parameters.md: a table for the node's own parameters and for each group of settings."""
-    parts = [PAGE.strip(), table("Node", node_options())]
+    parts = [PAGE.strip(), table("Node", OWN)]
     for group, title in TITLES.items():
         parts.append(table(title, {n: item for n, item in flat_options().items() if n.rpartition(".")[0] == group}))
     return "\n\n".join(parts) + "\n"
@@ -75,14 +75,9 @@ def table(title: str, options: Mapping[str, Any]) -> str:
     """A section with its heading."""
     lines = [f"## {title}", "", "| parameter | default | range | |", "|---|---|---|---|"]
     for name, item in options.items():
-        cells = (f"`{name}`", f"`{json.dumps(item.default)}`", bounds(item.metadata), meaning(item.metadata))
+        cells = (f"`{name}`", f"`{json.dumps(item.default)}`", bounds(item.metadata), sentence(item.metadata))
         lines.append(f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in cells)} |")
     return "\n".join(lines)
-
-
-def meaning(metadata: Mapping[str, Any]) -> str:
-    """A setting's description, with when it is read where it cannot be changed while tracking."""
-    return f"{metadata['description']}{'' if metadata['live'] else ' *Read when the models are loaded.*'}"
 
 
 def bounds(metadata: Mapping[str, Any]) -> str:
@@ -95,14 +90,9 @@ def bounds(metadata: Mapping[str, Any]) -> str:
     return "" if low is None else f"from {low:g} on"
 
 
-def node_options() -> dict[str, Any]:
-    """The parameters that only the node has, by name."""
-    return {item.name: item for item in fields(NodeConfig)}
-
-
 def describe(metadata: Mapping[str, Any]) -> str:
     """A setting's description with what it may be."""
-    words = metadata["description"]
+    words = sentence(metadata)
     low, high = metadata["minimum"], metadata["maximum"]
     if low is not None and high is not None:
         return f"{words} Range: {low} to {high}."

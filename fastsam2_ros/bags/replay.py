@@ -25,6 +25,7 @@ _POLL_SECONDS = 0.02
 # A subscriber that this side knows may not know this side yet: messages sent in between would be lost.
 _SETTLE_SECONDS = 0.3
 _ACKNOWLEDGE_SECONDS = 5.0
+_CLOCK = "/clock"
 
 _log = logging.getLogger(__name__)
 
@@ -60,6 +61,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     speed.add_argument("--rate", type=float, default=1.0, help="times the recorded speed (default: %(default)s)")
     speed.add_argument("--hz", type=float, help="the speed at which images come at so many Hz")
     parser.add_argument("--loop", action="store_true", help="start again at the end, until Ctrl-C")
+    parser.add_argument("--start", type=float, default=0.0, metavar="S", help="leave the first S seconds out")
+    parser.add_argument("--clock", action="store_true", help="publish the time of recording on /clock")
     parser.add_argument("--topics", nargs="+", default=[], metavar="TOPIC", help="only these topics")
     parser.add_argument(
         "--remap", action="append", type=remapping, default=[], metavar="FROM:=TO", help="rename a topic"
@@ -70,6 +73,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default=10.0,
         metavar="S",
         help="wait up to S seconds until every image topic has its subscribers; 0: do not wait (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--wait-for",
+        nargs="+",
+        default=[],
+        metavar="TOPIC",
+        help="wait for these topics' subscribers, not for all images'",
     )
     parser.add_argument(
         "--subscribers", type=int, default=1, metavar="N", help="so many of them to wait for (default: %(default)s)"
@@ -89,7 +99,10 @@ def run(arguments: argparse.Namespace) -> None:
             topics=arguments.topics,
             remap=dict(arguments.remap),
             wait_seconds=arguments.wait,
+            wait_for=arguments.wait_for,
             subscribers=arguments.subscribers,
+            start_seconds=arguments.start,
+            clock=arguments.clock,
         )
     print(report)
 
@@ -102,7 +115,10 @@ def replay(
     topics: Sequence[str] = (),
     remap: Mapping[str, str] | None = None,
     wait_seconds: float = 10.0,
+    wait_for: Sequence[str] = (),
     subscribers: int = 1,
+    start_seconds: float = 0.0,
+    clock: bool = False,
 ) -> Report:
     """Publish the messages of a bag at the times they were recorded, until its end or Ctrl-C.
 
@@ -113,22 +129,33 @@ def replay(
         topics: only these; empty: all.
         remap: new names of topics.
         wait_seconds: longest wait for the subscribers of each image topic.
+        wait_for: topics whose subscribers are waited for instead, by their new names.
         subscribers: so many of them.
+        start_seconds: what comes before is left out, seconds after the first message.
+        clock: publish each message's time of recording on /clock, before it.
 
     Raises:
         BagError: no such topic, no message type of them installed, rclpy not there, or the bag is damaged.
     """
+    if not 0 <= start_seconds * 1e9 <= bag.duration_ns:
+        raise BagError(f"The start is {start_seconds} s, and the bag lasts {bag.duration_ns / 1e9:.2f} s.")
     missing = [topic for topic in topics if topic not in bag.topics()]
     if missing:
         raise BagError(f"The bag {bag.path} has no topic {', '.join(missing)}; it has {', '.join(bag.topics())}.")
     with joined_graph("fastsam2_replay") as (node, stop):
         publishers = _publishers(bag, node, topics, remap or {})
         images = {item.topic for item in bag.connections if item.msgtype in IMAGE_TYPES}
-        awaited = [publishers[topic] for topic in publishers if topic in images]
+        if clock:
+            publishers[_CLOCK] = node.create_publisher(message_class("rosgraph_msgs/msg/Clock"), _CLOCK, 10)
+        awaited = [
+            publisher
+            for topic, publisher in publishers.items()
+            if (publisher.topic_name in wait_for if wait_for else topic in images)
+        ]
         _wait_for_subscribers(awaited, subscribers, wait_seconds, stop)
-        report = Report({publisher.topic_name: 0 for publisher in publishers.values()})
+        report = Report({publisher.topic_name: 0 for topic, publisher in publishers.items() if topic != _CLOCK})
         try:
-            _publish(bag, publishers, rate, loop, stop, report)
+            _publish(bag, publishers, rate, loop, stop, report, round(start_seconds * 1e9))
         finally:
             _flush(publishers.values(), stop)
     return report
@@ -189,22 +216,29 @@ def _wait_for_subscribers(publishers: Sequence[Any], count: int, seconds: float,
     stop.wait(_SETTLE_SECONDS)
 
 
-def _publish(bag: Bag, publishers: Mapping[str, Any], rate: float, loop: bool, stop: Event, report: Report) -> None:
-    total = bag.count(list(publishers))
+def _publish(
+    bag: Bag, publishers: Mapping[str, Any], rate: float, loop: bool, stop: Event, report: Report, start_ns: int
+) -> None:
+    topics = [topic for topic in publishers if topic != _CLOCK]
+    total = bag.count(topics)
     # One more interval lies between the last message and the first of the next round.
-    round_seconds = bag.duration_ns / 1e9 / rate * (total / (total - 1) if total > 1 else 1)
+    round_seconds = (bag.duration_ns - start_ns) / 1e9 / rate * (total / (total - 1) if total > 1 else 1)
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*columns, console=Console(stderr=True)) as progress:
         task = progress.add_task("replaying", total=None if loop else total)
         start, first_ns, rounds = time.monotonic(), None, 0
         while not stop.is_set():
-            for message in bag.messages(list(publishers)):
-                first_ns = message.time_ns if first_ns is None else first_ns
+            for message in bag.messages(topics):
+                first_ns = message.time_ns + start_ns if first_ns is None else first_ns
+                if message.time_ns < first_ns:
+                    continue
                 # From the start, not from the last message: delays do not add up.
                 due = start + rounds * round_seconds + (message.time_ns - first_ns) / 1e9 / rate
                 if stop.wait(max(0.0, due - time.monotonic())):
                     break
                 publisher = publishers[message.connection.topic]
+                if _CLOCK in publishers:
+                    publishers[_CLOCK].publish(_clock_message(message.time_ns))
                 publisher.publish(message.data)
                 now = time.monotonic()
                 report.lateness.append(now - due)
@@ -214,6 +248,12 @@ def _publish(bag: Bag, publishers: Mapping[str, Any], rate: float, loop: bool, s
             rounds += 1
             if not loop or first_ns is None:
                 return
+
+
+def _clock_message(time_ns: int) -> Any:
+    message = message_class("rosgraph_msgs/msg/Clock")()
+    message.clock.sec, message.clock.nanosec = divmod(time_ns, 1_000_000_000)
+    return message
 
 
 def _flush(publishers: Any, stop: Event) -> None:

@@ -7,45 +7,75 @@ import re
 import threading
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 
 _NUMBER = re.compile(r"\b\d[\d.]*\b")
-_MOST_KINDS = 1000
+BURST = 3
+"""Lines that a subject may log at once."""
+INTERVAL = 10.0
+"""Seconds after which it may log another."""
+REPEAT = 60.0
+"""Seconds after which it says the same again."""
+_KINDS = 16
+
+
+@dataclass
+class _Talk:
+    """What a subject has logged.
+
+    Attributes:
+        said: when a kind of line was last logged, seconds; the newest few kinds.
+        left: lines that it may still log at once; grows with time.
+        since: up to when `left` has been counted, seconds.
+    """
+
+    said: dict[str, float]
+    left: float
+    since: float
 
 
 class Journal:
-    """Keeps the open problems by subject, and says which of them have not been logged yet.
+    """Keeps the open problems by subject, and says which of them to log. Any thread may call.
 
-    Two problems are of one kind where their texts differ in bare numbers only: a camera with a wrong step gives one
-    line, not one per frame. Encodings such as rgb16 are words, so that each gets its line. Any thread may call.
+    The log is limited by subject, not by text, since texts hold what others send: `BURST` lines at once, then one in
+    `INTERVAL`; and the same kind of line in `REPEAT` only. Two texts are of one kind where they differ in bare numbers
+    only. What is not logged is still the newest problem.
     """
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
         self._lock = threading.Lock()
         self._open: dict[str, str] = {}
-        self._logged: dict[tuple[str, str], float] = {}
+        self._talks: dict[str, _Talk] = {}
 
-    def report(self, subject: str, text: str, *, repeat: float = math.inf) -> bool:
+    def report(self, subject: str, text: str) -> bool:
         """Note a problem; the newest of a subject replaces the one before.
 
         Args:
-            subject: what it is about: image, tracker, target, camera.
+            subject: what it is about, one of a fixed few: image, tracker, target, camera ...
             text: one sentence that names the thing and the way out.
-            repeat: seconds after which the same kind is logged again.
 
         Returns:
-            True where it should be logged: the first of its kind, or `repeat` seconds after the last time.
+            True where it should be logged.
         """
-        kind = (subject, _NUMBER.sub("#", text))
-        now = self._clock()
         with self._lock:
             self._open.pop(subject, None)  # So that it goes to the end: the newest.
             self._open[subject] = text
-            if now - self._logged.get(kind, -math.inf) < repeat:
+        return self.says(subject, text)
+
+    def says(self, subject: str, text: str) -> bool:
+        """Whether a line that is no problem should be logged."""
+        kind, now = _NUMBER.sub("#", text), self._clock()
+        with self._lock:
+            talk = self._talks.setdefault(subject, _Talk({}, BURST, now))
+            talk.left = min(BURST, talk.left + (now - talk.since) / INTERVAL)
+            talk.since = now
+            if talk.left < 1 or now - talk.said.get(kind, -math.inf) < REPEAT:
                 return False
-            if len(self._logged) >= _MOST_KINDS:
-                self._logged.clear()
-            self._logged[kind] = now
+            talk.said.pop(kind, None)  # So that it goes to the end.
+            talk.said[kind], talk.left = now, talk.left - 1
+            if len(talk.said) > _KINDS:
+                del talk.said[next(iter(talk.said))]
             return True
 
     def clear(self, *subjects: str) -> None:
@@ -59,3 +89,9 @@ class Journal:
         """The newest problem that is still open; empty: all is well."""
         with self._lock:
             return next(reversed(self._open.values()), "")
+
+    @property
+    def problems(self) -> dict[str, str]:
+        """Those that are open, by subject; the newest comes last."""
+        with self._lock:
+            return dict(self._open)

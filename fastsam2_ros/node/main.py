@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable
 from contextlib import closing
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 import rclpy
 from rclpy.exceptions import ParameterException
@@ -15,6 +16,7 @@ from rclpy.logging import get_logger
 from fastsam2_ros.config import TrackerConfig
 from fastsam2_ros.errors import FastSam2Error
 from fastsam2_ros.node.tracker_node import TrackerNode
+from fastsam2_ros.printable import printable
 
 if TYPE_CHECKING:
     from fastsam2_ros.tracker import TextTracker
@@ -35,7 +37,8 @@ def main(args: list[str] | None = None, make_tracker: Callable[[TrackerConfig], 
         make_tracker: makes the tracker from the parameters.
 
     Returns:
-        exit code: 0 after a clean stop; 1 where arguments, parameters or models are wrong, after one line in the log.
+        exit code: 0 after a clean stop; 1 where arguments, parameters or models are wrong, 2 where the GPU has failed for
+        good, each after a line in the log.
     """
     try:
         rclpy.init(args=args)
@@ -48,20 +51,27 @@ def main(args: list[str] | None = None, make_tracker: Callable[[TrackerConfig], 
         with closing(TrackerNode(make_tracker)) as node:
             node.start()
             executor.add_node(node)
-            executor.spin()
+            executor.spin_until_future_complete(node.ended)
+            return node.ended.result() or 0
     except (KeyboardInterrupt, ExternalShutdownException):
         return 0
     except (FastSam2Error, ParameterException) as error:
-        get_logger("fastsam2_tracker").fatal(str(error))
+        get_logger("fastsam2_tracker").fatal(printable(str(error), 600))
         return 1
     except Exception:
         if rclpy.ok():
             raise
-        return 0  # Stopped while the models were being loaded: what was to follow found no graph.
+        return 0  # Stopped while the node was being made: what was to follow found no graph.
     finally:
         rclpy.try_shutdown()
-    return 0
+
+
+def leave(code: int) -> NoReturn:
+    """End the process at once: models that are being loaded in another thread are not waited for."""
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code)
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    leave(main())

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import array
 import math
-from collections.abc import Sequence
+from collections.abc import Container, Mapping, Sequence
 from importlib import import_module
 from types import ModuleType
 from typing import Any
 
+import cv2
 import numpy as np
 import numpy.typing as npt
-from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
-from sensor_msgs.msg import Image, RegionOfInterest
+from diagnostic_msgs.msg import DiagnosticStatus, KeyValue
+from sensor_msgs.msg import CompressedImage, Image, RegionOfInterest
 from std_msgs.msg import Header
 
 from fastsam2_ros import msg
@@ -33,6 +34,13 @@ def image(header: Header, pixels: npt.NDArray[Any], encoding: str) -> Image:
     data = array.array("B")
     data.frombytes(fields.pop("data"))
     return Image(header=header, data=data, **fields)
+
+
+def png(header: Header, pixels: npt.NDArray[np.uint8]) -> CompressedImage:
+    """sensor_msgs/CompressedImage of a grey image, uint8 (H, W), as image_transport's compressed would make it of mono8."""
+    data = array.array("B")
+    data.frombytes(cv2.imencode(".png", pixels)[1].tobytes())
+    return CompressedImage(header=header, format="mono8; png compressed ", data=data)
 
 
 def mask(header: Header, result: TrackResult) -> Image:
@@ -117,6 +125,7 @@ def status(
     model: str,
     device: str,
     *,
+    active: bool,
     untrained: bool,
     processing_time: float = 0.0,
     latency: float = 0.0,
@@ -131,6 +140,7 @@ def status(
         counts: frames since the start; pending ones count as not yet received, so that received is the sum.
         model: name or path of the SAM 2 model.
         device: torch device that it runs on.
+        active: images are taken.
         untrained: True where the weights are random.
         processing_time, latency: seconds, see msg/TrackerStatus.msg.
         message: the newest problem; empty: all is well.
@@ -148,6 +158,7 @@ def status(
         dropped=counts.dropped,
         model=model,
         device=device,
+        active=active,
         untrained=untrained,
         message=message,
     )
@@ -160,34 +171,55 @@ def status(
     return status
 
 
-def diagnostics(header: Header, name: str, status: msg.TrackerStatus, problem: str, slowest: float) -> DiagnosticArray:
-    """diagnostic_msgs/DiagnosticArray with one entry.
+def diagnostics(
+    name: str,
+    status: msg.TrackerStatus,
+    counts: Counts,
+    phase: str,
+    problems: Mapping[str, str],
+    *,
+    stopped: Container[str],
+    silence: float | None,
+    slowest: float,
+) -> DiagnosticStatus:
+    """diagnostic_msgs/DiagnosticStatus: OK, WARN where there is a problem, ERROR where nothing comes out because of it.
 
     Args:
-        header: with the present time.
         name: of the node.
         status: the newest one.
-        problem: what is wrong now; empty: all is well.
+        counts: as they are now.
+        phase: state of the node's life cycle.
+        problems: what is wrong now, by subject; the newest comes last.
+        stopped: subjects whose problems are errors.
+        silence: seconds since the last image; None before the first.
         slowest: time in the slowest callback, seconds.
     """
     state = TrackState(status.state).name
     values = {
+        "life cycle": phase,
         "state": state,
         "targets": "; ".join(status.descriptions),
-        "input rate (Hz)": f"{status.input_rate:.1f}",
-        "output rate (Hz)": f"{status.output_rate:.1f}",
-        "received": str(status.received),
-        "processed": str(status.processed),
-        "dropped": str(status.dropped),
+        "input rate (Hz)": f"{counts.input_rate:.1f}",
+        "output rate (Hz)": f"{counts.output_rate:.1f}",
+        "last image (s ago)": "none yet" if silence is None else f"{silence:.0f}",
+        "received": str(counts.received),
+        "processed": str(counts.processed),
+        "dropped": str(counts.dropped),
         "keep ratio": f"{status.keep_ratio:.2f}",
         "processing time (ms)": f"{status.processing_time * 1e3:.1f}",
         "slowest callback (ms)": f"{slowest * 1e3:.2f}",
     }
-    entry = DiagnosticStatus(
-        level=DiagnosticStatus.WARN if problem else DiagnosticStatus.OK,
+    values |= {f"problem ({subject})": text for subject, text in problems.items()}
+    errors = [text for subject, text in problems.items() if subject in stopped]
+    level, message = DiagnosticStatus.OK, state
+    if problems:
+        level, message = DiagnosticStatus.WARN, [*problems.values()][-1]
+    if errors:
+        level, message = DiagnosticStatus.ERROR, errors[-1]
+    return DiagnosticStatus(
+        level=level,
         name=f"{name}: tracker",
-        message=problem or state,
+        message=message,
         hardware_id=f"{status.model} on {status.device}",
         values=[KeyValue(key=key, value=value) for key, value in values.items()],
     )
-    return DiagnosticArray(header=header, status=[entry])

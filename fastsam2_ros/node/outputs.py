@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from rclpy.node import Node
 from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
-from sensor_msgs.msg import Image
+from sensor_msgs.msg import CompressedImage, Image
 from std_msgs.msg import Header
 
 from fastsam2_ros import msg
@@ -26,6 +26,7 @@ class Outputs:
 
     def __init__(self, node: Node) -> None:
         self._mask = node.create_publisher(Image, "~/mask", RELIABLE)
+        self._compressed_mask = node.create_publisher(CompressedImage, "~/mask/compressed", RELIABLE)
         self._labels = node.create_publisher(Image, "~/labels", RELIABLE)
         self._overlay = node.create_publisher(Image, "~/overlay", RELIABLE)
         self._tokens = node.create_publisher(Image, "~/tokens", RELIABLE)
@@ -46,6 +47,8 @@ class Outputs:
             self._detections.publish(messages.detections(header, result, self._vision))
         if self._mask.get_subscription_count():
             self._mask.publish(messages.mask(header, result))
+        if self._compressed_mask.get_subscription_count():
+            self._compressed_mask.publish(messages.png(header, result.union_mask()))
         if self._labels.get_subscription_count():
             self._labels.publish(messages.labels(header, result))
         if self._overlay.get_subscription_count():

@@ -4,13 +4,22 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import Any
 
 from rcl_interfaces.msg import FloatingPointRange, IntegerRange, ParameterDescriptor
 from rclpy.node import Node
 
-from fastsam2_ros.config import KINDS, TrackerConfig, check, flat_options, from_mapping, option
+from fastsam2_ros.config import (
+    KINDS,
+    TrackerConfig,
+    check,
+    fixed_differences,
+    flat_options,
+    flat_values,
+    from_mapping,
+    option,
+)
 from fastsam2_ros.errors import InputError
 from fastsam2_ros.node.parameter_names import unknown_parameters
 
@@ -25,27 +34,72 @@ class NodeConfig:
         "raw",
         "raw: sensor_msgs/Image on image; compressed: sensor_msgs/CompressedImage on image/compressed.",
         choices=("raw", "compressed"),
+        live=False,
     )
-    description: str = option("", "What to look for from the start; later by the topic target_description.")
+    image_reliability: str = option(
+        "best_effort",
+        "best_effort: the newest image, whatever is lost; works with every camera. reliable: lost images are sent again, as "
+        "suits a bag; takes none from a camera that offers best effort.",
+        choices=("best_effort", "reliable"),
+        live=False,
+    )
+    description: str = option("", "What to look for from the start; later by the topic target_description.", live=False)
+    autostart: bool = option(
+        True,
+        "Load the models and begin to work by itself. false: a lifecycle manager, such as Nav2's, configures and activates "
+        "the node.",
+        live=False,
+    )
+
+
+OWN = {field.name: field for field in fields(NodeConfig)}
+"""Fields of `NodeConfig` by name."""
 
 
 def declare(node: Node) -> tuple[TrackerConfig, NodeConfig]:
-    """Declare every parameter and read it. None can be changed while the node runs.
+    """Declare every parameter and read it.
 
     Raises:
         InputError: a value of the wrong type or out of its range.
     """
-    own = {field.name: field for field in fields(NodeConfig)}
-    values = {name: _declare(node, name, field) for name, field in {**flat_options(), **own}.items()}
-    config = NodeConfig(**{name: values.pop(name) for name in own})
+    values = {name: _declare(node, name, field) for name, field in {**flat_options(), **OWN}.items()}
+    config = NodeConfig(**{name: values.pop(name) for name in OWN})
     check(config)
     if unknown := unknown_parameters(node):
         node.get_logger().warning(unknown)
     return from_mapping(values), config
 
 
+def changed(
+    config: TrackerConfig, own: NodeConfig, values: Mapping[str, Any], *, loaded: bool
+) -> tuple[TrackerConfig, NodeConfig]:
+    """The settings with other values.
+
+    Args:
+        config, own: as they are.
+        values: by the name of the parameter; names of other parameters are passed over.
+        loaded: the models are, so that what is read while they load can change no more.
+
+    Raises:
+        InputError: a value of the wrong type, out of its range, or one that cannot change now; says why.
+    """
+    options = {**flat_options(), **OWN}
+    known = {name: typed(name, value, options[name].default) for name, value in values.items() if name in options}
+    new_own = replace(own, **{name: value for name, value in known.items() if name in OWN})
+    check(new_own)
+    new = from_mapping({**flat_values(config), **{name: value for name, value in known.items() if name not in OWN}})
+    fixed = [*fixed_differences(config, new), *(name for name in OWN if getattr(own, name) != getattr(new_own, name))]
+    if loaded and fixed:
+        raise InputError(
+            f"{', '.join(fixed)}: read when the node is configured. Clean it up first (deactivate, cleanup), set it, then "
+            "configure and activate it again; or restart the node."
+            + (" What to look for is told on the topic target_description." if "description" in fixed else "")
+        )
+    return new, new_own
+
+
 def describe(name: str, default: Any, metadata: Mapping[str, Any]) -> ParameterDescriptor:
-    """The descriptor of one setting: text, range, choices; read-only.
+    """The descriptor of one setting: text, range, choices.
 
     Args:
         name: dotted name.
@@ -54,10 +108,9 @@ def describe(name: str, default: Any, metadata: Mapping[str, Any]) -> ParameterD
     """
     descriptor = ParameterDescriptor(
         name=name,
-        description=metadata["description"],
+        description=sentence(metadata),
         additional_constraints=", ".join(metadata["choices"]) and "One of: " + ", ".join(metadata["choices"]),
-        read_only=True,
-        # A number without a point is an integer in YAML and on the command line: _read makes it a float.
+        # A number without a point is an integer in YAML and on the command line: `typed` makes it a float.
         dynamic_typing=True,
     )
     low, high = metadata["minimum"], metadata["maximum"]
@@ -70,6 +123,11 @@ def describe(name: str, default: Any, metadata: Mapping[str, Any]) -> ParameterD
     else:
         descriptor.integer_range = [IntegerRange(from_value=int(low), to_value=int(high))]
     return descriptor
+
+
+def sentence(metadata: Mapping[str, Any]) -> str:
+    """The description of a setting, with what it takes to change it."""
+    return f"{metadata['description']}{'' if metadata['live'] else ' Read when the models are loaded.'}"
 
 
 def _declare(node: Node, name: str, field: Any) -> Any:

@@ -1,81 +1,96 @@
-"""The node: topics and parameters around a `TextTracker`."""
+"""The node: topics, services, parameters and life cycle around a `TextTracker`."""
 
 from __future__ import annotations
 
-import math
+import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from diagnostic_msgs.msg import DiagnosticArray
+from rcl_interfaces.msg import SetParametersResult
+from rclpy.clock import Clock, ClockType
+from rclpy.event_handler import SubscriptionEventCallbacks
+from rclpy.lifecycle import LifecycleState, TransitionCallbackReturn
 from rclpy.logging import get_logger
-from rclpy.node import Node
+from rclpy.parameter import Parameter
 from rclpy.qos import QoSProfile, ReliabilityPolicy
+from rclpy.task import Future
 from sensor_msgs.msg import CompressedImage, Image, RegionOfInterest
-from std_msgs.msg import Header, String
+from std_msgs.msg import String
+from std_srvs.srv import Trigger
 
-from fastsam2_ros import msg
 from fastsam2_ros.config import TrackerConfig
-from fastsam2_ros.errors import FastSam2Error
+from fastsam2_ros.errors import InputError
 from fastsam2_ros.images import ImageDecoder, RgbImage
 from fastsam2_ros.node import frames, messages, parameters
 from fastsam2_ros.node.camera_watch import CameraWatch
+from fastsam2_ros.node.commands import Commands
+from fastsam2_ros.node.failures import give_memory_back, is_lasting
 from fastsam2_ros.node.frames import ImageMessage
-from fastsam2_ros.node.journal import Journal
-from fastsam2_ros.node.outputs import LATCHED, RELIABLE, Outputs
+from fastsam2_ros.node.graph_watch import GraphWatch, seen_nodes, sim_time
+from fastsam2_ros.node.outputs import RELIABLE, Outputs
+from fastsam2_ros.node.reports import Reports
+from fastsam2_ros.node.transitions import BackgroundLifecycleNode
 from fastsam2_ros.node.worker import Worker
+from fastsam2_ros.printable import printable
 from fastsam2_ros.results import TrackResult
 
 if TYPE_CHECKING:
     from fastsam2_ros.tracker import TextTracker
 
-NEWEST = QoSProfile(depth=1, reliability=ReliabilityPolicy.BEST_EFFORT)
+NOT_LOADED, LASTING_FAULT = 1, 2
+"""Exit codes: parameters or models that cannot be had; a fault that only a new process ends."""
 
 
-class TrackerNode(Node):
+class TrackerNode(BackgroundLifecycleNode):
     """Feeds images and commands to the worker, and publishes what it hands back.
+
+    configure loads the models, activate subscribes to images, deactivate unsubscribes, cleanup gives the memory back. All
+    of them run in the worker's thread, between two steps.
 
     Args:
         make_tracker: makes the tracker from the parameters.
         arguments: of `rclpy.node.Node`.
 
+    Attributes:
+        ended: gets an exit code once there is no use in going on.
+
     Raises:
         InputError: a parameter of the wrong type or out of its range.
-        ModelError: the models cannot be loaded.
     """
 
     def __init__(self, make_tracker: Callable[[TrackerConfig], TextTracker], **arguments: Any) -> None:
-        super().__init__("fastsam2_tracker", **arguments)
-        self._config, own = parameters.declare(self)
+        self._worker: Worker[ImageMessage] = Worker(self)
+        super().__init__("fastsam2_tracker", self._worker.call, **arguments)
+        self.ended: Future[int] = Future()
+        self._make_tracker = make_tracker
+        self._settings_lock = threading.Lock()
+        self._config, self._own = parameters.declare(self)
         self._decoder = ImageDecoder(self._config.max_megapixels)
-        self._journal = Journal()
+        self._loaded = False  # the models are, or are being loaded: what they are made of cannot change
+        self._tracker: TextTracker | None = None
+        self._images: Any = None
         self._slowest = 0.0  # seconds in the slowest callback
-        self._result: TrackResult | None = None
-        self._descriptions: Sequence[str] = ()
-        # Before the models are loaded, so that a command given meanwhile waits in the queue.
+        self._outputs = Outputs(self)
+        self._reports = Reports(self, self._worker.counts, lambda: self._config)
+        self._commands = Commands(self._worker, self._reports)
+        self._graph = GraphWatch(self.get_fully_qualified_name())
+        self._watch_topic()
+        self._reports.enter("unconfigured", "Waiting to be configured.")
+        # A command that is given while the models are loaded waits in the worker.
         self.create_subscription(String, "target_description", self._on_description, RELIABLE)
         self.create_subscription(RegionOfInterest, "target_box", self._on_box, RELIABLE)
-        self._outputs = Outputs(self)
-        self._status_publisher = self.create_publisher(msg.TrackerStatus, "~/status", LATCHED)
-        self._diagnostics_publisher = self.create_publisher(DiagnosticArray, "/diagnostics", RELIABLE)
-
-        self._tracker = make_tracker(self._config)
-        self._worker: Worker[ImageMessage] = Worker(self._tracker, self)
-        compressed = own.image_transport == "compressed"
-        self._image_topic = self.resolve_topic_name("image/compressed" if compressed else "image")
-        self._camera = CameraWatch(self._image_topic)
-        self._journal.report("start", self._waiting(own.description))
-        self._status = self._publish_status(Header())
-        self.create_subscription(CompressedImage if compressed else Image, self._image_topic, self._on_image, NEWEST)
-        self.create_timer(1.0, self._on_timer)
-        if own.description:
-            self._look_for(own.description)
+        self.create_service(Trigger, "~/reset", self._on_reset)
+        self.add_on_set_parameters_callback(self._on_parameters)
+        # A steady clock: simulated time may not run.
+        self.create_timer(1.0, self._on_timer, clock=Clock(clock_type=ClockType.STEADY_TIME))
 
     def start(self) -> None:
-        """Begin to work. From here on `close` has to be called."""
+        """Begin to work: with `autostart`, load the models and take images. From here on `close` has to be called."""
+        if self._own.autostart:
+            self._worker.call(self._start_by_itself)
         self._worker.start()
-        self.get_logger().info(f"{self._config.model.name} is ready. {self._journal.newest}")
 
     def close(self) -> None:
         """End the worker, then the node."""
@@ -88,33 +103,144 @@ class TrackerNode(Node):
         )
         self.destroy_node()
 
+    # Transitions, in the worker's thread.
+
+    def on_configure(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """Load the models, and let them run once."""
+        with self._settings_lock:
+            self._loaded, config, own = True, self._config, self._own
+        self._decoder = ImageDecoder(config.max_megapixels)
+        self._watch_topic()
+        model = printable(config.model.name)
+        self._reports.enter("configuring", f"Loading {model}: images are passed over until it is done.")
+        try:
+            tracker = self._make_tracker(config)
+            tracker.warm_up()
+        except BaseException as error:  # SystemExit, which libraries raise, would end this thread and leave the node.
+            self._forget_models()
+            self._reports.fail("models", error)
+            return TransitionCallbackReturn.FAILURE
+        self._tracker = self._reports.tracker = tracker
+        self._reports.clear("models")
+        self._reports.enter("inactive", f"{model} is loaded; waiting to be activated.")
+        if own.description:
+            self._commands.look_for(own.description)
+        return TransitionCallbackReturn.SUCCESS
+
+    def on_activate(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """Take images from now on."""
+        kind = CompressedImage if self._compressed else Image
+        newest = QoSProfile(depth=1, reliability=ReliabilityPolicy.get_from_short_key(self._own.image_reliability))
+        events = SubscriptionEventCallbacks(incompatible_qos=self._on_incompatible)
+        self._images = self.create_subscription(kind, self._image_topic, self._on_image, newest, event_callbacks=events)
+        self._worker.use(self._tracker)
+        self._reports.clear("transition")
+        self._reports.enter("active", self._waiting())
+        self._reports.say("start", f"{printable(self._config.model.name)} is ready. {self._waiting()}")
+        return TransitionCallbackReturn.SUCCESS
+
+    def on_deactivate(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """Take no more images; targets and models stay."""
+        self._stop_images()
+        self._reports.enter("inactive", "Inactive: no images are taken.")
+        return TransitionCallbackReturn.SUCCESS
+
+    def on_cleanup(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """Give models and targets up, with the memory that they take."""
+        self._forget_models()
+        return TransitionCallbackReturn.SUCCESS
+
+    def on_shutdown(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """Give everything up; the process goes on until a signal ends it."""
+        self._stop_images()
+        self._forget_models()
+        self._reports.enter("finalized", "Shut down: end the process, and start it anew.")
+        return TransitionCallbackReturn.SUCCESS
+
+    def on_exception(self, error: Exception) -> None:
+        """See `BackgroundLifecycleNode`."""
+        self._reports.fail("transition", error)
+
+    def on_error(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """A transition failed: as before it was configured."""
+        self._stop_images()
+        self._forget_models()
+        return TransitionCallbackReturn.SUCCESS
+
+    def _start_by_itself(self) -> None:
+        success = TransitionCallbackReturn.SUCCESS
+        if self.trigger_configure() != success or self.trigger_activate() != success:
+            self._end(NOT_LOADED, "There is nothing to track with; the node ends.")
+
+    def _stop_images(self) -> None:
+        self._worker.use(None)
+        if self._images is not None:
+            self.destroy_subscription(self._images)
+            self._images = None
+        self._watch_topic()
+        self._reports.clear("camera", "image", "frame", "qos")
+
+    def _forget_models(self) -> None:
+        self._tracker = self._reports.tracker = self._reports.result = None
+        self._reports.descriptions = ()
+        self._commands.forget()
+        give_memory_back()
+        with self._settings_lock:
+            self._loaded = False
+        self._reports.enter("unconfigured", "Waiting to be configured.")
+
     # Callbacks of the executor. They only leave things for the worker.
 
     def _on_image(self, message: ImageMessage) -> None:
         with self._timed():
             self._worker.offer(message)
 
+    def _on_incompatible(self, event: Any) -> None:
+        self._reports.complain(
+            "qos",
+            f"A publisher of {self._image_topic} offers less than is asked for ({event.last_policy_kind}), so that its "
+            "images do not come: set image_reliability to best_effort.",
+        )
+
     def _on_description(self, message: String) -> None:
         with self._timed():
-            self._look_for(message.data)
+            self._commands.look_for(message.data)
 
     def _on_box(self, message: RegionOfInterest) -> None:
         with self._timed():
-            self._worker.submit(lambda tracker: self._accept_box(tracker, message))
+            self._commands.track_box(message)
+
+    def _on_reset(self, request: Trigger.Request, response: Trigger.Response) -> Trigger.Response:
+        self._commands.reset()
+        response.success = True
+        response.message = "All targets are forgotten before the next frame."
+        return response
+
+    def _on_parameters(self, changes: list[Parameter[Any]]) -> SetParametersResult:
+        values = {parameter.name: parameter.value for parameter in changes}
+        with self._settings_lock:
+            try:
+                config, own = parameters.changed(self._config, self._own, values, loaded=self._loaded)
+            except InputError as error:
+                return SetParametersResult(successful=False, reason=printable(str(error), 600))
+            if config != self._config and self._loaded:
+                self._commands.reconfigure(config)
+            self._config, self._own = config, own
+        return SetParametersResult(successful=True)
 
     def _on_timer(self) -> None:
         with self._timed():
-            publishers = self.count_publishers(self._image_topic)
-            problem = self._camera.update(publishers, self._worker.counts().received, time.monotonic())
-            if problem:
-                self._complain("camera", problem, repeat=30.0)
-            else:
-                self._journal.clear("camera")
-            header = Header(stamp=self.get_clock().now().to_msg())
-            name = self.get_fully_qualified_name()
-            self._diagnostics_publisher.publish(
-                messages.diagnostics(header, name, self._status, self._journal.newest, self._slowest)
-            )
+            now = time.monotonic()
+            problems = dict(self._graph.update(seen_nodes(self), sim_time(self), now))
+            if self._reports.phase == "active":
+                kinds = [each.topic_type for each in self.get_publishers_info_by_topic(self._image_topic)]
+                problems["camera"] = self._camera.update(kinds, self._worker.counts().received, now)
+            for subject, problem in problems.items():
+                if problem:
+                    self._reports.complain(subject, problem)
+                else:
+                    self._reports.clear(subject)
+            self._reports.publish_diagnostics(self._camera.silence(now), self._slowest)
 
     # In the worker's thread.
 
@@ -128,71 +254,43 @@ class TrackerNode(Node):
 
     def on_result(self, source: ImageMessage, frame: RgbImage, result: TrackResult, started: float) -> None:
         """See `worker.Listener`."""
-        self._result = result
-        self._descriptions = [target.description for target in result.objects]
-        self._journal.clear("start", "image", "tracker", "frame")
+        self._reports.result = result
+        self._reports.descriptions = [target.description for target in result.objects]
+        self._reports.clear("start", "image", "tracker", "output", "frame", "box")
         if result.warnings:
-            self._complain("frame", " ".join(result.warnings), repeat=30.0)
+            self._reports.complain("frame", " ".join(result.warnings))
         self._outputs.publish(source.header, frame, result)
-        self._status = self._publish_status(source.header, time.perf_counter() - started)
+        self._reports.publish_status(source.header, time.perf_counter() - started)
 
-    def on_error(self, subject: str, error: Exception) -> None:
+    def on_failure(self, subject: str, error: Exception) -> None:
         """See `worker.Listener`."""
-        expected = isinstance(error, FastSam2Error)
-        self._complain(subject, str(error) if expected else f"{type(error).__name__}: {error}")
-        self._status = self._publish_status(self._status.header)
+        self._reports.fail(subject, error)
+        if self._tracker is not None and is_lasting(error, str(self._tracker.device)):
+            self._worker.use(None)
+            self._end(LASTING_FAULT, "The GPU gives this error to every later call of this process, which ends.")
 
-    def _accept_text(self, tracker: TextTracker, text: str) -> None:
-        self._descriptions = tracker.set_target(text)
-        self._accepted(
-            "Looking for: " + "; ".join(self._descriptions) if self._descriptions else "Nothing to look for."
-        )
+    # Pieces.
 
-    def _accept_box(self, tracker: TextTracker, message: RegionOfInterest) -> None:
-        tracker.set_box(messages.box(message))
-        self._accepted(
-            f"Tracking what is in the box at ({message.x_offset}, {message.y_offset}), "
-            f"{message.width} x {message.height} pixels."
-        )
+    def _end(self, code: int, text: str) -> None:
+        self.get_logger().fatal(text)
+        if not self.ended.done():
+            self.ended.set_result(code)
 
-    def _accepted(self, text: str) -> None:
-        self._journal.clear("target")
-        self.get_logger().info(text)
-        self._status = self._publish_status(self._status.header)
+    def _watch_topic(self) -> None:
+        """Forget what was seen of the camera, and take its topic from the parameters."""
+        self._compressed = self._own.image_transport == "compressed"
+        self._image_topic = self.resolve_topic_name("image")
+        if self._compressed:
+            # As image_transport names it: after the remapped topic, unless it is remapped itself.
+            plain = self.resolve_topic_name("image/compressed", only_expand=True)
+            remapped = self.resolve_topic_name("image/compressed")
+            self._image_topic = f"{self._image_topic}/compressed" if remapped == plain else remapped
+        kind = "CompressedImage" if self._compressed else "Image"
+        self._camera = CameraWatch(self._image_topic, f"sensor_msgs/msg/{kind}", time.monotonic())
 
-    # In either thread.
-
-    def _look_for(self, text: str) -> None:
-        self._worker.submit(lambda tracker: self._accept_text(tracker, text))
-
-    def _complain(self, subject: str, text: str, *, repeat: float = math.inf) -> None:
-        if self._journal.report(subject, text, repeat=repeat):
-            # Two calls: rclpy ties a place in the code to one severity.
-            if subject in ("tracker", "output", "image", "target"):
-                self.get_logger().error(text)
-            else:
-                self.get_logger().warning(text)
-
-    def _publish_status(self, header: Header, processing_time: float = 0.0) -> msg.TrackerStatus:
-        age = self.get_clock().now().nanoseconds - messages.stamp_ns(header)
-        status = messages.status(
-            header,
-            self._result,
-            self._descriptions,
-            self._worker.counts(),
-            self._config.model.name,
-            str(self._tracker.device),
-            untrained=self._tracker.untrained,
-            processing_time=processing_time,
-            latency=age * 1e-9 if processing_time else 0.0,
-            message=self._journal.newest,
-        )
-        self._status_publisher.publish(status)
-        return status
-
-    def _waiting(self, description: str) -> str:
+    def _waiting(self) -> str:
         topic = self.resolve_topic_name("target_description")
-        wanted = "" if description.strip() else f" and a description on {topic}"
+        wanted = "" if self._own.description.strip() else f" and a description on {topic}"
         return f"Waiting for images on {self._image_topic}{wanted}."
 
     @contextmanager

@@ -33,6 +33,12 @@ class CentreTracker:
         self.threads: set[int] = set()
         self._stamp = -1
 
+    def warm_up(self) -> None:
+        self.threads.add(threading.get_ident())
+
+    def reconfigure(self, config: TrackerConfig) -> None:
+        self.config = config
+
     def set_target(self, text: str) -> tuple[str, ...]:
         self.threads.add(threading.get_ident())
         if len(text) > 1000:
@@ -106,11 +112,29 @@ class CentreTracker:
         self.descriptions = ()
 
 
+def small(config: TrackerConfig) -> CentreTracker:
+    """A tracker that takes as long for a frame as a small model does."""
+    return CentreTracker(config, before_step=lambda: time.sleep(0.05))
+
+
+def loading(config: TrackerConfig) -> CentreTracker:
+    """One whose models are never loaded."""
+    threading.Event().wait()
+    return CentreTracker(config)
+
+
+def broken(config: TrackerConfig) -> CentreTracker:
+    """One on a GPU that has gone wrong for good."""
+
+    def fail() -> None:
+        raise RuntimeError("CUDA error: device-side assert triggered")
+
+    tracker = CentreTracker(config, before_step=fail)
+    tracker.device = "cuda:0"
+    return tracker
+
+
 if __name__ == "__main__":
-    from fastsam2_ros.node.main import main
+    from fastsam2_ros.node.main import leave, main
 
-    def make_tracker(config: TrackerConfig) -> CentreTracker:
-        """A tracker that takes as long for a frame as a small model does."""
-        return CentreTracker(config, before_step=lambda: time.sleep(0.05))
-
-    sys.exit(main(make_tracker=make_tracker))
+    leave(main(make_tracker={"small": small, "loading": loading, "broken": broken}[sys.argv[1]]))

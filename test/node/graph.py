@@ -25,6 +25,7 @@ ALL = QoSProfile(depth=1000, reliability=ReliabilityPolicy.RELIABLE)
 LATCHED = QoSProfile(depth=100, reliability=ReliabilityPolicy.RELIABLE, durability=DurabilityPolicy.TRANSIENT_LOCAL)
 OUTPUTS = {
     "mask": (Image, ALL),
+    "mask/compressed": (CompressedImage, ALL),
     "labels": (Image, ALL),
     "tracks": (msg.TrackedObjectArray, ALL),
     "status": (msg.TrackerStatus, LATCHED),
@@ -62,7 +63,8 @@ class Graph:
         self._thread = threading.Thread(target=self._spin)
         self._thread.start()
         self.node.start()
-        self.wait_for(lambda: all(publisher.get_subscription_count() for publisher in inputs))
+        awaited = inputs if values.get("autostart", True) else inputs[1:]  # Images are taken while active.
+        self.wait_for(lambda: all(publisher.get_subscription_count() for publisher in awaited))
         self.wait_for(lambda: all(subscription.get_publisher_count() for subscription in outputs))
 
     def _spin(self):
@@ -81,7 +83,7 @@ class Graph:
 
         return keep
 
-    def wait_for(self, condition, timeout=10.0):
+    def wait_for(self, condition, timeout=30.0):
         with self._changed:
             assert self._changed.wait_for(condition, timeout), f"it did not happen within {timeout} s"
 
@@ -89,6 +91,12 @@ class Graph:
         """The first status, of those heard and those to come, that meets the condition."""
         self.wait_for(lambda: any(condition(status) for status in self.heard["status"]))
         return next(status for status in self.heard["status"] if condition(status))
+
+    def wait_for_diagnostics(self, condition):
+        """The first of the node's diagnostics, of those heard and those to come, that meets the condition."""
+        self.wait_for(lambda: any(condition(message.status[0]) for message in self.heard["diagnostics"]))
+        entries = [message.status[0] for message in self.heard["diagnostics"]]
+        return next(entry for entry in entries if condition(entry))
 
     def log(self, level=Log.WARN):
         return [line.msg for line in self.heard["log"] if line.level >= level]

@@ -1,9 +1,12 @@
 """What is wrong with a message is told by name, and the node goes on with the next."""
 
 import array
+import threading
 
 import pytest
 from sensor_msgs.msg import RegionOfInterest
+
+from fastsam2_ros.node.commands import WAITING_BOXES
 
 from .fakes import CentreTracker
 
@@ -105,6 +108,66 @@ def test_a_box_outside_the_image_is_told(graph, tracker):
     assert told.descriptions == ["cup"]
 
 
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [("encoding", "\x1b[31mred"), ("encoding", "\u202egbr"), ("encoding", "x" * 100_000)],
+    ids=["escape sequence", "right to left", "100 kB"],
+)
+def test_text_from_elsewhere_is_escaped_and_shortened_in_log_and_status(graph, tracker, field, value):
+    graph = graph(tracker, subscribe=("status",))
+    graph.send(1, **{field: value})
+    told = graph.wait_for_status(lambda status: status.dropped == 1).message
+    graph.wait_for(graph.log)
+    for text in (told, *graph.log()):
+        assert text.isprintable()
+        assert len(text) < 1000
+
+
+def test_a_text_that_is_repeated_is_logged_once(graph, tracker):
+    graph = graph(tracker, subscribe=("status",))
+    for index in range(20):
+        graph.say("cup")
+        graph.send_good(index + 1)
+    graph.say("the last line of the log")
+    graph.wait_for(lambda: any("the last line" in line for line in graph.log(level=20)))
+    assert sum("Looking for: cup" in line for line in graph.log(level=20)) == 1
+
+
+def test_a_flood_of_descriptions_is_survived_and_the_newest_counts(graph):
+    entered, released, accepted = threading.Event(), threading.Event(), []
+    tracker = CentreTracker(before_step=lambda: (entered.set(), released.wait(10)))
+    set_target = tracker.set_target
+    tracker.set_target = lambda text: accepted.append(text) or set_target(text)
+    graph = graph(tracker, subscribe=("status",))
+    graph.send(1)
+    assert entered.wait(10)
+    for index in range(2000):
+        graph.say("; ".join(f"thing {index} {part}" for part in range(8)))
+    graph.wait_for(lambda: graph.node._worker._commands)
+    graph.say("cup")
+    graph.say("cup")
+    released.set()
+    graph.wait_for_status(lambda status: status.descriptions == ["cup"])
+    assert len(accepted) < 20
+    assert graph.send_good(2).descriptions == ["cup"]
+
+
+def test_a_flood_of_boxes_is_bounded_and_told(graph):
+    entered, released, boxes = threading.Event(), threading.Event(), []
+    tracker = CentreTracker(before_step=lambda: (entered.set(), released.wait(10)))
+    tracker.set_box = boxes.append
+    graph = graph(tracker, subscribe=("status",))
+    graph.send(1)
+    assert entered.wait(10)
+    for x in range(WAITING_BOXES + 8):
+        graph.node._on_box(RegionOfInterest(x_offset=x, width=5, height=5))
+    graph.wait_for(lambda: any("boxes wait" in line for line in graph.log()))
+    released.set()
+    graph.wait_for_status(lambda status: status.processed == 1)
+    graph.send_good(2)
+    assert [box[0] for box in boxes] == list(range(8, WAITING_BOXES + 8))
+
+
 def test_a_tracker_that_fails_is_asked_again(graph):
     failures = iter([RuntimeError("CUDA out of memory")] * 2)
 
@@ -118,4 +181,6 @@ def test_a_tracker_that_fails_is_asked_again(graph):
         graph.wait_for_status(lambda status, count=count: status.dropped == count)
     assert "RuntimeError: CUDA out of memory" in graph.heard["status"][-1].message
     assert graph.send_good(3).message == ""
-    assert sum("CUDA out of memory" in line for line in graph.log()) == 1
+    graph.wait_for(lambda: any("CUDA out of memory" in line for line in graph.log()))
+    (line,) = [line for line in graph.log() if "CUDA out of memory" in line]
+    assert "Traceback" in line

@@ -1,6 +1,6 @@
 import pytest
 
-from fastsam2_ros.node.journal import Journal
+from fastsam2_ros.node.journal import BURST, INTERVAL, REPEAT, Journal
 
 
 def test_all_is_well_at_first():
@@ -34,14 +34,45 @@ def test_the_same_text_about_another_subject_is_logged():
     assert journal.report("target", "It is empty.")
 
 
-def test_a_problem_is_logged_again_after_the_time_given():
+def test_a_problem_is_logged_again_after_a_minute():
     now = 0.0
     journal = Journal(lambda: now)
-    journal.report("camera", "silent", repeat=30.0)
-    now = 29.0
-    assert not journal.report("camera", "silent", repeat=30.0)
-    now = 30.0
-    assert journal.report("camera", "silent", repeat=30.0)
+    journal.report("camera", "silent for 3 s")
+    now = REPEAT - 1
+    assert not journal.report("camera", "silent for 9 s")
+    now = REPEAT
+    assert journal.report("camera", "silent for 60 s")
+
+
+def test_a_subject_is_limited_by_rate_whatever_its_texts():
+    now = 0.0
+    journal = Journal(lambda: now)
+    logged = 0
+    for index in range(1020):
+        now = index * 0.06  # a minute and a second in all
+        logged += journal.report("image", f"encoding 'x{index}'")
+    assert logged == BURST + int(60 / INTERVAL)
+
+
+def test_another_subject_is_not_held_up_by_that():
+    journal = Journal()
+    for index in range(100):
+        journal.report("image", f"encoding 'x{index}'")
+    assert journal.report("camera", "silent")
+
+
+def test_what_is_not_logged_is_the_newest_problem_all_the_same():
+    journal = Journal()
+    for index in range(100):
+        journal.report("image", f"encoding 'x{index}'")
+    assert journal.newest == "encoding 'x99'"
+
+
+def test_what_is_only_said_is_no_problem():
+    journal = Journal()
+    assert journal.says("accepted", "Looking for: cup")
+    assert journal.newest == ""
+    assert journal.problems == {}
 
 
 def test_the_newest_open_problem_is_shown():

@@ -177,7 +177,7 @@ def test_vision_msgs_is_the_module_where_it_is_installed(monkeypatch):
 
 def status(result_, descriptions=("cup",), counts=None, message=""):
     return messages.status(
-        HEADER, result_, descriptions, counts or Counts(), "mini", "cpu", untrained=True, message=message
+        HEADER, result_, descriptions, counts or Counts(), "mini", "cpu", active=True, untrained=True, message=message
     )
 
 
@@ -202,12 +202,37 @@ def test_a_status_without_targets_is_searching():
     assert status(result(target(1, square())), descriptions=()).state == TrackState.SEARCHING
 
 
-def test_diagnostics_warn_of_a_problem():
-    (entry,) = messages.diagnostics(HEADER, "/node", status(None), "No image.", 0.001).status
-    assert (entry.level, entry.message, entry.name) == (DiagnosticStatus.WARN, "No image.", "/node: tracker")
+def diagnostics(status_, silence=None, **problems):
+    return messages.diagnostics(
+        "/node", status_, Counts(), "active", problems, stopped={"camera"}, silence=silence, slowest=0.001
+    )
+
+
+@pytest.mark.parametrize(
+    ("problems", "level", "message"),
+    [
+        ({"frame": "a"}, DiagnosticStatus.WARN, "a"),
+        ({"frame": "a", "name": "b"}, DiagnosticStatus.WARN, "b"),
+        ({"camera": "a", "name": "b"}, DiagnosticStatus.ERROR, "a"),
+    ],
+)
+def test_diagnostics_tell_of_the_worst_problem(problems, level, message):
+    entry = diagnostics(status(None), **problems)
+    assert (entry.level, entry.message, entry.name) == (level, message, "/node: tracker")
+
+
+def test_diagnostics_list_all_problems():
+    values = {value.key: value.value for value in diagnostics(status(None), camera="a", name="b").values}
+    assert (values["problem (camera)"], values["problem (name)"]) == ("a", "b")
 
 
 def test_diagnostics_are_well_without_a_problem():
-    (entry,) = messages.diagnostics(HEADER, "/node", status(result(target(1, square()))), "", 0.001).status
+    entry = diagnostics(status(result(target(1, square()))))
     assert (entry.level, entry.message) == (DiagnosticStatus.OK, "TRACKING")
     assert {value.key: value.value for value in entry.values}["slowest callback (ms)"] == "1.00"
+
+
+@pytest.mark.parametrize(("silence", "told"), [(None, "none yet"), (12.4, "12")])
+def test_diagnostics_tell_how_long_no_image_has_come(silence, told):
+    values = {value.key: value.value for value in diagnostics(status(None), silence=silence).values}
+    assert values["last image (s ago)"] == told

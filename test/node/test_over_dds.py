@@ -15,6 +15,7 @@ import pytest
 from rclpy.event_handler import PublisherEventCallbacks
 from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
 from rclpy.node import Node
+from rclpy.qos import DurabilityPolicy, QoSProfile
 from sensor_msgs.msg import Image, RegionOfInterest
 
 from fastsam2_ros import msg
@@ -22,11 +23,12 @@ from fastsam2_ros.bags.frames import open_frames
 from fastsam2_ros.bags.make import make_bag
 from fastsam2_ros.node.messages import stamp_ns
 
-from .graph import ALL, LATCHED
+from .graph import ALL, LATCHED, image
 
 ROOT = Path(__file__).parents[2]
 VIDEO = ROOT / "../shared/video/03_blocks.mp4"
-FAKE_NODE = [sys.executable, str(Path(__file__).with_name("fakes.py")), "--ros-args"]
+FAKES = str(Path(__file__).with_name("fakes.py"))
+FAKE_NODE = [sys.executable, FAKES, "small", "--ros-args"]
 UNTRAINED = ["-p", "model.name:=mini", "-p", "model.checkpoint:=untrained", "-p", "language.name:=none"]
 NODE = [sys.executable, str(ROOT / "scripts/fastsam2_tracker"), "--ros-args", *UNTRAINED]
 FRAMES, SIZE, PERIOD = 120, (1280, 720), 1 / 30
@@ -107,6 +109,17 @@ class Ears(threading.Thread):
         with self._changed:
             return self._changed.wait_for(condition, timeout)
 
+    def active(self):
+        """Whether the node takes images."""
+        return self.heard["status"] and self.heard["status"][-1].active
+
+    def send_an_image(self):
+        """The publisher of an image that the node gets, as soon as it subscribes."""
+        kept = QoSProfile(depth=1, durability=DurabilityPolicy.TRANSIENT_LOCAL)
+        matched = PublisherEventCallbacks(matched=lambda _: publisher.publish(image(1)))
+        publisher = self._node.create_publisher(Image, "image", kept, event_callbacks=matched)
+        return publisher
+
     def close(self):
         self._executor.shutdown()
         self.join()
@@ -132,7 +145,7 @@ def play(bag, environment):
 def test_a_camera_at_30_hz_gets_masks_with_its_own_stamps(bag, sources, ears, environment, command):
     heard = ears.heard
     with process([*command, "-r", "image:=/camera/image_raw"], environment) as node:
-        up = ears.wait_for(lambda: heard["status"] and ears.box.get_subscription_count(), 60)
+        up = ears.wait_for(lambda: ears.active() and ears.box.get_subscription_count(), 150)
         assert up, "the node has not come up"
         ears.box.publish(RegionOfInterest(x_offset=400, y_offset=200, width=400, height=300))
         # Other work on the machine can spoil a run; a defect spoils them all.
@@ -172,10 +185,27 @@ def final_counts(log):
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_a_signal_ends_the_node_with_exit_code_0(ears, environment, number):
-    with process(FAKE_NODE, environment) as node:
-        assert ears.wait_for(lambda: ears.heard["status"], 60), "the node has not come up"
+@pytest.mark.parametrize("kind", ["small", "loading"])
+def test_a_signal_ends_the_node_with_exit_code_0(ears, environment, kind, number):
+    """Also while it is loading its models, which nothing interrupts."""
+    told = {"small": "Waiting for images", "loading": "Loading mini"}[kind]
+    with process([sys.executable, FAKES, kind], environment) as node:
+        up = ears.wait_for(lambda: any(told in status.message for status in ears.heard["status"]), 150)
+        assert up, "the node has not come up"
         node.send_signal(number)
         log, _ = node.communicate(timeout=20)
     assert node.returncode == 0, log
     assert "Traceback" not in log
+
+
+def test_a_gpu_that_has_failed_for_good_ends_the_node_with_exit_code_2(ears, environment):
+    nowhere = {**environment, "CUDA_VISIBLE_DEVICES": ""}  # Here, too, where there is a GPU that works.
+    with process([sys.executable, FAKES, "broken"], nowhere) as node:
+        assert ears.wait_for(ears.active, 150), "the node has not come up"
+        publisher = ears.send_an_image()
+        log, _ = node.communicate(timeout=60)
+        publisher.destroy()
+    assert node.returncode == 2, log
+    assert "device-side assert" in log
+    assert "Traceback" in log
+    assert "FATAL" in log

@@ -3,9 +3,10 @@ import rclpy
 from rclpy.node import Node
 from rclpy.parameter import Parameter
 
-from fastsam2_ros.config import TrackerConfig, flat_options
+from fastsam2_ros.config import TrackerConfig, flat_options, flat_values
 from fastsam2_ros.errors import InputError
 from fastsam2_ros.node import parameters
+from fastsam2_ros.node.parameters import NodeConfig
 
 
 @pytest.fixture
@@ -97,8 +98,79 @@ def test_what_a_value_must_be_is_said_in_words(declared, name, value, kind):
         declared(**{name: value})
 
 
-def test_nothing_changes_while_the_node_runs(declared):
-    node, *_ = declared()
-    result = node.set_parameters([Parameter("pruning.keep_ratio", value=0.5)])[0]
-    assert not result.successful
-    assert "read-only" in result.reason
+def change(loaded=True, **values):
+    values = {name.replace("__", "."): value for name, value in values.items()}
+    return parameters.changed(TrackerConfig(), NodeConfig(), values, loaded=loaded)
+
+
+LIVE = [name for name, field in flat_options().items() if field.metadata["live"]]
+FIXED = [name for name in flat_options() if name not in LIVE]
+
+
+def test_every_budget_cue_and_threshold_is_live():
+    groups = {name.partition(".")[0] for name in FIXED}
+    assert groups == {"model", "pruning", "language", "max_megapixels"}
+    assert [name for name in FIXED if name.startswith("pruning.")] == ["pruning.router"]
+    assert "language.min_margin" in LIVE
+
+
+@pytest.mark.parametrize("name", LIVE)
+def test_a_live_setting_changes_and_no_other(name):
+    field = flat_options()[name]
+    value = next(
+        (each for each in field.metadata["choices"] if each != field.default),
+        field.metadata["maximum"] or field.default,
+    )
+    value = type(field.default)(value)
+    if name == "pruning.min_keep_ratio":
+        value = 0.2  # at most the maximum
+    config, _ = change(**{name: value})
+    assert flat_values(config) == {**flat_values(TrackerConfig()), name: value}
+
+
+@pytest.mark.parametrize("name", [*FIXED, "description", "image_transport", "autostart"])
+def test_what_is_read_when_models_are_loaded_is_refused_by_name_with_the_way_out(name):
+    default = {**flat_options(), **parameters.OWN}[name].default
+    value = {"image_transport": "compressed", "model.precision": "fp32", "autostart": False}.get(name)
+    value = value if value is not None else ("other" if isinstance(default, str) else default + 3)
+    with pytest.raises(InputError, match=f"{name}.*cleanup"):
+        change(**{name: value})
+
+
+def test_what_is_read_when_models_are_loaded_changes_before_they_are():
+    config, own = change(loaded=False, **{"model.name": "tiny", "image_transport": "compressed"})
+    assert (config.model.name, own.image_transport) == ("tiny", "compressed")
+
+
+def test_a_fixed_setting_may_be_set_to_what_it_is():
+    assert change(**{"model.name": TrackerConfig().model.name})[0] == TrackerConfig()
+
+
+def test_a_whole_number_is_taken_for_a_float_while_tracking():
+    value = change(**{"pruning.target_rate": 30})[0].pruning.target_rate
+    assert (value, type(value)) == (30.0, float)
+
+
+def test_settings_that_belong_together_change_together():
+    config, _ = change(**{"pruning.min_keep_ratio": 0.6, "pruning.max_keep_ratio": 0.8})
+    assert (config.pruning.min_keep_ratio, config.pruning.max_keep_ratio) == (0.6, 0.8)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("pruning.min_keep_ratio", 0.9),
+        ("pruning.keep_ratio", 1.5),
+        ("pruning.keep_ratio", float("nan")),
+        ("max_targets", 0),
+        ("max_targets", "two"),
+        ("lost_seconds", None),
+    ],
+)
+def test_a_bad_change_is_refused_by_name(name, value):
+    with pytest.raises(InputError, match=name):
+        change(**{name: value})
+
+
+def test_parameters_of_others_are_passed_over():
+    assert change(use_sim_time=True) == (TrackerConfig(), NodeConfig())

@@ -1,17 +1,12 @@
 from fastsam2_ros.node.rates import RateMeter
 
 
-def meter(times, window=5.0):
-    clock = iter(times)
-    return RateMeter(window, lambda: next(clock))
-
-
 def test_the_rate_of_nothing_is_zero():
-    assert meter([0.0]).rate() == 0.0
+    assert RateMeter().rate() == 0.0
 
 
 def test_one_event_has_no_rate_yet():
-    rates = meter([0.0, 0.0, 0.0])
+    rates = RateMeter()
     rates.tick()
     assert rates.rate() == 0.0
 
@@ -32,4 +27,24 @@ def test_old_events_are_forgotten():
         now = step * 0.1
         rates.tick()
     now = 60.0
+    assert rates.rate() == 0.0
+
+
+def test_a_rate_below_that_of_the_window_is_known():
+    now = 0.0
+    rates = RateMeter(5.0, lambda: now)
+    for tick in (0.0, 10.0, 20.0):
+        now = tick
+        rates.tick()
+    now = 29.0
+    assert rates.rate() == 0.1
+
+
+def test_a_slow_rate_falls_to_zero_too():
+    now = 0.0
+    rates = RateMeter(5.0, lambda: now)
+    for tick in (0.0, 10.0, 20.0):
+        now = tick
+        rates.tick()
+    now = 51.0
     assert rates.rate() == 0.0

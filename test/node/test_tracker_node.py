@@ -6,9 +6,14 @@ import time
 import cv2
 import numpy as np
 import pytest
-from sensor_msgs.msg import CompressedImage, RegionOfInterest
+import rclpy
+from diagnostic_msgs.msg import DiagnosticStatus
+from rclpy.node import Node
+from rclpy.parameter import Parameter
+from rclpy.qos import QoSProfile, ReliabilityPolicy
+from sensor_msgs.msg import CompressedImage, Image, RegionOfInterest
 
-from fastsam2_ros.errors import ModelError
+from fastsam2_ros.node.rates import RateMeter
 from fastsam2_ros.node.tracker_node import TrackerNode
 
 from .fakes import CentreTracker
@@ -40,7 +45,7 @@ def test_a_frame_has_its_results_once(graph):
 
 
 def test_a_late_subscriber_learns_what_the_node_waits_for(graph):
-    status = graph(CentreTracker()).wait_for_status(lambda status: True)
+    status = graph(CentreTracker()).wait_for_status(lambda status: status.active)
     assert "/image" in status.message
     assert "/target_description" in status.message
 
@@ -123,6 +128,36 @@ def test_compressed_images_are_taken_when_asked_for(graph):
     assert tracker.steps[0][0] == (48, 64, 3)
 
 
+def test_the_compressed_mask_is_the_mask(graph):
+    graph = graph(CentreTracker(), subscribe=("mask", "mask/compressed", "status"), description="cup")
+    graph.send_good(7)
+    graph.wait_for(lambda: graph.heard["mask"] and graph.heard["mask/compressed"])
+    (mask,), (compressed,) = graph.heard["mask"], graph.heard["mask/compressed"]
+    pixels = cv2.imdecode(np.array(compressed.data, np.uint8), cv2.IMREAD_UNCHANGED)
+    assert pixels.ravel().tolist() == list(mask.data)
+    assert (compressed.header, compressed.format.startswith("mono8; png")) == (header(7), True)
+
+
+@pytest.mark.parametrize(
+    ("rules", "topic"),
+    [
+        ([], "/image/compressed"),
+        (["image:=/camera/color"], "/camera/color/compressed"),
+        (["image:=/camera/color", "image/compressed:=/other"], "/other"),
+    ],
+)
+def test_the_compressed_topic_is_named_after_the_image_topic(context, rules, topic):
+    remappings = [word for rule in rules for word in ("-r", rule)]
+    node = TrackerNode(
+        lambda config: CentreTracker(),
+        context=context,
+        cli_args=["--ros-args", *remappings],
+        parameter_overrides=[Parameter("image_transport", value="compressed")],
+    )
+    assert node._image_topic == topic
+    node.destroy_node()
+
+
 def test_callbacks_are_done_before_5_ms(context):
     """The image callback only leaves the message: a 720p JPEG of noise alone takes several times as long to decode."""
     node = TrackerNode(lambda config: CentreTracker(), context=context)
@@ -151,12 +186,62 @@ def test_a_camera_that_is_seen_but_not_heard_is_reported_with_the_cure(graph):
     graph.wait_for(lambda: "config/fastdds.xml" in graph.heard["diagnostics"][-1].status[0].message)
 
 
-def test_models_that_cannot_be_had_are_the_callers_affair(context):
-    def fail(config):
-        raise ModelError("There is no checkpoint.")
+def test_a_camera_that_ends_is_an_error_with_the_time_since(graph):
+    graph = graph(CentreTracker(), subscribe=("status",), description="cup")
+    graph.send_good(1)
+    graph.send_good(2)
+    graph.peer.destroy_publisher(graph.image)
+    entry = graph.wait_for_diagnostics(lambda entry: "publisher has gone" in entry.message)
+    values = {value.key: value.value for value in entry.values}
+    assert entry.level == DiagnosticStatus.ERROR
+    assert int(values["last image (s ago)"]) >= 3
 
-    with pytest.raises(ModelError):
-        TrackerNode(fail, context=context)
+
+def test_rates_fall_to_zero_when_no_images_come(graph):
+    graph = graph(CentreTracker(), subscribe=("status",), description="cup")
+    graph.node._worker._input = graph.node._worker._output = RateMeter(window=0.5)
+    graph.send_good(1)
+    graph.send_good(2)
+
+    def is_zero(entry):
+        values = {value.key: value.value for value in entry.values}
+        return values["received"] == "2" and values["input rate (Hz)"] == values["output rate (Hz)"] == "0.0"
+
+    graph.wait_for_diagnostics(is_zero)
+
+
+def test_a_publisher_of_another_type_is_told(graph, domain):
+    graph = graph(CentreTracker(), subscribe=("status",))
+    graph.peer.destroy_publisher(graph.image)
+    elsewhere = rclpy.Context()  # One participant cannot have two types on a topic.
+    rclpy.init(context=elsewhere, domain_id=domain)
+    camera = Node("camera", context=elsewhere)
+    camera.create_publisher(CompressedImage, "image", 1)
+    told = "published as sensor_msgs/msg/CompressedImage"
+    entry = graph.wait_for_diagnostics(lambda entry: told in entry.message)
+    assert entry.level == DiagnosticStatus.ERROR
+    camera.destroy_node()
+    rclpy.try_shutdown(context=elsewhere)
+
+
+def test_a_camera_that_offers_too_little_is_told_with_the_cure(graph):
+    graph = graph(CentreTracker(), subscribe=("status",), image_reliability="reliable")
+    best_effort = QoSProfile(depth=1, reliability=ReliabilityPolicy.BEST_EFFORT)
+    publisher = graph.peer.create_publisher(Image, "image", best_effort)
+    entry = graph.wait_for_diagnostics(lambda entry: any(each.key == "problem (qos)" for each in entry.values))
+    assert "image_reliability" in next(each.value for each in entry.values if each.key == "problem (qos)")
+    graph.peer.destroy_publisher(publisher)
+
+
+def test_a_reliable_camera_is_taken_by_either(graph):
+    assert graph(CentreTracker(), image_reliability="reliable").send_good(1).processed == 1
+
+
+def test_simulated_time_that_does_not_run_is_told_and_diagnostics_come_all_the_same(graph):
+    graph = graph(CentreTracker(), subscribe=("status",), use_sim_time=True)
+    graph.wait_for_diagnostics(
+        lambda entry: any(value.key == "problem (clock)" and "/clock" in value.value for value in entry.values)
+    )
 
 
 def jpeg(pixels):

@@ -1,4 +1,5 @@
 import threading
+import weakref
 
 import numpy as np
 import pytest
@@ -32,7 +33,7 @@ class Listener:
             self._changed.notify_all()
         self.on_publish()
 
-    def on_error(self, subject, error):
+    def on_failure(self, subject, error):
         with self._changed:
             self.errors.append((subject, error))
             self._changed.notify_all()
@@ -52,8 +53,11 @@ def start(listener):
     workers = []
 
     def make(tracker):
-        worker = Worker(tracker, listener)
+        worker = Worker(listener)
+        in_use = threading.Event()
+        worker.call(lambda: (worker.use(tracker), in_use.set()))
         worker.start()
+        assert in_use.wait(timeout=10)
         workers.append(worker)
         return worker
 
@@ -132,23 +136,168 @@ def test_dropped_and_processed_make_up_received_after_a_stop_in_mid_stream(start
 def test_commands_come_before_the_next_frame_in_their_order(start, listener):
     tracker = CentreTracker()
     worker = start(tracker)
-    worker.submit(lambda tracker: tracker.set_target("cup"))
-    worker.submit(lambda tracker: tracker.set_target("mug; plate"))
+    worker.submit("text", lambda tracker: tracker.set_target("cup"))
+    worker.submit("other", lambda tracker: tracker.set_target("mug; plate"))
     worker.offer(frame(0))
     listener.wait_for(lambda: listener.results)
     assert [target.description for target in listener.results[0].objects] == ["mug", "plate"]
 
 
+def test_the_newest_command_of_a_kind_replaces_those_that_wait(start, listener):
+    gate, tracker = Gate(), CentreTracker()
+    tracker.before_step = gate
+    worker = start(tracker)
+    worker.offer(frame(0))
+    gate.wait_until_entered()
+    done = []
+    for index in range(2000):
+        worker.submit("text", lambda tracker, index=index: done.append(index))
+    gate.open.release(2)
+    worker.offer(frame(1))
+    listener.wait_for(lambda: len(listener.results) == 2)
+    assert done == [1999]
+
+
+def test_commands_that_may_wait_together_are_bounded_and_the_oldest_gives_way(start, listener):
+    gate = Gate()
+    worker = start(CentreTracker(before_step=gate))
+    worker.offer(frame(0))
+    gate.wait_until_entered()
+    done = []
+    kept = [worker.submit("box", lambda tracker, index=index: done.append(index), most=3) for index in range(5)]
+    gate.open.release(2)
+    worker.offer(frame(1))
+    listener.wait_for(lambda: len(listener.results) == 2)
+    assert kept == [True, True, True, False, False]
+    assert done == [2, 3, 4]
+
+
+def test_a_flood_of_commands_does_not_keep_frames_from_being_tracked(start, listener):
+    worker = start(CentreTracker())
+    listener.on_publish = lambda: None
+
+    def again(tracker):
+        worker.submit("text", again)  # There is always one more.
+
+    worker.submit("text", again)
+    worker.offer(frame(0))
+    listener.wait_for(lambda: listener.results)
+
+
+def test_a_stop_is_heeded_between_commands(start, listener):
+    worker = start(CentreTracker())
+    entered, leave, done = threading.Event(), threading.Event(), []
+
+    def slow(tracker):
+        entered.set()
+        assert leave.wait(timeout=10)
+
+    gate = threading.Event()
+    worker.call(lambda: gate.wait(timeout=10))
+    worker.submit("slow", slow)
+    worker.submit("box", lambda tracker: done.append(1))
+    gate.set()
+    assert entered.wait(timeout=10)
+    stopper = threading.Thread(target=worker.stop)
+    stopper.start()
+    while not worker._stopping:
+        pass
+    leave.set()
+    stopper.join(timeout=10)
+    assert done == []
+
+
+def test_commands_wait_for_a_tracker(listener):
+    worker, done, job_done = Worker(listener), threading.Event(), threading.Event()
+    worker.start()
+    worker.submit("text", lambda tracker: done.set())
+    worker.call(job_done.set)
+    assert job_done.wait(timeout=10)
+    assert not done.is_set()
+    worker.call(lambda: worker.use(CentreTracker()))
+    assert done.wait(timeout=10)
+    worker.stop()
+
+
+def test_discarded_commands_are_not_run(listener):
+    worker, done, ran = Worker(listener), threading.Event(), []
+    worker.submit("text", lambda tracker: ran.append("text"))
+    worker.submit("box", lambda tracker: ran.append("box"))
+    worker.submit("reset", lambda tracker: done.set())
+    worker.discard("text", "box")
+    worker.call(lambda: worker.use(CentreTracker()))
+    worker.start()
+    assert done.wait(timeout=10)
+    worker.stop()
+    assert ran == []
+
+
+def test_frames_without_a_tracker_are_dropped(listener):
+    worker = Worker(listener)
+    worker.start()
+    worker.offer(frame(0))
+    worker.stop()
+    assert (worker.counts().received, worker.counts().dropped) == (1, 1)
+
+
+def test_a_job_that_does_not_end_does_not_hold_up_a_stop(listener, monkeypatch):
+    monkeypatch.setattr("fastsam2_ros.node.worker._JOB_SECONDS", 0.01)
+    worker, entered, leave = Worker(listener), threading.Event(), threading.Event()
+    worker.call(lambda: (entered.set(), leave.wait(timeout=10)))
+    worker.start()
+    assert entered.wait(timeout=10)
+    assert worker.stop() is False
+    leave.set()
+
+
+def test_memory_is_given_back_after_a_step_that_had_too_little(start, listener, monkeypatch):
+    given_back = threading.Event()
+    monkeypatch.setattr("fastsam2_ros.node.worker.give_memory_back", given_back.set)
+    failures = iter([RuntimeError("CUDA out of memory. Tried to allocate 2.00 GiB")])
+
+    def fail_once():
+        for failure in failures:
+            raise failure
+
+    worker = start(CentreTracker(before_step=fail_once))
+    worker.offer(frame(0))
+    assert given_back.wait(timeout=10)
+    worker.offer(frame(1))
+    listener.wait_for(lambda: listener.results)
+
+
+def test_what_a_failed_step_had_made_is_gone_when_memory_is_given_back(start, listener, monkeypatch):
+    class Tensor:
+        pass
+
+    alive, checked = [], threading.Event()
+
+    def fail():
+        tensor = Tensor()
+        alive.append(weakref.ref(tensor))
+        raise RuntimeError("CUDA out of memory")
+
+    def check():
+        alive.append(alive[0]())
+        checked.set()
+
+    monkeypatch.setattr("fastsam2_ros.node.worker.give_memory_back", check)
+    monkeypatch.setattr(listener, "on_failure", lambda subject, error: None)
+    start(CentreTracker(before_step=fail)).offer(frame(0))
+    assert checked.wait(timeout=10)
+    assert alive[1] is None
+
+
 def test_a_command_needs_no_frame(start, listener):
     done = threading.Event()
-    start(CentreTracker()).submit(lambda tracker: done.set())
+    start(CentreTracker()).submit("text", lambda tracker: done.set())
     assert done.wait(timeout=10)
 
 
 def test_the_tracker_is_called_from_one_thread_that_is_not_the_callers(start, listener):
     tracker = CentreTracker()
     worker = start(tracker)
-    worker.submit(lambda tracker: tracker.set_target("cup"))
+    worker.submit("text", lambda tracker: tracker.set_target("cup"))
     worker.offer(frame(0))
     listener.wait_for(lambda: listener.results)
     assert len(tracker.threads) == 1
@@ -186,7 +335,7 @@ def test_a_command_that_fails_is_told_and_the_worker_goes_on(start, listener, er
         raise error
 
     worker = start(CentreTracker())
-    worker.submit(fail)
+    worker.submit("text", fail)
     worker.offer(frame(0))
     listener.wait_for(lambda: listener.results)
     assert listener.errors == [("target", error)]
@@ -209,9 +358,9 @@ def test_a_listener_that_fails_does_not_end_the_worker(start, listener, monkeypa
     def fail(subject, error):
         raise OSError("no log")
 
-    monkeypatch.setattr(listener, "on_error", fail)
+    monkeypatch.setattr(listener, "on_failure", fail)
     worker = start(CentreTracker())
-    worker.submit(lambda tracker: tracker.no_such_method())
+    worker.submit("text", lambda tracker: tracker.no_such_method())
     worker.offer(frame(0))
     listener.wait_for(lambda: listener.results)
 

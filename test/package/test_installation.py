@@ -75,7 +75,7 @@ def test_share_has(prefix, name):
 def test_wheel_has_every_module_and_data_file(wheel):
     wanted = {
         str(path.relative_to(ROOT))
-        for suffix in ("py", "yaml", "json", "safetensors")
+        for suffix in ("py", "yaml", "json", "safetensors", "typed")
         for path in ROOT.glob(f"fastsam2_ros/**/*.{suffix}")
     }
     assert wanted <= set(wheel.namelist())

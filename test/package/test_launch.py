@@ -1,18 +1,16 @@
-"""The launch files, as far as they can be judged; with launch_ros (a ROS installation) they are loaded."""
+"""The launch files, as far as they can be judged; with launch_ros (a ROS installation) they are loaded and run."""
 
 from __future__ import annotations
 
-import os
 from xml.etree import ElementTree
 
 import pytest
-
-from fastsam2_ros.config import flat_options
 
 from . import project
 from .project import ROOT
 
 FULL_HD = 1920 * 1080 * 3  # bytes of one raw image
+DOCKER = 64 * 2**20  # bytes of shared memory that a container has by default
 
 
 @pytest.fixture
@@ -22,6 +20,23 @@ def load(monkeypatch):
         monkeypatch.delenv(name, raising=False)
 
     return lambda name: project.load(f"launch/{name}.launch.py")
+
+
+@pytest.fixture
+def perform(load):
+    """What the tracker of track.launch.py becomes, with these launch configurations."""
+    from launch import LaunchContext
+
+    def run(**given):
+        module, context = load("track"), LaunchContext()
+        for entity in module.generate_launch_description().entities:
+            if type(entity).__name__ == "DeclareLaunchArgument":
+                name = entity.name
+                default = "".join(each.perform(context) for each in entity.default_value or [])
+                context.launch_configurations[name] = given.get(name, default)
+        return module.tracker(context)
+
+    return run
 
 
 @pytest.mark.parametrize("name", ["track", "replay"])
@@ -35,32 +50,25 @@ def test_is_a_launch_description(load, name):
     assert load(name).generate_launch_description().entities
 
 
-def test_arguments_name_real_parameters(load):
-    own = {"description", "image_transport"}
-    assert {parameter for parameter, _, _ in load("track").SETTINGS.values()} <= set(flat_options()) | own
+def test_the_tracker_is_one_node(perform):
+    assert len(perform(image="/cam", description="yes", keep_ratio="0.5")) == 1
 
 
-@pytest.mark.parametrize(
-    ("distribution", "variable"),
-    [
-        ("humble", "FASTRTPS_DEFAULT_PROFILES_FILE"),
-        ("jazzy", "FASTRTPS_DEFAULT_PROFILES_FILE"),
-        ("kilted", "FASTDDS_DEFAULT_PROFILES_FILE"),
-    ],
-)
-def test_dds_profile_is_set_by_the_name_that_the_distribution_knows(load, monkeypatch, distribution, variable):
-    monkeypatch.setenv("ROS_DISTRO", distribution)
-    (action,) = load("track").dds_profile()
-    assert action.name[0].text == variable
+@pytest.mark.parametrize("given", [{"keep_ratio": "abc"}, {"params_file": "/no/such.yaml"}, {"model": "<robot>\n"}])
+def test_a_wrong_argument_ends_the_launch_by_name(perform, given):
+    with pytest.raises(Exception, match=next(iter(given))):
+        perform(**given)
 
 
-def test_dds_profile_of_the_user_stays(load, monkeypatch):
-    monkeypatch.setenv("FASTRTPS_DEFAULT_PROFILES_FILE", "mine.xml")
-    assert load("track").dds_profile() == []
-    assert os.environ["FASTRTPS_DEFAULT_PROFILES_FILE"] == "mine.xml"
+def sizes(name):
+    tree = ElementTree.parse(ROOT / "config" / f"{name}.xml")
+    return {tag: int(tree.findtext(f".//{{*}}{tag}")) for tag in ("segment_size", "maxMessageSize")}
 
 
-def test_shared_memory_holds_large_images():
-    tree = ElementTree.parse(ROOT / "config" / "fastdds.xml")
-    size = {name: int(tree.findtext(f".//{{*}}{name}")) for name in ("segment_size", "maxMessageSize")}
+def test_shared_memory_of_a_camera_holds_large_images():
+    size = sizes("fastdds")
     assert FULL_HD < size["maxMessageSize"] < size["segment_size"]
+
+
+def test_camera_and_tracker_fit_into_a_containers_shared_memory():
+    assert sizes("fastdds")["segment_size"] + sizes("fastdds_node")["segment_size"] < DOCKER

@@ -27,7 +27,7 @@ def imported_ros_packages():
             if isinstance(node, ast.ImportFrom) and node.module and not node.level:
                 names = [node.module]
             found |= {name.split(".")[0] for name in names}
-    return {name for name in found if name in ROS_MODULES or name.endswith(("_msgs", "_interfaces"))}
+    return {name for name in found if name in ROS_MODULES or name.endswith(("_msgs", "_srvs", "_interfaces"))}
 
 
 def test_declares_every_ros_package_that_is_imported(package):

@@ -44,7 +44,7 @@ def imported(paths):
                 found |= {alias.name.split(".")[0] for alias in node.names}
             elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
                 found.add(node.module.split(".")[0])
-    ros = {name for name in found if name in ROS or name.endswith(("_msgs", "_interfaces"))}
+    ros = {name for name in found if name in ROS or name.endswith(("_msgs", "_srvs", "_interfaces"))}
     return found - ros - set(sys.stdlib_module_names) - {fastsam2_ros.__name__}
 
 

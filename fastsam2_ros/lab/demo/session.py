@@ -49,7 +49,7 @@ def run_session(footage: Footage, parameters: Path, recording: Path, logs: Path,
         remap = ("-r", f"image:={IMAGE_TOPIC}", "--params-file", parameters)
         processes.start("node", "fastsam2_ros.node.main", "--ros-args", *remap)
         watcher = _Watcher(node, stop, processes)
-        watcher.wait_until(lambda: watcher.status is not None)
+        watcher.wait_until(lambda: watcher.status is not None and watcher.status.active)
         watcher.command(footage.description)
         watcher.wait_until(lambda: all(node.count_subscribers(topic) for topic in OUTPUTS))
         progress.update(loading, completed=1)

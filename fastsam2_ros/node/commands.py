@@ -1,0 +1,76 @@
+"""What the node is told to track."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from sensor_msgs.msg import RegionOfInterest
+
+from fastsam2_ros.node import messages
+from fastsam2_ros.node.reports import Reports
+from fastsam2_ros.node.worker import Worker
+from fastsam2_ros.printable import printable
+
+if TYPE_CHECKING:
+    from fastsam2_ros.config import TrackerConfig
+    from fastsam2_ros.tracker import TextTracker
+
+WAITING_BOXES = 32
+"""Boxes that may wait for the next frame."""
+
+
+class Commands:
+    """Leaves commands for the worker, and reports what came of them. The newest text replaces one that still waits."""
+
+    def __init__(self, worker: Worker[Any], reports: Reports) -> None:
+        self._worker = worker
+        self._reports = reports
+
+    def look_for(self, text: str) -> None:
+        """Track what the text describes."""
+        self._worker.submit("text", lambda tracker: self._accept_text(tracker, text))
+
+    def track_box(self, box: RegionOfInterest) -> None:
+        """Track what is in a box of the next frame."""
+        if not self._worker.submit("box", lambda tracker: self._accept_box(tracker, box), most=WAITING_BOXES):
+            self._reports.complain("box", f"More than {WAITING_BOXES} boxes wait for a frame; the oldest is given up.")
+
+    def reset(self) -> None:
+        """Forget all targets, and what still waits."""
+        self._worker.discard("text", "box")
+        self._worker.submit("reset", self._reset)
+
+    def reconfigure(self, config: TrackerConfig) -> None:
+        """Go on with other settings."""
+        self._worker.submit("settings", lambda tracker: tracker.reconfigure(config))
+
+    def forget(self) -> None:
+        """Forget all that still waits."""
+        self._worker.discard("text", "box", "reset", "settings")
+
+    # In the worker's thread.
+
+    def _accept_text(self, tracker: TextTracker, text: str) -> None:
+        before = list(self._reports.descriptions)
+        self._reports.descriptions = tracker.set_target(text)
+        # The same text may be published again and again.
+        if before == list(self._reports.descriptions) and not self._reports.is_open("target"):
+            return
+        wanted = "; ".join(self._reports.descriptions)
+        self._accepted(f"Looking for: {printable(wanted)}" if wanted else "Nothing to look for.")
+
+    def _accept_box(self, tracker: TextTracker, box: RegionOfInterest) -> None:
+        tracker.set_box(messages.box(box))
+        self._accepted(
+            f"Tracking what is in the box at ({box.x_offset}, {box.y_offset}), {box.width} x {box.height} pixels."
+        )
+
+    def _reset(self, tracker: TextTracker) -> None:
+        tracker.reset()
+        self._reports.result, self._reports.descriptions = None, ()
+        self._accepted("All targets are forgotten.")
+
+    def _accepted(self, text: str) -> None:
+        self._reports.clear("target")
+        self._reports.say("accepted", text)
+        self._reports.publish_status()

@@ -1,0 +1,118 @@
+"""What the launch files decide, without launch."""
+
+from pathlib import Path
+
+import pytest
+
+from fastsam2_ros.config import flat_options
+from fastsam2_ros.errors import InputError
+from fastsam2_ros.node import launching
+from fastsam2_ros.node.parameters import OWN
+
+GIVEN = {"rate": "1.0", "start": "0", "wait": "60", "loop": "false", "clock": "false", "topics": "", "remap": ""}
+
+
+def words(tmp_path, **given):
+    (tmp_path / "bag").mkdir(exist_ok=True)
+    given = {**GIVEN, "bag": str(tmp_path / "bag"), **given}
+    return launching.replay_command(Path("/lib/fastsam2"), given, "/camera/image")
+
+
+def test_every_parameter_is_an_argument_with_its_description():
+    told = launching.arguments()
+    assert {*flat_options(), *OWN} <= set(told)
+    assert all(told.values())
+
+
+def test_arguments_name_real_parameters():
+    assert set(launching.SHORT.values()) <= set(flat_options())
+
+
+def test_what_is_not_given_is_left_to_the_file():
+    assert launching.parameters({"model": "", "max_targets": "", "description": ""}) == {}
+
+
+@pytest.mark.parametrize(
+    ("argument", "text", "parameter", "value"),
+    [
+        ("model", "tiny", "model.name", "tiny"),
+        ("model.name", "tiny", "model.name", "tiny"),
+        ("keep_ratio", "1", "pruning.keep_ratio", 1.0),
+        ("description", "yes", "description", "yes"),
+        ("description", "7", "description", "7"),
+        ("max_targets", "3", "max_targets", 3),
+        ("autostart", "False", "autostart", False),
+        ("lost_seconds", ".5", "lost_seconds", 0.5),
+    ],
+)
+def test_a_value_has_the_type_of_its_parameter(argument, text, parameter, value):
+    values = launching.parameters({argument: text})
+    assert values == {parameter: value}
+    assert type(values[parameter]) is type(value)
+
+
+@pytest.mark.parametrize(
+    ("argument", "text"),
+    [("keep_ratio", "abc"), ("keep_ratio", "nan"), ("max_targets", "1.5"), ("autostart", "perhaps"), ("seed", "x")],
+)
+def test_a_value_of_the_wrong_kind_is_refused_by_the_arguments_name(argument, text):
+    argument = {"seed": "model.seed"}.get(argument, argument)
+    with pytest.raises(InputError, match=f"argument {argument} is"):
+        launching.parameters({argument: text})
+
+
+def test_an_argument_of_a_launch_file_around_this_one_is_noticed():
+    with pytest.raises(InputError, match=r"model .*forwards nothing"):
+        launching.parameters({"model": '<?xml version="1.0"?>\n<robot name="arm"/>'})
+
+
+def test_the_short_argument_counts_where_both_are_given():
+    assert launching.parameters({"model": "tiny", "model.name": "large"}) == {"model.name": "tiny"}
+
+
+@pytest.mark.parametrize(
+    ("distribution", "variable"),
+    [
+        ("humble", "FASTRTPS_DEFAULT_PROFILES_FILE"),
+        ("jazzy", "FASTRTPS_DEFAULT_PROFILES_FILE"),
+        ("kilted", "FASTDDS_DEFAULT_PROFILES_FILE"),
+        ("", "FASTDDS_DEFAULT_PROFILES_FILE"),
+    ],
+)
+def test_the_dds_profile_is_set_by_the_name_that_the_distribution_knows(distribution, variable):
+    assert launching.dds_profile({"ROS_DISTRO": distribution}, Path("/a.xml")) == {variable: "/a.xml"}
+
+
+@pytest.mark.parametrize("name", ["FASTDDS_DEFAULT_PROFILES_FILE", "FASTRTPS_DEFAULT_PROFILES_FILE"])
+def test_the_dds_profile_of_the_user_stays(name):
+    assert launching.dds_profile({name: "mine.xml"}, Path("/a.xml")) == {}
+
+
+def test_a_file_that_is_not_there_is_refused_by_the_arguments_name():
+    with pytest.raises(InputError, match=r"params_file is /no/such\.yaml"):
+        launching.existing("params_file", "/no/such.yaml")
+
+
+def test_a_replay_waits_for_the_trackers_topic_alone(tmp_path):
+    command = words(tmp_path)
+    assert command[:3] == ["/lib/fastsam2", "replay", str(tmp_path / "bag")]
+    assert command[command.index("--wait-for") + 1 :] == ["/camera/image"]
+
+
+def test_a_replay_gets_what_is_asked_for(tmp_path):
+    command = words(tmp_path, rate="2", start="1.5", loop="true", clock="true", remap="/a:=/b /c:=/d", topics="/a /c")
+    text = " ".join(command)
+    for part in ("--rate 2.0", "--start 1.5", "--loop", "--clock", "--remap /a:=/b", "--remap /c:=/d"):
+        assert part in text
+    assert command[-3:] == ["--topics", "/a", "/c"]
+
+
+@pytest.mark.parametrize(("name", "value"), [("rate", "fast"), ("start", "abc"), ("loop", "x")])
+def test_a_wrong_argument_of_the_replay_is_named(tmp_path, name, value):
+    with pytest.raises(InputError, match=name):
+        words(tmp_path, **{name: value})
+
+
+def test_a_bag_that_is_not_there_is_named():
+    with pytest.raises(InputError, match="/no/such/bag"):
+        launching.replay_command(Path("fastsam2"), {**GIVEN, "bag": "/no/such/bag"}, "/image")

@@ -1,0 +1,347 @@
+"""Transitions, and what the node does in each state."""
+
+import gc
+import threading
+import weakref
+
+import pytest
+from lifecycle_msgs.msg import State, Transition
+from lifecycle_msgs.srv import ChangeState, GetState
+from rcl_interfaces.srv import SetParametersAtomically
+from rclpy.parameter import Parameter
+from std_srvs.srv import Trigger
+
+from fastsam2_ros.errors import ModelError
+
+from .fakes import CentreTracker
+
+NAMES = {
+    "configure": Transition.TRANSITION_CONFIGURE,
+    "activate": Transition.TRANSITION_ACTIVATE,
+    "deactivate": Transition.TRANSITION_DEACTIVATE,
+    "cleanup": Transition.TRANSITION_CLEANUP,
+}
+SHUTDOWN = {
+    "unconfigured": Transition.TRANSITION_UNCONFIGURED_SHUTDOWN,
+    "inactive": Transition.TRANSITION_INACTIVE_SHUTDOWN,
+    "active": Transition.TRANSITION_ACTIVE_SHUTDOWN,
+}
+
+
+class Manager:
+    """Calls the node's services, as a lifecycle manager does."""
+
+    def __init__(self, graph):
+        self._graph = graph
+        self._clients = {
+            name: graph.peer.create_client(kind, f"fastsam2_tracker/{name}")
+            for name, kind in {
+                "change_state": ChangeState,
+                "get_state": GetState,
+                "set_parameters_atomically": SetParametersAtomically,
+                "reset": Trigger,
+            }.items()
+        }
+        for client in self._clients.values():
+            assert client.wait_for_service(timeout_sec=10)
+
+    def ask(self, name, request):
+        """The answer as a future."""
+        answered = self._clients[name].call_async(request)
+        answered.add_done_callback(self._graph._notify)
+        return answered
+
+    def call(self, name, request):
+        answer = self.ask(name, request)
+        self._graph.wait_for(answer.done)
+        return answer.result()
+
+    def change(self, name):
+        number = NAMES.get(name) or SHUTDOWN[self.state()]
+        return self.call("change_state", ChangeState.Request(transition=Transition(id=number))).success
+
+    def state(self):
+        return self.call("get_state", GetState.Request()).current_state.label
+
+    def set(self, **values):
+        parameters = [Parameter(name, value=value).to_parameter_msg() for name, value in values.items()]
+        return self.call("set_parameters_atomically", SetParametersAtomically.Request(parameters=parameters)).result
+
+
+@pytest.fixture
+def managed(graph):
+    """A node that a manager has in hand."""
+
+    def make(tracker=None, **values):
+        made = graph(tracker or CentreTracker(), subscribe=("status", "tracks"), autostart=False, **values)
+        return made, Manager(made)
+
+    return make
+
+
+def up(manager):
+    assert manager.change("configure")
+    assert manager.change("activate")
+
+
+def test_nothing_is_loaded_before_the_manager_says_so(managed):
+    graph, manager = managed()
+    assert manager.state() == "unconfigured"
+    assert graph.node._tracker is None
+
+
+@pytest.mark.parametrize(
+    ("transitions", "state"),
+    [
+        (["configure"], "inactive"),
+        (["configure", "activate"], "active"),
+        (["configure", "activate", "deactivate"], "inactive"),
+        (["configure", "cleanup"], "unconfigured"),
+        (["configure", "activate", "deactivate", "cleanup"], "unconfigured"),
+        (["configure", "activate", "deactivate", "activate"], "active"),
+        (["configure", "cleanup", "configure", "activate"], "active"),
+        (["shutdown"], "finalized"),
+        (["configure", "shutdown"], "finalized"),
+        (["configure", "activate", "shutdown"], "finalized"),
+    ],
+    ids=",".join,
+)
+def test_transitions_lead_to_their_states(managed, transitions, state):
+    _, manager = managed()
+    for each in transitions:
+        assert manager.change(each)
+    assert manager.state() == state
+
+
+@pytest.mark.parametrize(
+    ("transitions", "wrong", "state"),
+    [
+        ([], "activate", "unconfigured"),
+        ([], "deactivate", "unconfigured"),
+        ([], "cleanup", "unconfigured"),
+        (["configure"], "configure", "inactive"),
+        (["configure"], "deactivate", "inactive"),
+        (["configure", "activate"], "activate", "active"),
+        (["configure", "activate"], "cleanup", "active"),
+    ],
+)
+def test_a_transition_out_of_order_is_refused_and_changes_nothing(managed, transitions, wrong, state):
+    _, manager = managed()
+    for each in transitions:
+        assert manager.change(each)
+    assert not manager.change(wrong)
+    assert manager.state() == state
+
+
+def test_an_active_node_tracks(managed):
+    graph, manager = managed(description="cup")
+    up(manager)
+    graph.wait_for(graph.image.get_subscription_count)
+    assert graph.send_good(1).descriptions == ["cup"]
+
+
+def test_an_inactive_node_subscribes_to_no_images(managed):
+    graph, manager = managed()
+    up(manager)
+    graph.wait_for(graph.image.get_subscription_count)
+    assert manager.change("deactivate")
+    graph.wait_for(lambda: not graph.image.get_subscription_count())
+    assert graph.heard["status"][-1].active is False
+
+
+def test_targets_outlive_an_inactive_time(managed):
+    graph, manager = managed(description="cup")
+    up(manager)
+    graph.wait_for(graph.image.get_subscription_count)
+    graph.send_good(1)
+    assert manager.change("deactivate")
+    graph.wait_for(lambda: not graph.image.get_subscription_count())
+    assert manager.change("activate")
+    graph.wait_for(graph.image.get_subscription_count)
+    assert graph.send_good(2).descriptions == ["cup"]
+
+
+def test_a_command_of_an_inactive_time_waits(managed):
+    graph, manager = managed()
+    assert manager.change("configure")
+    graph.wait_for(graph.description.get_subscription_count)
+    graph.say("plate")
+    graph.wait_for(lambda: graph.node._worker._commands)
+    assert manager.change("activate")
+    graph.wait_for_status(lambda status: status.descriptions == ["plate"])
+
+
+def test_cleanup_lets_go_of_the_tracker(managed):
+    made = []
+
+    def make(config):
+        tracker = CentreTracker()
+        made.append(weakref.ref(tracker))
+        return tracker
+
+    graph, manager = managed()
+    graph.node._make_tracker = make
+    up(manager)
+    assert manager.change("deactivate")
+    assert manager.change("cleanup")
+    gc.collect()
+    assert made[0]() is None
+
+
+def test_models_that_cannot_be_had_leave_it_unconfigured_with_the_reason(managed):
+    graph, manager = managed()
+
+    def fail(config):
+        raise ModelError("There is no checkpoint.")
+
+    graph.node._make_tracker = fail
+    assert not manager.change("configure")
+    assert manager.state() == "unconfigured"
+    graph.wait_for_status(lambda status: status.message == "There is no checkpoint.")
+
+
+def test_a_node_whose_models_could_not_be_had_can_be_configured_again(managed):
+    graph, manager = managed()
+    good = graph.node._make_tracker
+    graph.node._make_tracker = lambda config: 1 / 0
+    assert not manager.change("configure")
+    graph.node._make_tracker = good
+    assert manager.change("configure")
+
+
+def test_a_transition_that_fails_is_told_with_its_place_and_can_be_tried_again(managed, monkeypatch):
+    graph, manager = managed()
+    assert manager.change("configure")
+    with monkeypatch.context() as patch:
+        patch.setattr(graph.node, "create_subscription", lambda *_, **__: 1 / 0)
+        assert not manager.change("activate")
+    assert manager.state() == "unconfigured"
+    graph.wait_for(lambda: any("Traceback" in line and "ZeroDivisionError" in line for line in graph.log()))
+    up(manager)
+
+
+def test_the_model_can_be_changed_between_cleanup_and_configure(managed):
+    graph, manager = managed()
+    configs = []
+    good = graph.node._make_tracker
+    graph.node._make_tracker = lambda config: configs.append(config) or good(config)
+    assert manager.change("configure")
+    refused = manager.set(**{"model.name": "tiny"})
+    assert not refused.successful
+    assert "cleanup" in refused.reason
+    assert manager.change("cleanup")
+    assert manager.set(**{"model.name": "tiny"}).successful
+    assert manager.change("configure")
+    assert [config.model.name for config in configs] == ["mini", "tiny"]
+
+
+class Loading:
+    """A `make_tracker` that takes until it is released."""
+
+    def __init__(self, tracker):
+        self.began, self.released = threading.Event(), threading.Event()
+        self._tracker = tracker
+
+    def __call__(self, config):
+        self.began.set()
+        assert self.released.wait(timeout=20)
+        return self._tracker
+
+
+@pytest.fixture
+def loading(managed):
+    """A node that is loading its models, its manager, and what releases it."""
+    graph, manager = managed()
+    slow = graph.node._make_tracker = Loading(CentreTracker())
+    answer = manager.ask("change_state", ChangeState.Request(transition=Transition(id=NAMES["configure"])))
+    assert slow.began.wait(timeout=10)
+    yield graph, manager, slow.released, answer
+    slow.released.set()
+
+
+def test_loading_is_told_in_status_and_diagnostics(loading):
+    graph, *_ = loading
+    assert graph.wait_for_status(lambda status: "Loading mini" in status.message).active is False
+    graph.wait_for(lambda: any("Loading mini" in each.status[0].message for each in graph.heard["diagnostics"]))
+
+
+def test_services_answer_while_models_are_loaded(loading):
+    _, manager, _, answer = loading
+    assert manager.state() == "configuring"
+    assert manager.set(max_targets=3).successful
+    assert not answer.done()
+
+
+def test_the_manager_is_answered_when_they_are_loaded(loading):
+    graph, manager, released, answer = loading
+    released.set()
+    graph.wait_for(answer.done)
+    assert answer.result().success
+    assert manager.state() == "inactive"
+
+
+def test_a_setting_that_is_changed_while_models_are_loaded_takes_effect(loading):
+    graph, manager, released, answer = loading
+    assert manager.set(max_targets=3).successful
+    released.set()
+    graph.wait_for(answer.done)
+    assert manager.change("activate")
+    graph.wait_for(graph.image.get_subscription_count)
+    graph.send_good(1)
+    assert graph.node._tracker.config.max_targets == 3
+
+
+def test_a_description_that_is_given_while_models_are_loaded_waits(loading):
+    graph, manager, released, answer = loading
+    graph.wait_for(graph.description.get_subscription_count)
+    graph.say("plate")
+    graph.wait_for(lambda: graph.node._worker._commands)
+    released.set()
+    graph.wait_for(answer.done)
+    assert manager.change("activate")
+    graph.wait_for_status(lambda status: status.descriptions == ["plate"])
+
+
+def test_a_transition_that_is_asked_for_meanwhile_comes_after(loading):
+    graph, manager, released, _ = loading
+    activate = manager.ask("change_state", ChangeState.Request(transition=Transition(id=NAMES["activate"])))
+    released.set()
+    graph.wait_for(activate.done)
+    assert activate.result().success
+    assert manager.state() == "active"
+
+
+def test_parameters_change_between_frames_while_tracking(graph):
+    tracker = CentreTracker()
+    graph = graph(tracker, subscribe=("status",), description="cup")
+    manager = Manager(graph)
+    for count in range(1, 31):
+        assert manager.set(**{"pruning.max_keep_ratio": 0.4 + count / 100, "lost_seconds": count}).successful
+        graph.send_good(count)
+        assert tracker.config.lost_seconds == count
+    assert len(tracker.threads) == 1
+
+
+def test_a_parameter_out_of_range_is_refused_and_nothing_changes(graph):
+    tracker = CentreTracker()
+    graph = graph(tracker, subscribe=("status",))
+    refused = Manager(graph).set(**{"pruning.keep_ratio": 1.5})
+    assert not refused.successful
+    assert "pruning.keep_ratio" in refused.reason
+
+
+def test_reset_forgets_targets_and_waiting_commands(graph):
+    tracker = CentreTracker()
+    graph = graph(tracker, subscribe=("status", "tracks"), description="cup")
+    graph.send_good(1)
+    answer = Manager(graph).call("reset", Trigger.Request())
+    assert answer.success
+    graph.wait_for_status(lambda status: not status.descriptions and status.processed == 1)
+    assert graph.send_good(2).descriptions == []
+
+
+def test_the_state_is_shown_to_all_by_its_number(managed):
+    _, manager = managed()
+    up(manager)
+    state = manager.call("get_state", GetState.Request()).current_state
+    assert state.id == State.PRIMARY_STATE_ACTIVE
