@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from fastsam2_ros.bags.messages import COMPRESSED_IMAGE, IMAGE_TYPES, message_types, stamp_to_ns
+from fastsam2_ros.bags.messages import COMPRESSED_IMAGE, IMAGE_TYPES, message_types
 from fastsam2_ros.bags.natural_order import visible_files
 from fastsam2_ros.bags.read import Bag, Message, is_bag
 from fastsam2_ros.bags.source import Frame, FrameSource
@@ -15,6 +15,7 @@ from fastsam2_ros.bags.video import VideoFrames
 from fastsam2_ros.config import MAX_MEGAPIXELS
 from fastsam2_ros.errors import BagError, InputError
 from fastsam2_ros.images import ImageDecoder
+from fastsam2_ros.message_fields import stamp_to_ns
 
 IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png")
 """File name suffixes, in any case, of the images of a folder."""

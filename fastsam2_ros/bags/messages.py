@@ -6,7 +6,6 @@ import os
 import sys
 from collections.abc import Iterable, Iterator
 from functools import lru_cache
-from math import ceil, floor
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +15,7 @@ from rosbags.typesys.store import Typestore
 
 from fastsam2_ros.errors import BagError
 from fastsam2_ros.images import encode_image
+from fastsam2_ros.message_fields import region_of_interest, tracked_object
 from fastsam2_ros.results import TrackedObject
 
 IMAGE = "sensor_msgs/msg/Image"
@@ -52,13 +52,8 @@ def add_type(types: Typestore, name: str) -> None:
     types.register(found)
 
 
-def stamp_to_ns(stamp: Any) -> int:
-    """Nanoseconds of a builtin_interfaces/Time."""
-    return int(stamp.sec) * 1_000_000_000 + int(stamp.nanosec)
-
-
 def header(stamp_ns: int, frame_id: str) -> Any:
-    """A std_msgs/Header, with any stamp that `stamp_to_ns` gives."""
+    """A std_msgs/Header, with any stamp that `message_fields.stamp_to_ns` gives."""
     types = message_types().types
     seconds = min(stamp_ns // 1_000_000_000, _LARGEST_SECONDS)
     rest = stamp_ns - seconds * 1_000_000_000
@@ -78,23 +73,8 @@ def tracks_message(objects: Iterable[TrackedObject], stamp_ns: int, frame_id: st
 
 def _object_message(item: TrackedObject) -> Any:
     types = message_types().types
-    x, y, width, height = item.box or (0.0, 0.0, 0.0, 0.0)
-    left, top = floor(x), floor(y)
-    box = types["sensor_msgs/msg/RegionOfInterest"](
-        x_offset=left, y_offset=top, height=ceil(y + height) - top, width=ceil(x + width) - left, do_rectify=False
-    )
-    centroid_x, centroid_y = item.centroid or (0.0, 0.0)
-    return types["fastsam2_ros/msg/TrackedObject"](
-        id=item.id,
-        description=item.description,
-        state=int(item.state),
-        score=item.score,
-        has_box=item.box is not None,
-        box=box,
-        centroid_x=centroid_x,
-        centroid_y=centroid_y,
-        area=item.area,
-    )
+    box = types["sensor_msgs/msg/RegionOfInterest"](**region_of_interest(item.box))
+    return types["fastsam2_ros/msg/TrackedObject"](box=box, **tracked_object(item))
 
 
 def _definition_file(package: str, name: str) -> Path:

@@ -14,7 +14,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from fastsam2_ros.bags.frames import FrameSource, open_frames
 from fastsam2_ros.bags.make import frame_count
-from fastsam2_ros.bags.outputs import Outputs
+from fastsam2_ros.bags.result_files import ResultFiles
 from fastsam2_ros.bags.rising_stamps import RisingStamps
 from fastsam2_ros.bags.write import STORAGES
 from fastsam2_ros.config import KINDS, MODELS, TrackerConfig, flat_options, from_mapping
@@ -63,12 +63,12 @@ def run(arguments: argparse.Namespace) -> None:
     for item in arguments.box:
         tracker.set_box(item)
     # Last, so that no folder is left behind by what went wrong above.
-    with Outputs(arguments.out, arguments.storage, arguments.tokens) as outputs:
+    with ResultFiles(arguments.out, arguments.storage, arguments.tokens) as outputs:
         count = run_track(frames, tracker, outputs, arguments.max_frames)
     print(f"{arguments.out}: {count} frames")
 
 
-def run_track(frames: FrameSource, tracker: Tracker, outputs: Outputs, max_frames: int | None = None) -> int:
+def run_track(frames: FrameSource, tracker: Tracker, outputs: ResultFiles, max_frames: int | None = None) -> int:
     """Step through all frames and write the results, with a progress bar on stderr.
 
     Returns:

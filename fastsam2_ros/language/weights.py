@@ -17,11 +17,11 @@ from open_clip.pretrained import download_pretrained, download_pretrained_from_h
 from open_clip.timm_model import TimmModel
 from open_clip.tokenizer import HFTokenizer, SimpleTokenizer
 from open_clip.transformer import ResidualAttentionBlock, VisionTransformer
-from safetensors.torch import load_file
 
 from fastsam2_ros.config import MINI, UNTRAINED, LanguageConfig
 from fastsam2_ros.errors import ModelError
 from fastsam2_ros.shipped import MINI_CLIP
+from fastsam2_ros.weights import read_tensors
 
 HUB = "hf-hub:"
 FILE_ENDINGS = (".pt", ".pth", ".bin", ".safetensors")
@@ -100,32 +100,10 @@ def build(source: Source, seed: int) -> tuple[torch.nn.Module, Any]:
         raise ModelError(f"open_clip cannot build the model {source.name}: {error}") from error
     _check_tower(source.name, model)
     if source.checkpoint is not None:
+        # open_clip's own loader is not used: on a TypeError it reads the file again without `weights_only`, and before
+        # torch 2.6 that means full unpickling, which runs code.
         _load(model, read_tensors(source.checkpoint), source)
     return model.eval().requires_grad_(False), tokenizer
-
-
-def read_tensors(path: Path) -> dict[str, torch.Tensor]:
-    """A checkpoint file's state dict: safetensors, or what torch's `weights_only` loader admits.
-
-    open_clip's own loader is not used: on a TypeError it reads the file again without `weights_only`, and before
-    torch 2.6 that means full unpickling, which runs code.
-
-    Raises:
-        ModelError: damaged, or it holds more than tensors.
-    """
-    safe = path.suffix == ".safetensors"
-    try:
-        content: Any = load_file(path) if safe else torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as error:  # what a damaged file raises depends on where it is damaged
-        raise ModelError(
-            f"The weights {path} cannot be read: the file is damaged, or holds more than plain tensors (only those are "
-            f"loaded, since anything else can run code). Fetch it again, or save it as .safetensors. ({_short(error)})"
-        ) from error
-    if isinstance(content, dict) and isinstance(content.get("state_dict"), dict):
-        content = content["state_dict"]
-    if not isinstance(content, dict) or not content or not all(torch.is_tensor(v) for v in content.values()):
-        raise ModelError(f"The weights {path} hold no state dict of tensors.")
-    return {str(name).removeprefix("module."): tensor for name, tensor in content.items()}
 
 
 def _architecture(name: str) -> tuple[Mapping[str, Any], Mapping[str, Any]]:

@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors.torch import load_file
 from sam2.modeling.sam2_base import SAM2Base
 from torch import Tensor
 
@@ -19,6 +18,7 @@ from fastsam2_ros.errors import ModelError
 from fastsam2_ros.shipped import MINI_SAM2
 from fastsam2_ros.streaming.configuration import read_model
 from fastsam2_ros.streaming.model import StreamingSam2
+from fastsam2_ros.weights import read_tensors
 
 _HUB_IDS = {name: f"facebook/sam2.1-hiera-{name.replace('_', '-')}" for name in MODELS if name != "mini"}
 _MINI = Path(__file__).with_name("mini.yaml")
@@ -229,7 +229,7 @@ def load_weights(model: SAM2Base, path: Path, name: str) -> None:
     Raises:
         ModelError: damaged, or of another model.
     """
-    state = read_weights(path)
+    state = read_tensors(path)
     own = model.state_dict()
     missing = sorted(own.keys() - state.keys())
     unknown = sorted(state.keys() - own.keys())
@@ -243,27 +243,6 @@ def load_weights(model: SAM2Base, path: Path, name: str) -> None:
             f"{len(other_shape)} of another shape, such as {example[0]}.{hint}"
         )
     model.load_state_dict(state)
-
-
-def read_weights(path: Path) -> dict[str, Tensor]:
-    """The tensors of a file by name, without executing anything in it.
-
-    Raises:
-        ModelError: damaged, or no checkpoint.
-    """
-    try:
-        if path.suffix == ".safetensors":
-            return load_file(path)
-        content: Any = torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as error:  # what the unpickler raises over a file that is none depends on its bytes
-        raise ModelError(
-            f"{path} cannot be read as a checkpoint ({_first_line(error)}). It is damaged or holds more than tensors: "
-            "fetch it again, or give another file as model.checkpoint."
-        ) from error
-    state = content.get("model", content) if isinstance(content, dict) else content
-    if not isinstance(state, dict) or not state or not all(isinstance(value, Tensor) for value in state.values()):
-        raise ModelError(f"{path} holds no tensors by name; give a SAM 2 checkpoint as model.checkpoint.")
-    return state
 
 
 def _guess(state: dict[str, Tensor]) -> str | None:

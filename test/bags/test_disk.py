@@ -22,9 +22,9 @@ import pytest
 from fastsam2_ros.bags.disk import LineFile, cannot_write, uninterrupted, write_whole
 from fastsam2_ros.bags.frames import open_frames
 from fastsam2_ros.bags.messages import IMAGE, image_message, message_types
-from fastsam2_ros.bags.outputs import MASK_TOPIC, Outputs
 from fastsam2_ros.bags.overlay_video import OverlayVideo
 from fastsam2_ros.bags.read import Bag
+from fastsam2_ros.bags.result_files import MASK_TOPIC, ResultFiles
 from fastsam2_ros.bags.source import FrameSource
 from fastsam2_ros.bags.track import run_track
 from fastsam2_ros.bags.write import BagWriter
@@ -108,7 +108,7 @@ def test_a_disk_that_is_full_at_the_end_leaves_a_readable_bag(tmp_path: Path) ->
 
 def track_into(out: Path, source: FrameSource, filler: int = 0) -> None:
     """Track with every output, beside a file of `filler` bytes."""
-    with Outputs(out, tokens=True) as outputs:
+    with ResultFiles(out, tokens=True) as outputs:
         (out.parent / "filler").write_bytes(bytes(filler))
         run_track(source, FakeTracker(), outputs)
 

@@ -15,9 +15,10 @@ import numpy as np
 import pytest
 from rosbags.interfaces import QosReliability
 
-from fastsam2_ros.bags.messages import IMAGE, image_message, message_types, stamp_to_ns
+from fastsam2_ros.bags.messages import IMAGE, image_message, message_types
 from fastsam2_ros.bags.read import Bag, Message
 from fastsam2_ros.bags.write import BagWriter, reliable_qos
+from fastsam2_ros.message_fields import stamp_to_ns
 
 pytestmark = pytest.mark.skipif(find_spec("rclpy") is None, reason="rclpy is not installed")
 

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from fastsam2_ros.bags.frames import open_frames
 from fastsam2_ros.bags.make import make_bag
-from fastsam2_ros.bags.messages import IMAGE, header, image_message, message_types, stamp_to_ns
+from fastsam2_ros.bags.messages import IMAGE, header, image_message, message_types
 from fastsam2_ros.bags.overlay_video import OverlayVideo
 from fastsam2_ros.bags.read import Bag
 from fastsam2_ros.bags.rising_stamps import RisingStamps
@@ -23,6 +23,7 @@ from fastsam2_ros.bags.source import Frame
 from fastsam2_ros.bags.video import timed
 from fastsam2_ros.bags.write import STORAGES, BagWriter
 from fastsam2_ros.errors import BagError
+from fastsam2_ros.message_fields import stamp_to_ns
 
 STRING = "std_msgs/msg/String"
 seconds = st.integers(-(2**31), 2**31 - 1)

@@ -11,14 +11,15 @@ import pytest
 
 from fastsam2_ros import cli
 from fastsam2_ros.bags.frames import open_frames
-from fastsam2_ros.bags.messages import IMAGE, image_message, message_types, stamp_to_ns
-from fastsam2_ros.bags.outputs import LABELS_TOPIC, MASK_TOPIC, TRACKS_TOPIC
+from fastsam2_ros.bags.messages import IMAGE, image_message, message_types
 from fastsam2_ros.bags.overlay_video import OverlayVideo
 from fastsam2_ros.bags.read import Bag
+from fastsam2_ros.bags.result_files import LABELS_TOPIC, MASK_TOPIC, TRACKS_TOPIC
 from fastsam2_ros.bags.rising_stamps import RisingStamps
 from fastsam2_ros.bags.source import Frame
 from fastsam2_ros.bags.write import BagWriter
 from fastsam2_ros.errors import BagError
+from fastsam2_ros.message_fields import stamp_to_ns
 from fastsam2_ros.tracker import TextTracker
 
 from .test_track import FakeTracker

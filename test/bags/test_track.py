@@ -8,13 +8,14 @@ import pytest
 
 from fastsam2_ros import cli
 from fastsam2_ros.bags.frames import open_frames
-from fastsam2_ros.bags.messages import message_types, stamp_to_ns
-from fastsam2_ros.bags.outputs import LABELS_TOPIC, MASK_TOPIC, TRACKS_TOPIC, Outputs
+from fastsam2_ros.bags.messages import message_types
 from fastsam2_ros.bags.overlay_video import OverlayVideo
 from fastsam2_ros.bags.read import Bag
+from fastsam2_ros.bags.result_files import LABELS_TOPIC, MASK_TOPIC, TRACKS_TOPIC, ResultFiles
 from fastsam2_ros.bags.track import run_track
 from fastsam2_ros.errors import BagError
 from fastsam2_ros.images import ImageDecoder
+from fastsam2_ros.message_fields import stamp_to_ns
 from fastsam2_ros.results import TargetTokens, TokenView, TrackedObject, TrackResult, TrackState
 from fastsam2_ros.tracker import TextTracker
 
@@ -48,7 +49,7 @@ class FakeTracker:
 
 @pytest.fixture
 def tracked(make_bag, tmp_path: Path) -> Path:
-    with Outputs(tmp_path / "out") as outputs:
+    with ResultFiles(tmp_path / "out") as outputs:
         assert run_track(open_frames(make_bag()), FakeTracker(), outputs) == 5
     return tmp_path / "out"
 
@@ -142,7 +143,7 @@ def test_two_runs_make_the_same_bytes(make_bag, tmp_path: Path) -> None:
     for run in ("one", "two"):
         # The same name, since it is written into the bag.
         folder = tmp_path / run / "out"
-        with Outputs(folder) as outputs:
+        with ResultFiles(folder) as outputs:
             run_track(source, FakeTracker(), outputs)
         files = sorted(file for file in folder.rglob("*") if file.is_file())
         digests.append([(f.relative_to(folder), hashlib.sha256(f.read_bytes()).hexdigest()) for f in files])
@@ -151,7 +152,7 @@ def test_two_runs_make_the_same_bytes(make_bag, tmp_path: Path) -> None:
 
 
 def test_max_frames_ends_the_run(make_bag, tmp_path: Path) -> None:
-    with Outputs(tmp_path / "out") as outputs:
+    with ResultFiles(tmp_path / "out") as outputs:
         assert run_track(open_frames(make_bag()), FakeTracker(), outputs, max_frames=2) == 2
 
 
@@ -160,7 +161,7 @@ def test_results_before_a_damage_are_kept(make_bag, tmp_path: Path) -> None:
     file = next(bag.glob("*.db3"))
     file.write_bytes(file.read_bytes()[: int(file.stat().st_size * 0.99)])
     tracker = FakeTracker()
-    with Outputs(tmp_path / "out") as outputs, pytest.raises(BagError, match=r"frames before are in .*out"):
+    with ResultFiles(tmp_path / "out") as outputs, pytest.raises(BagError, match=r"frames before are in .*out"):
         run_track(open_frames(bag), tracker, outputs)
     with Bag(tmp_path / "out" / "bag") as results:
         assert results.count([MASK_TOPIC]) == tracker.count > 0
@@ -169,7 +170,7 @@ def test_results_before_a_damage_are_kept(make_bag, tmp_path: Path) -> None:
 def test_a_folder_with_something_in_it_is_not_written_to(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("mine")
     with pytest.raises(BagError, match="not empty"):
-        Outputs(tmp_path)
+        ResultFiles(tmp_path)
 
 
 @pytest.mark.parametrize("sizes", [[(31, 45)], [(24, 32), (48, 20)], [(1, 1)]])

@@ -30,7 +30,7 @@ TOKENS_TOPIC = "/fastsam2_tracker/tokens"
 _log = logging.getLogger(__name__)
 
 
-class Outputs:
+class ResultFiles:
     """A folder of results; a context manager that leaves whole files behind also when it is left by an error.
 
     Each file is closed whatever became of the others; what was written a second before a kill can be read.
@@ -96,7 +96,7 @@ class Outputs:
             if self._tokens_video is not None:
                 self._tokens_video.write(draw_tokens(frame.rgb, result, self._history), time_ns)
 
-    def __enter__(self) -> Outputs:
+    def __enter__(self) -> ResultFiles:
         return self
 
     def __exit__(
