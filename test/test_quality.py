@@ -15,18 +15,17 @@ from fastsam2_ros.config import LanguageConfig, ModelConfig, PruningConfig, Trac
 from fastsam2_ros.lab.evaluation.metrics import region_similarity
 from fastsam2_ros.lab.evaluation.upstream import load_predictor
 from fastsam2_ros.lab.evaluation.worlds import CloseUpDataset
-from fastsam2_ros.lab.synthetic.world import HELD_OUT_SEED, WorldSequence, generate
+from fastsam2_ros.lab.synthetic.world import HELD_OUT_SEED, LEVELS, WorldSequence, generate
 from fastsam2_ros.streaming.memory import TargetMemory
 from fastsam2_ros.tracker import TextTracker
 
-TRACKED = ((0, 1), (3, 2), (4, 2), (8, 3))
-"""Number and level of difficulty of what is tracked from its first mask: chosen among what the weights that ship track, so
-that a fault shows. How good they are on all is what `fastsam2 evaluate` says."""
-FOUND = ((0, 1), (2, 1), (8, 2), (8, 3))
-"""Of what is found by its description, chosen likewise."""
+TRACKED = tuple((number, LEVELS[number % len(LEVELS)]) for number in range(9))
+"""Number and level of difficulty of what is tracked from its first mask: the first of the held-out sequences."""
+FOUND = tuple((number, LEVELS[number % len(LEVELS)]) for number in range(12))
+"""Of what is found by its description."""
 FRAMES, STRIDE = 10, 3
-ENOUGH = 0.8
-"""Mean J over all sequences. What ships has .86, with half of its tokens too; without a memory .76."""
+ENOUGH = 0.743
+"""Mean J over all sequences. What ships has .763 with every token and .764 by the budget: a loss of .03 is noticed."""
 
 
 @cache
@@ -64,8 +63,8 @@ def test_what_ships_tracks() -> None:
     assert mean_j() > ENOUGH
 
 
-def test_what_ships_tracks_with_half_of_its_tokens() -> None:
-    assert mean_j(keep_ratio=0.5) > ENOUGH - 0.03
+def test_what_ships_tracks_by_the_budget() -> None:
+    assert mean_j(keep_ratio=0.0) > ENOUGH
 
 
 @pytest.mark.parametrize("number", [1, 3])
@@ -95,18 +94,19 @@ def test_what_ships_tracks_in_upstreams_pruned_predictor(tmp_path: Path, describ
         folder.mkdir()
         for index, frame in enumerate(sequence.frames):
             Image.fromarray(frame).save(folder / f"{index}.jpg", quality=95)
-        prune(predictor, sequence.description if described else None, 0.5, LanguageConfig(name="mini"))
+        prune(predictor, sequence.description if described else None, language=LanguageConfig(name="mini"))
         state = predictor.init_state(str(folder))
         predictor.add_new_mask(state, 0, 1, sequence.ids[0] == sequence.target)
         for index, _, logits in predictor.propagate_in_video(state):
             if index:
                 found = (logits[0, 0] > 0).numpy()
                 scores.append(region_similarity(sequence.ids[index] == sequence.target, found))
-    assert np.mean(scores) > ENOUGH - 0.03
+    assert np.mean(scores) > ENOUGH
 
 
 def test_a_shifted_mask_would_be_noticed() -> None:
-    assert mean_j(move=16) < ENOUGH
+    """By two of 384 pixels, which costs .03."""
+    assert mean_j(move=2) < ENOUGH
 
 
 def test_a_broken_memory_would_be_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -123,21 +123,24 @@ def found(text: str, frame: npt.NDArray[np.uint8]) -> npt.NDArray[np.bool_]:
     return target.mask
 
 
-@pytest.mark.parametrize(("number", "level"), FOUND)
-def test_what_ships_finds_what_is_described(number: int, level: int) -> None:
-    sequence = world(number, level)
-    mask = found(sequence.description, sequence.frames[0])
-    assert region_similarity(sequence.ids[0] == sequence.target, mask) > 0.5
+def founds(swapped: bool = False) -> int:
+    """How many of `FOUND` are found by their descriptions, with red and blue swapped or not."""
+    count = 0
+    for number, level in FOUND:
+        sequence = world(number, level)
+        frame = np.ascontiguousarray(sequence.frames[0][..., ::-1] if swapped else sequence.frames[0])
+        count += region_similarity(sequence.ids[0] == sequence.target, found(sequence.description, frame)) > 0.5
+    return count
 
 
-@pytest.mark.parametrize(("number", "level"), FOUND)
-def test_swapped_colours_would_be_noticed(number: int, level: int) -> None:
-    sequence = world(number, level)
-    mask = found(sequence.description, np.ascontiguousarray(sequence.frames[0][..., ::-1]))
-    assert region_similarity(sequence.ids[0] == sequence.target, mask) < 0.5
+def test_what_ships_finds_what_is_described() -> None:
+    assert founds() >= 6  # of 12, exactly as many as when this was written
 
 
-@pytest.mark.parametrize(("number", "level"), FOUND)
-def test_what_is_not_there_is_not_found(number: int, level: int) -> None:
-    sequence = world(number, level)
-    assert not found(sequence.absent[0], sequence.frames[0]).any()
+def test_swapped_colours_would_be_noticed() -> None:
+    assert founds(swapped=True) <= 2
+
+
+def test_what_is_not_there_is_not_found() -> None:
+    wrong = [found(world(*each).absent[0], world(*each).frames[0]).any() for each in FOUND]
+    assert sum(wrong) <= 1
