@@ -34,4 +34,4 @@ bench: setup ## time a step by stage beside upstream's; table and JSON in docs/r
 	@$(RUN) fastsam2 bench $(ARGS)
 
 clean: ## remove builds, caches and outputs; .venv stays
-	rm -rf build install log out .pytest_cache .mypy_cache .ruff_cache
+	rm -rf build install log out .hypothesis .pytest_cache .mypy_cache .ruff_cache

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import argparse
 import logging
+import os
+import signal
 import sys
-from collections.abc import Sequence
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from importlib import import_module
 
 from fastsam2_ros import __version__
@@ -47,7 +51,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         arguments: the words after `fastsam2`; None: those of this process.
 
     Returns:
-        exit code: 0; 2 for wrong arguments and errors of this package, which are printed as one line; 130 on Ctrl-C.
+        exit code: 0; 2 for wrong arguments, errors of this package and of the file system, which are printed as one line;
+            130 on Ctrl-C and 143 on SIGTERM, after what was written has been closed.
     """
     words = list(sys.argv[1:] if arguments is None else arguments)
     overview = _overview()
@@ -57,7 +62,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     name, *rest = words
     logging.basicConfig(format="fastsam2: %(levelname)s: %(message)s", level=logging.WARNING)
     try:
-        return _run(name, rest)
+        with _ended_by_sigterm():
+            return _run(name, rest)
     except ModuleNotFoundError as error:
         if ".lab." not in COMMANDS[name][0] or (error.name or "").startswith("fastsam2_ros"):
             raise
@@ -66,11 +72,57 @@ def main(arguments: Sequence[str] | None = None) -> int:
             file=sys.stderr,
         )
         return 2
-    except FastSam2Error as error:
+    except (FastSam2Error, OSError) as error:
         print(f"fastsam2: error: {' '.join(str(error).split())}", file=sys.stderr)
         return 2
+    except UnicodeEncodeError as error:  # words of the command line that are no UTF-8
+        print(f"fastsam2: error: {error.object[:100]!r} is not valid UTF-8.", file=sys.stderr)
+        return 2
+    except _Terminated:
+        return 143
     except KeyboardInterrupt:
         return 130
+
+
+class _Terminated(KeyboardInterrupt):
+    """SIGTERM, which ends a command as Ctrl-C does."""
+
+
+def _terminate(*_: object) -> None:
+    raise _Terminated
+
+
+@contextmanager
+def _ended_by_sigterm() -> Iterator[None]:
+    if threading.current_thread() is not threading.main_thread():
+        yield  # handlers can only be set in the main thread
+        return
+    previous = signal.signal(signal.SIGTERM, _terminate)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, signal.SIG_DFL if previous is None else previous)
+
+
+def _hold_sigterm() -> None:
+    # Python forgets in the child what came between the fork and its own work after that.
+    if signal.getsignal(signal.SIGTERM) is _terminate:
+        signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGTERM])
+
+
+def _let_sigterm_through() -> None:
+    if signal.getsignal(signal.SIGTERM) is _terminate:
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGTERM])
+
+
+def _end_silently_by_sigterm() -> None:
+    """A process that this one makes, such as a worker of a pool, ends by SIGTERM without a word."""
+    if signal.getsignal(signal.SIGTERM) is _terminate:
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGTERM])
+
+
+os.register_at_fork(before=_hold_sigterm, after_in_parent=_let_sigterm_through, after_in_child=_end_silently_by_sigterm)
 
 
 def _run(name: str, words: Sequence[str]) -> int:

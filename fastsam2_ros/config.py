@@ -12,6 +12,10 @@ MINI = "mini"
 """The models that come with this package, of SAM 2 and of open_clip."""
 UNTRAINED = "untrained"
 """In place of a checkpoint or of weights: random ones."""
+KINDS = {bool: "true or false", int: "a whole number", float: "a number", str: "a text"}
+"""What a setting of a type must be, for people."""
+MAX_MEGAPIXELS = 64.0
+"""Default of `TrackerConfig.max_megapixels`."""
 MODELS = (MINI, "tiny", "small", "base_plus", "large")
 """Names of SAM 2 models: our small one, and the released SAM 2.1 checkpoints."""
 _RELEASED = "ViT-B-16"
@@ -75,7 +79,9 @@ class ModelConfig:
         maximum=64,
         live=False,
     )
-    seed: int = option(0, "Seed of the weights where checkpoint is 'untrained'.", minimum=0, live=False)
+    seed: int = option(
+        0, "Seed of the weights where checkpoint is 'untrained'.", minimum=0, maximum=2**63 - 1, live=False
+    )
 
 
 @dataclass(frozen=True)
@@ -168,7 +174,7 @@ class LanguageConfig:
         maximum=2.0,
     )
     max_candidates: int = option(8, "Peaks of relevance that are tried as prompts.", minimum=1, maximum=64)
-    seed: int = option(0, "Seed of the weights where weights is 'untrained'.", minimum=0, live=False)
+    seed: int = option(0, "Seed of the weights where weights is 'untrained'.", minimum=0, maximum=2**63 - 1, live=False)
 
     def suited(self, model: str = "") -> LanguageConfig:
         """With what is left open filled in.
@@ -201,6 +207,14 @@ class TrackerConfig:
         1.0, "Time LOST after which it is searched by its text again, seconds.", minimum=0.0, maximum=600.0
     )
     search_interval: float = option(0.5, "Time between two searches, seconds.", minimum=0.0, maximum=60.0)
+    # The upper end is what Pillow, which reads the size of a compressed image, lets through.
+    max_megapixels: float = option(
+        MAX_MEGAPIXELS,
+        "Largest image that is decoded, compressed or not, megapixels. A small file can hold a picture that takes all memory.",
+        minimum=0.0001,
+        maximum=178.0,
+        live=False,
+    )
 
 
 def check(config: Any, prefix: str = "") -> None:

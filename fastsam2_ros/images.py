@@ -2,101 +2,129 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import io
+import logging
+import re
+import warnings
+from collections.abc import Callable
 from typing import Any
 
 import cv2
 import numpy as np
 import numpy.typing as npt
+from PIL import Image, UnidentifiedImageError
 
+from fastsam2_ros.config import MAX_MEGAPIXELS
+from fastsam2_ros.encodings import ENCODINGS, Encoding, bits_of
 from fastsam2_ros.errors import InputError
 
 RgbImage = npt.NDArray[np.uint8]
 """uint8 (H, W, 3), RGB."""
 
-_CHANNELS: Mapping[str, int] = {"rgb8": 3, "bgr8": 3, "rgba8": 4, "bgra8": 4, "mono8": 1}
+_FILE_FORMATS = ("JPEG", "PNG", "WEBP", "TIFF", "BMP", "PPM")
+_WITHOUT_COLOURS = re.compile(r"\d+[USF]C\d+")
 
-ENCODINGS = tuple(_CHANNELS)
-"""The image encodings that `decode_image` reads by itself."""
+_log = logging.getLogger(__name__)
 
 
-def decode_image(
-    encoding: str,
-    height: int,
-    width: int,
-    step: int,
-    data: Any,
-    *,
-    is_bigendian: int = 0,
-    fallback: Callable[[], RgbImage] | None = None,
-) -> RgbImage:
-    """The RGB image of a sensor_msgs/Image.
+class ImageDecoder:
+    """Makes RGB of the images of one camera.
 
-    rgb8 and rgba8 are views of `data` (read-only where the data is), rows padded or not; the others are converted in
-    one pass.
+    Values of 16 bits often use fewer: 10, 12 or 14. The range is that of the largest value seen so far, so that it grows at
+    most four times and the brightness does not flicker; each time it is logged.
 
     Args:
-        encoding: one of `ENCODINGS`; anything else is left to `fallback`.
-        height, width: pixels.
-        step: bytes from one row to the next.
-        data: a buffer of at least step * height bytes: bytes, array.array or uint8 array.
-        is_bigendian: as in the message; 8-bit encodings are the same either way.
-        fallback: makes the RGB image of an encoding that is not in `ENCODINGS`, such as cv_bridge's imgmsg_to_cv2.
-
-    Raises:
-        InputError: zero size, a step too small for the row, too little data, or an encoding that nothing here reads.
+        max_megapixels: larger images are refused, by their fields or their file's header, before anything is decoded. May be
+            set to another value between two images.
     """
-    if height <= 0 or width <= 0:
-        raise InputError(f"The image is {width} x {height} pixels: it is empty. Is the camera running?")
-    buffer = np.frombuffer(data, np.uint8)
-    channels = _CHANNELS.get(encoding)
-    if step < width * (channels or 1):
-        raise InputError(
-            f"The image's step is {step} bytes, but a row of {width} pixels in {encoding or 'no encoding'} has "
-            f"{width * (channels or 1)}. The publisher must set step to the bytes of one row."
-        )
-    if buffer.size < step * height:
-        raise InputError(
-            f"The image is truncated: {buffer.size} bytes of data where step x height = {step} x {height} "
-            f"= {step * height} are needed."
-        )
-    if channels is None:
-        return _decode_other(encoding, height, width, fallback)
-    rows = buffer[: step * height].reshape(height, step)[:, : width * channels]
-    if encoding == "mono8":
-        return _convert(rows, cv2.COLOR_GRAY2RGB)
-    pixels = rows.reshape(height, width, channels)
-    if encoding == "bgr8":
-        return _convert(pixels, cv2.COLOR_BGR2RGB)
-    if encoding == "bgra8":
-        return _convert(pixels, cv2.COLOR_BGRA2RGB)
-    return pixels[..., :3]
 
+    def __init__(self, max_megapixels: float = MAX_MEGAPIXELS) -> None:
+        self.max_megapixels = max_megapixels
+        self._bits: dict[str, int] = {}
 
-def decode_compressed(format: str, data: Any) -> RgbImage:
-    """The RGB image of a sensor_msgs/CompressedImage (JPEG, PNG and what else OpenCV reads).
+    def decode(
+        self,
+        encoding: str,
+        height: int,
+        width: int,
+        step: int,
+        data: Any,
+        *,
+        is_bigendian: int = 0,
+        fallback: Callable[[], RgbImage] | None = None,
+    ) -> RgbImage:
+        """The RGB image of a sensor_msgs/Image.
 
-    Args:
-        format: as in the message, such as "jpeg" or "rgb8; jpeg compressed bgr8"; only for the error's text, the data
-            tells its format itself.
-        data: a buffer with the whole file: bytes, array.array or uint8 array.
+        rgb8 and rgba8 are views of `data` (read-only where the data is), rows padded or not.
 
-    Raises:
-        InputError: no data, data that is damaged or no picture, or a depth image.
-    """
-    if "compressedDepth" in format:
-        raise InputError(f"The compressed image is depth ({format!r}); a colour image is needed.")
-    buffer = np.frombuffer(data, np.uint8)
-    try:
-        image = cv2.imdecode(buffer, cv2.IMREAD_COLOR) if buffer.size else None
-    except cv2.error:
-        image = None
-    if image is None:
-        raise InputError(
-            f"The compressed image (format {format!r}, {buffer.size} bytes) cannot be decoded: "
-            "it is truncated, or neither JPEG nor PNG."
-        )
-    return _convert(np.asarray(image, np.uint8), cv2.COLOR_BGR2RGB)
+        Args:
+            encoding: one of `ENCODINGS`; anything else is left to `fallback`.
+            height, width: pixels.
+            step: bytes from one row to the next.
+            data: a buffer of at least step * height bytes (half as much again for nv12 and nv21): bytes, array.array or
+                uint8 array.
+            is_bigendian: byte order of 16-bit values; 8-bit encodings are the same either way.
+            fallback: makes the RGB image of an encoding that is not in `ENCODINGS`, such as cv_bridge's imgmsg_to_cv2.
+
+        Raises:
+            InputError: zero or too large a size, a step too small for the row, too little data, or an encoding that
+                nothing here reads.
+        """
+        self._check_size(height, width)
+        layout = ENCODINGS.get(encoding)
+        if layout is None:
+            return _decode_other(encoding, height, width, fallback)
+        values = _values(encoding, layout, height, width, step, data, is_bigendian)
+        return layout.to_rgb(self._to_8_bits(values, encoding))
+
+    def decode_compressed(self, format: str, data: Any) -> RgbImage:
+        """The RGB image of a sensor_msgs/CompressedImage: JPEG, PNG, WebP, TIFF, BMP or PPM.
+
+        Args:
+            format: as in the message, such as "jpeg" or "bayer_rggb8; png compressed"; the data tells its format itself,
+                and this only that it is depth or a Bayer pattern.
+            data: a buffer with the whole file: bytes, array.array or uint8 array.
+
+        Raises:
+            InputError: no data, data that is damaged or no picture, too large a picture, or a depth image.
+        """
+        if "compressedDepth" in format:
+            raise InputError(f"The compressed image is depth ({format!r}); a colour image is needed.")
+        buffer = np.frombuffer(data, np.uint8)
+        width, height, is_grey = _head(format, buffer)
+        self._check_size(height, width)
+        name = format.partition(";")[0].strip()
+        layout = ENCODINGS.get(name)
+        mosaic = layout is not None and layout.is_mosaic and is_grey
+        flags = cv2.IMREAD_ANYDEPTH | (cv2.IMREAD_GRAYSCALE if mosaic else cv2.IMREAD_COLOR)
+        try:
+            pixels = cv2.imdecode(buffer, flags)
+        except cv2.error:
+            pixels = None
+        if pixels is None or pixels.dtype not in (np.uint8, np.uint16):
+            raise _undecodable(format, buffer)
+        values = self._to_8_bits(pixels, name)
+        if layout is not None and mosaic:
+            return layout.to_rgb(values)
+        return np.asarray(cv2.cvtColor(values, cv2.COLOR_BGR2RGB), np.uint8)
+
+    def _check_size(self, height: int, width: int) -> None:
+        if height <= 0 or width <= 0:
+            raise InputError(f"The image is {width} x {height} pixels: it is empty. Is the camera running?")
+        if height * width > self.max_megapixels * 1e6:
+            raise InputError(
+                f"The image is {width} x {height} pixels, {height * width / 1e6:.0f} megapixels; at most "
+                f"{self.max_megapixels:g} are decoded. If the camera is that large, raise max_megapixels."
+            )
+
+    def _to_8_bits(self, values: npt.NDArray[Any], encoding: str) -> npt.NDArray[np.uint8]:
+        if values.dtype.itemsize == 1:
+            return values
+        bits = bits_of(values, self._bits.get(encoding, 8))
+        if bits != self._bits.get(encoding):
+            self._bits[encoding] = bits
+            _log.warning("Images in %s: values are taken as of %d bits, 0 to %d.", encoding, bits, (1 << bits) - 1)
+        return (values >> (bits - 8)).astype(np.uint8)
 
 
 def encode_image(image: npt.NDArray[Any], encoding: str) -> dict[str, Any]:
@@ -134,10 +162,40 @@ def encode_image(image: npt.NDArray[Any], encoding: str) -> dict[str, Any]:
     }
 
 
+def _values(
+    encoding: str, layout: Encoding, height: int, width: int, step: int, data: Any, is_bigendian: int
+) -> npt.NDArray[Any]:
+    """uint8 or uint16 (rows, width * channels): a view of the data without the padding of its rows."""
+    if width % layout.grid[0] or height % layout.grid[1]:
+        raise InputError(
+            f"The image is {width} x {height} pixels in {encoding}, whose width and height are multiples of "
+            f"{layout.grid[0]} and {layout.grid[1]}. The publisher must crop it, or name its real encoding."
+        )
+    row = width * layout.channels * layout.size
+    if step < row:
+        raise InputError(
+            f"The image's step is {step} bytes, but a row of {width} pixels in {encoding} has {row}. The publisher must set "
+            "step to the bytes of one row."
+        )
+    rows = height * 3 // 2 if layout.has_two_planes else height
+    buffer = np.frombuffer(data, np.uint8)
+    if buffer.size < step * rows:
+        raise InputError(
+            f"The image is truncated: {buffer.size} bytes of data where step x rows = {step} x {rows} = {step * rows} "
+            "are needed."
+        )
+    values = buffer[: step * rows].reshape(rows, step)[:, :row]
+    return values if layout.size == 1 else np.ascontiguousarray(values).view(">u2" if is_bigendian else "<u2")
+
+
 def _decode_other(encoding: str, height: int, width: int, fallback: Callable[[], RgbImage] | None) -> RgbImage:
     supported = f"Encodings that are read: {', '.join(ENCODINGS)}"
+    if fallback is None and _WITHOUT_COLOURS.fullmatch(encoding):
+        raise InputError(
+            f"The image's encoding is {encoding!r}: depth or other measurements, not colours. {supported}."
+        )
     if fallback is None:
-        raise InputError(f"The image's encoding is {encoding!r}. {supported}; others where cv_bridge is installed.")
+        raise InputError(f"The image's encoding is {encoding!r}, which is not known here. {supported}.")
     try:
         image = np.asarray(fallback())
     except Exception as error:  # Whatever the converter raises, it is this image that cannot be used.
@@ -147,5 +205,22 @@ def _decode_other(encoding: str, height: int, width: int, fallback: Callable[[],
     return image
 
 
-def _convert(pixels: npt.NDArray[np.uint8], code: int) -> RgbImage:
-    return np.asarray(cv2.cvtColor(pixels, code), np.uint8)
+def _head(format: str, buffer: npt.NDArray[np.uint8]) -> tuple[int, int, bool]:
+    """Width and height in pixels, and whether it has no colours, from the head of an image file."""
+    try:
+        with warnings.catch_warnings():
+            # Pillow warns of large images, which our own limit judges, and of odd heads, which decoding will judge.
+            warnings.simplefilter("ignore")
+            with Image.open(io.BytesIO(buffer.tobytes()), formats=_FILE_FORMATS) as image:
+                return *image.size, image.mode[0] in "LI"
+    except Image.DecompressionBombError as error:
+        raise InputError(f"The compressed image (format {format!r}) is too large: {error}") from error
+    except (UnidentifiedImageError, OSError, ValueError, SyntaxError) as error:
+        raise _undecodable(format, buffer) from error
+
+
+def _undecodable(format: str, buffer: npt.NDArray[np.uint8]) -> InputError:
+    return InputError(
+        f"The compressed image (format {format!r}, {buffer.size} bytes) cannot be decoded: "
+        "it is truncated, or neither JPEG nor PNG."
+    )

@@ -16,7 +16,7 @@ from small_models import small_sam2
 
 from fastsam2_ros import prune
 from fastsam2_ros.bags.frames import Frame, open_frames
-from fastsam2_ros.bags.outputs import Outputs
+from fastsam2_ros.bags.result_files import ResultFiles
 from fastsam2_ros.config import LanguageConfig, PruningConfig, TrackerConfig
 from fastsam2_ros.lab.evaluation.upstream import PREDICTOR
 from fastsam2_ros.language.search import NONE, TextSearch
@@ -117,7 +117,7 @@ def outputs() -> Iterator[Callable[[Size], None]]:
         made.reset()
         made.set_mask(np.ones(size, bool), "everything")
         with tempfile.TemporaryDirectory() as folder:
-            with Outputs(Path(folder) / "out", tokens=True) as out:
+            with ResultFiles(Path(folder) / "out", tokens=True) as out:
                 for index, frame in enumerate(frames(size)):
                     result = made.step(frame, index * STEP, view_tokens=True)
                     out.write(index, Frame(index * STEP, "camera", frame), result)

@@ -8,10 +8,17 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from hypothesis import HealthCheck, settings
 from pretended_cuda import pretended_cuda
 
 # The models of the tests are small: more threads would mostly wait for one another, most of all on a busy machine.
 torch.set_num_threads(1)
+
+# No time limits: the machine may be busy. `pytest --hypothesis-profile hard --hypothesis-seed N` draws many more.
+_PATIENT = {"deadline": None, "print_blob": True, "suppress_health_check": list(HealthCheck)}
+settings.register_profile("usual", max_examples=60, **_PATIENT)
+settings.register_profile("hard", max_examples=3000, **_PATIENT)
+settings.load_profile("usual")
 
 ROOT = Path(__file__).resolve().parent.parent
 SHARED = ROOT.parent / "shared"

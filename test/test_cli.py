@@ -1,6 +1,9 @@
 import argparse
+import multiprocessing
+import signal
 import subprocess
 import sys
+import threading
 from importlib import import_module
 from pathlib import Path
 
@@ -9,7 +12,7 @@ import pytest
 from PIL import Image
 
 from fastsam2_ros.bags.frames import open_frames
-from fastsam2_ros.bags.make import image_size
+from fastsam2_ros.bags.make import frame_count, image_size
 from fastsam2_ros.bags.track import add_settings, box, settings
 from fastsam2_ros.cli import COMMANDS, main
 from fastsam2_ros.errors import InputError
@@ -60,6 +63,57 @@ def test_ctrl_c_has_its_usual_exit_code(monkeypatch: pytest.MonkeyPatch) -> None
     assert main(["bag", "a", "b"]) == 130
 
 
+@pytest.mark.parametrize(
+    ("error", "line"),
+    [
+        (PermissionError(13, "Permission denied", "/root/x"), "[Errno 13] Permission denied: '/root/x'"),
+        (OSError(28, "No space left on device"), "[Errno 28] No space left on device"),
+        (UnicodeEncodeError("utf-8", "\udcff", 0, 1, "surrogates not allowed"), "'\\udcff' is not valid UTF-8."),
+        (InputError("two\nlines"), "two lines"),
+    ],
+)
+def test_what_goes_wrong_outside_is_one_line(
+    error: Exception, line: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def failing(_: argparse.Namespace) -> None:
+        raise error
+
+    monkeypatch.setattr(import_module("fastsam2_ros.bags.make"), "run", failing)
+    assert main(["bag", "a", "b"]) == 2
+    assert capsys.readouterr().err == f"fastsam2: error: {line}\n"
+
+
+def test_sigterm_ends_a_command_as_ctrl_c_does(monkeypatch: pytest.MonkeyPatch) -> None:
+    closed = []
+
+    def terminated(_: argparse.Namespace) -> None:
+        try:
+            signal.raise_signal(signal.SIGTERM)
+        finally:
+            closed.append(True)
+
+    before = signal.getsignal(signal.SIGTERM)
+    monkeypatch.setattr(import_module("fastsam2_ros.bags.make"), "run", terminated)
+    assert main(["bag", "a", "b"]) == 143
+    assert closed
+    assert signal.getsignal(signal.SIGTERM) == before
+
+
+def test_a_process_that_a_command_makes_ends_by_sigterm_without_a_word(
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    def forking(_: argparse.Namespace) -> None:
+        child = multiprocessing.get_context("fork").Process(target=threading.Event().wait)
+        child.start()
+        child.terminate()
+        child.join()
+        assert child.exitcode == -signal.SIGTERM
+
+    monkeypatch.setattr(import_module("fastsam2_ros.bags.make"), "run", forking)
+    assert main(["bag", "a", "b"]) == 0
+    assert capfd.readouterr().err == ""
+
+
 def test_a_command_is_imported_only_when_it_is_called() -> None:
     code = "import sys, fastsam2_ros.cli; sys.exit(any(m in sys.modules for m in ('torch', 'rclpy', 'cv2', 'rosbags')))"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
@@ -100,7 +154,7 @@ def test_settings_take_the_type_of_the_option() -> None:
     ("words", "message"),
     [
         (["--set", "max_targets"], "NAME=VALUE"),
-        (["--set", "max_targets=many"], "type int"),
+        (["--set", "max_targets=many"], "must be a whole number"),
         (["--set", "no.such=1"], r"no setting 'no\.such'"),
         (["--set", "max_targets=0"], "must lie between"),
         (["--keep-ratio", "1.5"], "must lie between"),
@@ -122,6 +176,28 @@ def test_what_is_no_box_is_refused(text: str) -> None:
         box(text)
 
 
+@pytest.mark.parametrize(
+    ("option", "value"), [("--rate", "1e-300"), ("--rate", "nan"), ("--start", "nan"), ("--start", "-5")]
+)
+def test_times_that_cannot_be_are_named(
+    option: str, value: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    Image.new("RGB", (8, 8)).save(tmp_path / "0.png")
+    assert main(["bag", str(tmp_path), str(tmp_path / "bag"), option, value]) == 2
+    assert f"{option} is {float(value)}" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("text", ["", "0", "-3", "1.5", "many", "9" * 30])
+def test_what_is_no_number_of_frames_is_refused(text: str) -> None:
+    with pytest.raises(argparse.ArgumentTypeError, match="no number of frames"):
+        frame_count(text)
+
+
+def test_a_size_that_fills_all_memory_is_refused() -> None:
+    with pytest.raises(argparse.ArgumentTypeError, match="more than 178 megapixels"):
+        image_size("99999x99999")
+
+
 @pytest.mark.parametrize("text", ["", "640", "0x480", "axb", "-1x5", "640x"])
 def test_what_is_no_size_is_refused(text: str) -> None:
     with pytest.raises(argparse.ArgumentTypeError, match="no size"):
@@ -134,6 +210,12 @@ def test_what_is_no_size_is_refused(text: str) -> None:
         (["record", "out"], "Name the topics"),
         (["record", "out", "/a", "--all"], "Name the topics"),
         (["replay", "nothing"], "There is no bag nothing"),
+        (["replay", __file__], "is no bag; give the folder of one"),
+        (["soak", "--frames", "0"], "--frames is 0"),
+        (
+            ["track", "a", "--box", "1,1,9,9", "--set", "model.seed=99999999999999999999"],
+            "model.seed is 99999999999999999999",
+        ),
     ],
 )
 def test_impossible_requests_are_named(words: list[str], message: str, capsys: pytest.CaptureFixture[str]) -> None:

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from functools import lru_cache
-from math import ceil, floor
 from pathlib import Path
 from typing import Any
 
@@ -16,11 +15,13 @@ from rosbags.typesys.store import Typestore
 
 from fastsam2_ros.errors import BagError
 from fastsam2_ros.images import encode_image
-from fastsam2_ros.results import TrackedObject, TrackResult
+from fastsam2_ros.message_fields import region_of_interest, tracked_object
+from fastsam2_ros.results import TrackedObject
 
 IMAGE = "sensor_msgs/msg/Image"
 COMPRESSED_IMAGE = "sensor_msgs/msg/CompressedImage"
 IMAGE_TYPES = (IMAGE, COMPRESSED_IMAGE)
+_LARGEST_SECONDS = 2**31 - 1
 TRACKS = "fastsam2_ros/msg/TrackedObjectArray"
 
 
@@ -51,15 +52,11 @@ def add_type(types: Typestore, name: str) -> None:
     types.register(found)
 
 
-def stamp_to_ns(stamp: Any) -> int:
-    """Nanoseconds of a builtin_interfaces/Time."""
-    return int(stamp.sec) * 1_000_000_000 + int(stamp.nanosec)
-
-
 def header(stamp_ns: int, frame_id: str) -> Any:
-    """A std_msgs/Header."""
+    """A std_msgs/Header, with any stamp that `message_fields.stamp_to_ns` gives."""
     types = message_types().types
-    seconds, rest = divmod(stamp_ns, 1_000_000_000)
+    seconds = min(stamp_ns // 1_000_000_000, _LARGEST_SECONDS)
+    rest = stamp_ns - seconds * 1_000_000_000
     return types["std_msgs/msg/Header"](types["builtin_interfaces/msg/Time"](seconds, rest), frame_id)
 
 
@@ -69,31 +66,15 @@ def image_message(image: npt.NDArray[Any], encoding: str, stamp_ns: int, frame_i
     return message_types().types[IMAGE](header=header(stamp_ns, frame_id), **fields)
 
 
-def tracks_message(result: TrackResult, frame_id: str) -> Any:
+def tracks_message(objects: Iterable[TrackedObject], stamp_ns: int, frame_id: str) -> Any:
     """A fastsam2_ros/TrackedObjectArray with the source's stamp and frame_id."""
-    objects = [_object_message(item) for item in result.objects]
-    return message_types().types[TRACKS](header(result.stamp_ns, frame_id), objects)
+    return message_types().types[TRACKS](header(stamp_ns, frame_id), [_object_message(item) for item in objects])
 
 
 def _object_message(item: TrackedObject) -> Any:
     types = message_types().types
-    x, y, width, height = item.box or (0.0, 0.0, 0.0, 0.0)
-    left, top = floor(x), floor(y)
-    box = types["sensor_msgs/msg/RegionOfInterest"](
-        x_offset=left, y_offset=top, height=ceil(y + height) - top, width=ceil(x + width) - left, do_rectify=False
-    )
-    centroid_x, centroid_y = item.centroid or (0.0, 0.0)
-    return types["fastsam2_ros/msg/TrackedObject"](
-        id=item.id,
-        description=item.description,
-        state=int(item.state),
-        score=item.score,
-        has_box=item.box is not None,
-        box=box,
-        centroid_x=centroid_x,
-        centroid_y=centroid_y,
-        area=item.area,
-    )
+    box = types["sensor_msgs/msg/RegionOfInterest"](**region_of_interest(item.box))
+    return types["fastsam2_ros/msg/TrackedObject"](box=box, **tracked_object(item))
 
 
 def _definition_file(package: str, name: str) -> Path:

@@ -89,6 +89,7 @@ class Recorder:
                     self._subscribe_to_new_topics()
                     next_look = time.monotonic() + _DISCOVERY_SECONDS
                 executor.spin_once(timeout_sec=_DISCOVERY_SECONDS)
+                self._bag.flush_if_due()
             # What has arrived by now still belongs to the recording.
             before = -1
             while before < self._count < most:

@@ -154,8 +154,10 @@ def replay(
         ]
         _wait_for_subscribers(awaited, subscribers, wait_seconds, stop)
         report = Report({publisher.topic_name: 0 for topic, publisher in publishers.items() if topic != _CLOCK})
-        _publish(bag, publishers, rate, loop, stop, report, round(start_seconds * 1e9))
-        _flush(publishers.values(), stop)
+        try:
+            _publish(bag, publishers, rate, loop, stop, report, round(start_seconds * 1e9))
+        finally:
+            _flush(publishers.values(), stop)
     return report
 
 

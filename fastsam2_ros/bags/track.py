@@ -13,9 +13,11 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from fastsam2_ros.bags.frames import FrameSource, open_frames
-from fastsam2_ros.bags.outputs import Outputs
+from fastsam2_ros.bags.make import frame_count
+from fastsam2_ros.bags.result_files import ResultFiles
+from fastsam2_ros.bags.rising_stamps import RisingStamps
 from fastsam2_ros.bags.write import STORAGES
-from fastsam2_ros.config import MODELS, TrackerConfig, flat_options, from_mapping
+from fastsam2_ros.config import KINDS, MODELS, TrackerConfig, flat_options, from_mapping
 from fastsam2_ros.errors import BagError, InputError
 from fastsam2_ros.images import RgbImage
 from fastsam2_ros.results import Box, TrackResult
@@ -42,7 +44,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--topic", default="", help="the bag's image topic, where it has several")
     parser.add_argument("--out", type=Path, default=Path("out/track"), help="new folder (default: %(default)s)")
     parser.add_argument("--tokens", action="store_true", help="also make tokens.mp4: which tokens are kept, and why")
-    parser.add_argument("--max-frames", type=int, metavar="N", help="end after N frames")
+    parser.add_argument("--max-frames", type=frame_count, metavar="N", help="end after N frames")
     parser.add_argument("--storage", choices=STORAGES, default="mcap", help="of the output bag (default: %(default)s)")
     add_settings(parser)
 
@@ -53,7 +55,7 @@ def run(arguments: argparse.Namespace) -> None:
         raise InputError("Nothing to track: give --description 'red mug', or --box x,y,w,h.")
     # Whatever is wrong with settings or source is told before the models are loaded.
     config = settings(arguments)
-    frames = open_frames(arguments.source, arguments.topic)
+    frames = open_frames(arguments.source, arguments.topic, config.max_megapixels)
     from fastsam2_ros.tracker import TextTracker
 
     tracker = TextTracker.from_config(config)
@@ -61,30 +63,30 @@ def run(arguments: argparse.Namespace) -> None:
     for item in arguments.box:
         tracker.set_box(item)
     # Last, so that no folder is left behind by what went wrong above.
-    with Outputs(arguments.out, arguments.storage, arguments.tokens) as outputs:
+    with ResultFiles(arguments.out, arguments.storage, arguments.tokens) as outputs:
         count = run_track(frames, tracker, outputs, arguments.max_frames)
     print(f"{arguments.out}: {count} frames")
 
 
-def run_track(frames: FrameSource, tracker: Tracker, outputs: Outputs, max_frames: int | None = None) -> int:
+def run_track(frames: FrameSource, tracker: Tracker, outputs: ResultFiles, max_frames: int | None = None) -> int:
     """Step through all frames and write the results, with a progress bar on stderr.
 
     Returns:
         number of frames.
 
     Raises:
-        BagError: the source is damaged; results of the frames before are written.
+        BagError: the source is damaged or the disk full; results of the frames before are written.
     """
     total = frames.length
     if max_frames is not None:
         total = max_frames if total is None else min(total, max_frames)
-    count = 0
+    count, stamps = 0, RisingStamps(frames.name)
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*columns, console=Console(stderr=True)) as progress:
         task = progress.add_task("tracking", total=total)
         try:
             for frame in islice(frames, max_frames):
-                result = tracker.step(frame.rgb, frame.stamp_ns, view_tokens=outputs.wants_tokens)
+                result = tracker.step(frame.rgb, stamps.of(frame), view_tokens=outputs.wants_tokens)
                 for warning in result.warnings:
                     _log.warning("frame %d: %s", count, warning)
                 outputs.write(count, frame, result)
@@ -144,5 +146,5 @@ def _parsed(assignments: Sequence[str]) -> dict[str, Any]:
         try:
             values[name] = kind(text)
         except ValueError:
-            raise InputError(f"--set {name} is {text!r}; it must be of type {kind.__name__}.") from None
+            raise InputError(f"--set {name} is {text!r}; it must be {KINDS[kind]}.") from None
     return values

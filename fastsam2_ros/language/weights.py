@@ -17,14 +17,15 @@ from open_clip.pretrained import download_pretrained, download_pretrained_from_h
 from open_clip.timm_model import TimmModel
 from open_clip.tokenizer import HFTokenizer, SimpleTokenizer
 from open_clip.transformer import ResidualAttentionBlock, VisionTransformer
-from safetensors.torch import load_file
 
 from fastsam2_ros.config import MINI, UNTRAINED, LanguageConfig
 from fastsam2_ros.errors import ModelError
 from fastsam2_ros.shipped import MINI_CLIP
+from fastsam2_ros.weights import read_tensors
 
 HUB = "hf-hub:"
 FILE_ENDINGS = (".pt", ".pth", ".bin", ".safetensors")
+TOKENIZER_OPTIONS = ("clean", "context_length", "language", "lower", "reduction_mask", "strip_sep_token")
 SUPPORTED = (
     "Dense relevance needs open_clip's own VisionTransformer with a class or average pooled output, "
     "such as ViT-B-32, ViT-B-16, ViT-L-14 or ViT-H-14, or a convolutional timm tower with average pooling and a linear "
@@ -99,32 +100,10 @@ def build(source: Source, seed: int) -> tuple[torch.nn.Module, Any]:
         raise ModelError(f"open_clip cannot build the model {source.name}: {error}") from error
     _check_tower(source.name, model)
     if source.checkpoint is not None:
+        # open_clip's own loader is not used: on a TypeError it reads the file again without `weights_only`, and before
+        # torch 2.6 that means full unpickling, which runs code.
         _load(model, read_tensors(source.checkpoint), source)
     return model.eval().requires_grad_(False), tokenizer
-
-
-def read_tensors(path: Path) -> dict[str, torch.Tensor]:
-    """A checkpoint file's state dict: safetensors, or what torch's `weights_only` loader admits.
-
-    open_clip's own loader is not used: on a TypeError it reads the file again without `weights_only`, and before
-    torch 2.6 that means full unpickling, which runs code.
-
-    Raises:
-        ModelError: damaged, or it holds more than tensors.
-    """
-    safe = path.suffix == ".safetensors"
-    try:
-        content: Any = load_file(path) if safe else torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as error:  # what a damaged file raises depends on where it is damaged
-        raise ModelError(
-            f"The weights {path} cannot be read: the file is damaged, or holds more than plain tensors (only those are "
-            f"loaded, since anything else can run code). Fetch it again, or save it as .safetensors. ({_short(error)})"
-        ) from error
-    if isinstance(content, dict) and isinstance(content.get("state_dict"), dict):
-        content = content["state_dict"]
-    if not isinstance(content, dict) or not content or not all(torch.is_tensor(v) for v in content.values()):
-        raise ModelError(f"The weights {path} hold no state dict of tensors.")
-    return {str(name).removeprefix("module."): tensor for name, tensor in content.items()}
 
 
 def _architecture(name: str) -> tuple[Mapping[str, Any], Mapping[str, Any]]:
@@ -150,11 +129,21 @@ def _read_json(path: Path) -> tuple[Mapping[str, Any], Mapping[str, Any]]:
     except (OSError, ValueError) as error:
         raise ModelError(f"The open_clip model file {path} cannot be read: {error}") from error
     whole = content if isinstance(content, dict) else {}
-    architecture = whole.get("model_cfg", whole)
-    missing = [key for key in ("embed_dim", "vision_cfg", "text_cfg") if key not in architecture]
-    if missing:
-        raise ModelError(f"The open_clip model file {path} lacks {', '.join(missing)}.")
-    return architecture, whole.get("preprocess_cfg", {})
+    architecture, preprocess = whole.get("model_cfg", whole), whole.get("preprocess_cfg", {})
+    parts = {"model_cfg": architecture, "preprocess_cfg": preprocess}
+    if isinstance(architecture, dict):
+        missing = [key for key in ("embed_dim", "vision_cfg", "text_cfg") if key not in architecture]
+        if missing:
+            raise ModelError(f"The open_clip model file {path} lacks {', '.join(missing)}.")
+        parts.update({key: architecture[key] for key in ("vision_cfg", "text_cfg")})
+    for key, part in parts.items():
+        if not isinstance(part, dict):
+            raise ModelError(f"The open_clip model file {path} has {key}: {part!r}, which must be an object {{...}}.")
+    for key in ("mean", "std"):
+        value = preprocess.get(key) or [0.0] * 3
+        if not (isinstance(value, list) and len(value) == 3 and all(type(item) in (int, float) for item in value)):
+            raise ModelError(f"The open_clip model file {path} has {key}: {value!r}, which must be three numbers.")
+    return architecture, preprocess
 
 
 def _from_tag(name: str, tag: str, architecture: Mapping[str, Any]) -> Source:
@@ -224,6 +213,11 @@ def _check_tower(name: str, model: torch.nn.Module) -> None:
 
 def _tokenizer(text: Mapping[str, Any]) -> Any:
     options = {"context_length": text.get("context_length", 77), **text.get("tokenizer_kwargs", {})}
+    # transformers has options that run a repository's own code.
+    if unknown := options.keys() - TOKENIZER_OPTIONS:
+        raise ModelError(
+            f"its tokenizer_kwargs have {', '.join(sorted(unknown))}; allowed are {', '.join(TOKENIZER_OPTIONS)}."
+        )
     if text.get("hf_tokenizer_name"):
         return HFTokenizer(text["hf_tokenizer_name"], tokenizer_mode=text.get("tokenizer_mode"), **options)
     return SimpleTokenizer(**options)

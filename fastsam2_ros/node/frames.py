@@ -9,21 +9,25 @@ from typing import TypeAlias
 import numpy as np
 from sensor_msgs.msg import CompressedImage, Image
 
-from fastsam2_ros.images import RgbImage, decode_compressed, decode_image
+from fastsam2_ros.images import ImageDecoder, RgbImage
 
 ImageMessage: TypeAlias = Image | CompressedImage
 
 
-def decode(message: ImageMessage) -> RgbImage:
+def decode(message: ImageMessage, decoder: ImageDecoder) -> RgbImage:
     """The RGB frame of a message, uint8 (H, W, 3); a view of its data where the encoding allows.
+
+    Args:
+        message: of the camera.
+        decoder: the same for all messages of this camera.
 
     Raises:
         InputError: the message holds no image that can be read.
     """
     if isinstance(message, CompressedImage):
-        return decode_compressed(message.format, message.data)
+        return decoder.decode_compressed(message.format, message.data)
     convert = converter()
-    return decode_image(
+    return decoder.decode(
         message.encoding,
         message.height,
         message.width,
@@ -36,7 +40,7 @@ def decode(message: ImageMessage) -> RgbImage:
 
 @cache
 def converter() -> Callable[[Image], RgbImage] | None:
-    """What cv_bridge makes of an encoding that this package does not read; None where cv_bridge is not installed."""
+    """What cv_bridge makes of an encoding that is not in `encodings.ENCODINGS`; None where cv_bridge is not installed."""
     try:
         from cv_bridge import CvBridge
     except (ImportError, AttributeError):  # AttributeError: it was built against another major version of NumPy.

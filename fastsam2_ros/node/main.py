@@ -37,10 +37,14 @@ def main(args: list[str] | None = None, make_tracker: Callable[[TrackerConfig], 
         make_tracker: makes the tracker from the parameters.
 
     Returns:
-        exit code: 0 after a clean stop; 1 where parameters or models are wrong, 2 where the GPU has failed for good, each
-        after a line in the log.
+        exit code: 0 after a clean stop; 1 where arguments, parameters or models are wrong, 2 where the GPU has failed for
+        good, each after a line in the log.
     """
-    rclpy.init(args=args)
+    try:
+        rclpy.init(args=args)
+    except RuntimeError as error:  # rcl's errors: a file or an argument that it cannot parse
+        get_logger("fastsam2_tracker").fatal(f"The ROS arguments cannot be used: {' '.join(str(error).split())}")
+        return 1
     try:
         # Before the node, since no executor can be made once a signal has come; and a signal may come at any time.
         executor = SingleThreadedExecutor()

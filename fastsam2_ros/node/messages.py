@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import array
-import math
 from collections.abc import Container, Mapping, Sequence
 from importlib import import_module
 from types import ModuleType
@@ -18,13 +17,9 @@ from std_msgs.msg import Header
 
 from fastsam2_ros import msg
 from fastsam2_ros.images import encode_image
+from fastsam2_ros.message_fields import region_of_interest, tracked_object
 from fastsam2_ros.node.worker import Counts
 from fastsam2_ros.results import Box, TrackedObject, TrackResult, TrackState
-
-
-def stamp_ns(header: Header) -> int:
-    """The header's stamp in nanoseconds."""
-    return int(header.stamp.sec) * 1_000_000_000 + int(header.stamp.nanosec)
 
 
 def image(header: Header, pixels: npt.NDArray[Any], encoding: str) -> Image:
@@ -59,30 +54,7 @@ def tracks(header: Header, result: TrackResult) -> msg.TrackedObjectArray:
 
 
 def _track(target: TrackedObject) -> msg.TrackedObject:
-    message = msg.TrackedObject(
-        id=target.id,
-        description=target.description,
-        state=int(target.state),
-        score=float(target.score),
-        area=int(target.area),
-    )
-    if target.box is not None and target.centroid is not None:
-        message.has_box = True
-        message.box = region(target.box)
-        message.centroid_x, message.centroid_y = (float(value) for value in target.centroid)
-    return message
-
-
-def region(box: Box) -> RegionOfInterest:
-    """The smallest region of whole pixels that holds the box."""
-    x, y, width, height = box
-    left, top = max(math.floor(x), 0), max(math.floor(y), 0)
-    return RegionOfInterest(
-        x_offset=left,
-        y_offset=top,
-        width=max(math.ceil(x + width) - left, 0),
-        height=max(math.ceil(y + height) - top, 0),
-    )
+    return msg.TrackedObject(box=RegionOfInterest(**region_of_interest(target.box)), **tracked_object(target))
 
 
 def box(message: RegionOfInterest) -> Box:

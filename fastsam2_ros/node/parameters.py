@@ -11,6 +11,7 @@ from rcl_interfaces.msg import FloatingPointRange, IntegerRange, ParameterDescri
 from rclpy.node import Node
 
 from fastsam2_ros.config import (
+    KINDS,
     TrackerConfig,
     check,
     fixed_differences,
@@ -20,6 +21,7 @@ from fastsam2_ros.config import (
     option,
 )
 from fastsam2_ros.errors import InputError
+from fastsam2_ros.node.parameter_names import unknown_parameters
 
 _LARGEST = {int: 2**63 - 1, float: sys.float_info.max}
 
@@ -63,6 +65,8 @@ def declare(node: Node) -> tuple[TrackerConfig, NodeConfig]:
     values = {name: _declare(node, name, field) for name, field in {**flat_options(), **OWN}.items()}
     config = NodeConfig(**{name: values.pop(name) for name in OWN})
     check(config)
+    if unknown := unknown_parameters(node):
+        node.get_logger().warning(unknown)
     return from_mapping(values), config
 
 
@@ -141,7 +145,5 @@ def typed(name: str, value: Any, default: Any) -> Any:
         return float(value)
     if type(value) is not type(default):
         hint = " Put it in quotes." if isinstance(default, str) else ""
-        raise InputError(
-            f"The parameter {name} is {value!r}, a {type(value).__name__}; it is a {type(default).__name__}.{hint}"
-        )
+        raise InputError(f"The parameter {name} is {value!r}; it must be {KINDS[type(default)]}.{hint}")
     return value

@@ -13,9 +13,10 @@ from std_msgs.msg import Header
 from fastsam2_ros import msg
 from fastsam2_ros.config import TrackerConfig
 from fastsam2_ros.errors import FastSam2Error
+from fastsam2_ros.message_fields import stamp_to_ns
 from fastsam2_ros.node import messages
 from fastsam2_ros.node.journal import Journal
-from fastsam2_ros.node.outputs import LATCHED, RELIABLE
+from fastsam2_ros.node.publishers import LATCHED, RELIABLE
 from fastsam2_ros.node.worker import Counts
 from fastsam2_ros.printable import printable
 from fastsam2_ros.results import TrackResult
@@ -106,7 +107,7 @@ class Reports:
             processing_time: seconds, of a new image.
         """
         header = self._newest.header if header is None else header
-        age = self._node.get_clock().now().nanoseconds - messages.stamp_ns(header)
+        age = self._node.get_clock().now().nanoseconds - stamp_to_ns(header.stamp)
         tracker, model = self.tracker, self._config().model
         self._newest = messages.status(
             header,

@@ -22,14 +22,15 @@ from std_srvs.srv import Trigger
 
 from fastsam2_ros.config import TrackerConfig
 from fastsam2_ros.errors import InputError
-from fastsam2_ros.images import RgbImage
-from fastsam2_ros.node import frames, messages, parameters
+from fastsam2_ros.images import ImageDecoder, RgbImage
+from fastsam2_ros.message_fields import stamp_to_ns
+from fastsam2_ros.node import frames, parameters
 from fastsam2_ros.node.camera_watch import CameraWatch
 from fastsam2_ros.node.commands import Commands
 from fastsam2_ros.node.failures import give_memory_back, is_lasting
 from fastsam2_ros.node.frames import ImageMessage
 from fastsam2_ros.node.graph_watch import GraphWatch, seen_nodes, sim_time
-from fastsam2_ros.node.outputs import RELIABLE, Outputs
+from fastsam2_ros.node.publishers import RELIABLE, Publishers
 from fastsam2_ros.node.reports import Reports
 from fastsam2_ros.node.transitions import BackgroundLifecycleNode
 from fastsam2_ros.node.worker import Worker
@@ -67,11 +68,12 @@ class TrackerNode(BackgroundLifecycleNode):
         self._make_tracker = make_tracker
         self._settings_lock = threading.Lock()
         self._config, self._own = parameters.declare(self)
+        self._decoder = ImageDecoder(self._config.max_megapixels)
         self._loaded = False  # the models are, or are being loaded: what they are made of cannot change
         self._tracker: TextTracker | None = None
         self._images: Any = None
         self._slowest = 0.0  # seconds in the slowest callback
-        self._outputs = Outputs(self)
+        self._outputs = Publishers(self)
         self._reports = Reports(self, self._worker.counts, lambda: self._config)
         self._commands = Commands(self._worker, self._reports)
         self._graph = GraphWatch(self.get_fully_qualified_name())
@@ -108,6 +110,7 @@ class TrackerNode(BackgroundLifecycleNode):
         """Load the models, and let them run once."""
         with self._settings_lock:
             self._loaded, config, own = True, self._config, self._own
+        self._decoder = ImageDecoder(config.max_megapixels)
         self._watch_topic()
         model = printable(config.model.name)
         self._reports.enter("configuring", f"Loading {model}: images are passed over until it is done.")
@@ -244,7 +247,7 @@ class TrackerNode(BackgroundLifecycleNode):
 
     def decode(self, source: ImageMessage) -> tuple[RgbImage, int]:
         """See `worker.Listener`."""
-        return frames.decode(source), messages.stamp_ns(source.header)
+        return frames.decode(source, self._decoder), stamp_to_ns(source.header.stamp)
 
     def wants_tokens(self) -> bool:
         """See `worker.Listener`."""

@@ -6,11 +6,11 @@ from pathlib import Path
 
 import torch.nn.functional as F
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from fastsam2_ros.errors import ModelError
 from fastsam2_ros.pruning.cues import CUES
+from fastsam2_ros.weights import read_tensors
 
 HIDDEN = 64
 _TRAIN = "Train one with 'fastsam2 train router' and give its path as pruning.router, or set pruning.router to 'sum'."
@@ -74,9 +74,9 @@ def load(path: Path, model: str, width: int) -> LearnedRouter:
     try:
         with safe_open(path, framework="pt") as file:
             said = file.metadata() or {}
-        state = load_file(path)
     except (SafetensorError, OSError) as error:
         raise ModelError(f"{path} cannot be read as a router ({error}). {_TRAIN}") from error
+    state = read_tensors(path)
     expected = metadata(model, width)
     if said.keys() != expected.keys():
         raise ModelError(f"{path} is no router. {_TRAIN}")

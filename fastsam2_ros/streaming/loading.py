@@ -4,23 +4,21 @@ from __future__ import annotations
 
 import hashlib
 import logging
-import pickle
-import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import SafetensorError
-from safetensors.torch import load_file
 from sam2.modeling.sam2_base import SAM2Base
 from torch import Tensor
 
 from fastsam2_ros.config import MODELS, UNTRAINED, ModelConfig
 from fastsam2_ros.errors import ModelError
 from fastsam2_ros.shipped import MINI_SAM2
+from fastsam2_ros.streaming.configuration import read_model
 from fastsam2_ros.streaming.model import StreamingSam2
+from fastsam2_ros.weights import read_tensors
 
 _HUB_IDS = {name: f"facebook/sam2.1-hiera-{name.replace('_', '-')}" for name in MODELS if name != "mini"}
 _MINI = Path(__file__).with_name("mini.yaml")
@@ -90,6 +88,12 @@ def find_device(name: str) -> torch.device:
         raise ModelError(
             f"model.device is {name!r}, but there are {torch.cuda.device_count()} CUDA GPUs, from cuda:0 on."
         )
+    try:
+        torch.zeros(1, device=device).item()
+    except Exception as error:  # meta, mps, xla ...: each refuses in its own way
+        raise ModelError(
+            f"model.device is {name!r}, which cannot be used here ({_first_line(error)}); take cpu."
+        ) from error
     return device
 
 
@@ -147,19 +151,15 @@ def build(config_file: Path, overrides: Mapping[str, Any] | None = None) -> SAM2
         overrides: further settings of its `model` part; `_target_` for one of upstream's predictor classes.
 
     Raises:
-        ModelError: not a sam2 configuration.
+        ModelError: not a sam2 configuration, or one that would make other things than SAM 2's parts.
     """
-    from hydra.errors import HydraException
     from hydra.utils import instantiate
-    from omegaconf import OmegaConf
-    from omegaconf.errors import OmegaConfBaseException
-    from yaml import YAMLError
 
+    settings = read_model(config_file, {**_POSTPROCESSING, **(overrides or {})})
     try:
-        settings = OmegaConf.merge(OmegaConf.load(config_file), {"model": {**_POSTPROCESSING, **(overrides or {})}})
-        model = instantiate(settings.model, _recursive_=True)
-    except (HydraException, OmegaConfBaseException, YAMLError, TypeError) as error:
-        raise ModelError(f"{config_file} is not a sam2 model configuration: {error}") from error
+        model = instantiate(settings, _recursive_=True)
+    except Exception as error:  # a third party's constructors: anything may be wrong with their values
+        raise ModelError(f"{config_file} is not a sam2 model configuration: {' '.join(str(error).split())}") from error
     if not isinstance(model, SAM2Base):
         raise ModelError(
             f"{config_file} describes a {type(model).__name__}, not a SAM 2 (sam2.modeling.sam2_base.SAM2Base)."
@@ -229,7 +229,7 @@ def load_weights(model: SAM2Base, path: Path, name: str) -> None:
     Raises:
         ModelError: damaged, or of another model.
     """
-    state = read_weights(path)
+    state = read_tensors(path)
     own = model.state_dict()
     missing = sorted(own.keys() - state.keys())
     unknown = sorted(state.keys() - own.keys())
@@ -243,35 +243,6 @@ def load_weights(model: SAM2Base, path: Path, name: str) -> None:
             f"{len(other_shape)} of another shape, such as {example[0]}.{hint}"
         )
     model.load_state_dict(state)
-
-
-def read_weights(path: Path) -> dict[str, Tensor]:
-    """The tensors of a file by name, without executing anything in it.
-
-    Raises:
-        ModelError: damaged, or no checkpoint.
-    """
-    try:
-        if path.suffix == ".safetensors":
-            return load_file(path)
-        content: Any = torch.load(path, map_location="cpu", weights_only=True)
-    except (
-        SafetensorError,
-        pickle.UnpicklingError,
-        zipfile.BadZipFile,
-        RuntimeError,
-        EOFError,
-        OSError,
-        ValueError,
-    ) as error:
-        raise ModelError(
-            f"{path} cannot be read as a checkpoint ({_first_line(error)}). It is damaged or holds more than tensors: "
-            "fetch it again, or give another file as model.checkpoint."
-        ) from error
-    state = content.get("model", content) if isinstance(content, dict) else content
-    if not isinstance(state, dict) or not state or not all(isinstance(value, Tensor) for value in state.values()):
-        raise ModelError(f"{path} holds no tensors by name; give a SAM 2 checkpoint as model.checkpoint.")
-    return state
 
 
 def _guess(state: dict[str, Tensor]) -> str | None:

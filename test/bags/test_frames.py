@@ -81,10 +81,10 @@ def test_a_frame_that_cannot_be_used_is_left_out(picture, tmp_path: Path, caplog
         for number in range(3):
             message = image_message(picture(number), "rgb8", number, "camera")
             if number == 1:
-                message.encoding = "bayer_rggb8"
+                message.encoding = "rgb9"
             bag.write("/image", number, message)
     assert [frame.stamp_ns for frame in open_frames(tmp_path / "bag")] == [0, 2]
-    assert "message 1: The image's encoding is 'bayer_rggb8'" in caplog.text
+    assert "message 1: The image's encoding is 'rgb9'" in caplog.text
 
 
 def test_a_bag_whose_frames_are_all_unusable_is_an_error(picture, tmp_path: Path) -> None:

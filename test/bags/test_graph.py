@@ -2,19 +2,23 @@
 
 import os
 import re
+import resource
 import signal
 import subprocess
 import sys
+import time
 from importlib.util import find_spec
 from pathlib import Path
+from threading import Event
 
 import numpy as np
 import pytest
 from rosbags.interfaces import QosReliability
 
-from fastsam2_ros.bags.messages import IMAGE, image_message, message_types, stamp_to_ns
+from fastsam2_ros.bags.messages import IMAGE, image_message, message_types
 from fastsam2_ros.bags.read import Bag, Message
 from fastsam2_ros.bags.write import BagWriter, reliable_qos
+from fastsam2_ros.message_fields import stamp_to_ns
 
 pytestmark = pytest.mark.skipif(find_spec("rclpy") is None, reason="rclpy is not installed")
 
@@ -206,3 +210,49 @@ def test_a_replay_may_start_later_play_the_clock_and_wait_for_some_topics_alone(
     times = {stamp_to_ns(message_types().deserialize_cdr(bytes(item.data), kind).clock) for item in found["/clock"]}
     assert times <= {item.time_ns for item in wanted[5:]}
     assert times
+
+
+@pytest.mark.parametrize("storage", ["mcap", "sqlite3"])
+def test_a_killed_recording_has_all_but_the_last_two_seconds(tmp_path: Path, storage: str) -> None:
+    source = write_source(tmp_path / "source")
+    recording = tmp_path / "recording"
+    record = started("record", recording, "/image", "/text", "--storage", storage)
+    replay = started("replay", source, "--loop", "--topics", "/image", "/text", "--wait", str(TIMEOUT))
+    try:
+        # The last thing before the start of the messages, 30 of each topic a second.
+        listing = [record.stderr.readline() for _ in range(2)]
+        assert all(line.startswith("recording /") for line in listing)
+        file = next(item for item in recording.iterdir() if item.suffix in (".mcap", ".db3"))
+        patience = iter(range(20 * TIMEOUT))
+        while file.stat().st_size < 1_500_000 and next(patience, None) is not None:
+            Event().wait(0.05)
+        record.kill()
+        killed_ns = time.time_ns()
+    finally:
+        record.kill()
+        replay.terminate()
+        ended(replay)
+        ended(record)
+    found = messages(recording)
+    assert set(found) == {"/image", "/text"}
+    for items in found.values():
+        assert len(items) > 10
+        assert killed_ns - items[-1].time_ns < 2_000_000_000
+
+
+@pytest.mark.parametrize("storage", ["mcap", "sqlite3"])
+def test_a_recording_that_finds_no_more_room_says_so_and_is_readable(tmp_path: Path, storage: str) -> None:
+    source = write_source(tmp_path / "source")
+    recording = tmp_path / "recording"
+    record = started("record", recording, "/image", "--storage", storage)
+    resource.prlimit(record.pid, resource.RLIMIT_FSIZE, (600_000, 600_000))
+    replay = started("replay", source, "--loop", "--topics", "/image", "--wait", str(TIMEOUT))
+    try:
+        code, _, trouble = ended(record)
+    finally:
+        replay.terminate()
+        ended(replay)
+    assert code == 2
+    assert "Traceback" not in trouble
+    assert re.search(r"error: .*recording\.(mcap|db3) cannot be written", trouble)
+    assert len(messages(recording)["/image"]) > 20

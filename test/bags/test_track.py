@@ -8,12 +8,14 @@ import pytest
 
 from fastsam2_ros import cli
 from fastsam2_ros.bags.frames import open_frames
-from fastsam2_ros.bags.messages import message_types, stamp_to_ns
-from fastsam2_ros.bags.outputs import LABELS_TOPIC, MASK_TOPIC, TRACKS_TOPIC, Outputs, OverlayVideo
+from fastsam2_ros.bags.messages import message_types
+from fastsam2_ros.bags.overlay_video import OverlayVideo
 from fastsam2_ros.bags.read import Bag
+from fastsam2_ros.bags.result_files import LABELS_TOPIC, MASK_TOPIC, TRACKS_TOPIC, ResultFiles
 from fastsam2_ros.bags.track import run_track
 from fastsam2_ros.errors import BagError
-from fastsam2_ros.images import decode_image
+from fastsam2_ros.images import ImageDecoder
+from fastsam2_ros.message_fields import stamp_to_ns
 from fastsam2_ros.results import TargetTokens, TokenView, TrackedObject, TrackResult, TrackState
 from fastsam2_ros.tracker import TextTracker
 
@@ -47,7 +49,7 @@ class FakeTracker:
 
 @pytest.fixture
 def tracked(make_bag, tmp_path: Path) -> Path:
-    with Outputs(tmp_path / "out") as outputs:
+    with ResultFiles(tmp_path / "out") as outputs:
         assert run_track(open_frames(make_bag()), FakeTracker(), outputs) == 5
     return tmp_path / "out"
 
@@ -102,7 +104,7 @@ def test_the_bags_mask_is_mono8_like_the_picture(tracked: Path) -> None:
     with Bag(tracked / "bag") as bag:
         message = message_types().deserialize_cdr(next(bag.messages([MASK_TOPIC])).data, "sensor_msgs/msg/Image")
     assert message.encoding == "mono8"
-    mask = decode_image(message.encoding, message.height, message.width, message.step, message.data)[..., 0]
+    mask = ImageDecoder().decode(message.encoding, message.height, message.width, message.step, message.data)[..., 0]
     np.testing.assert_array_equal(mask, cv2.imread(str(tracked / "masks" / "000000.png"), cv2.IMREAD_UNCHANGED))
 
 
@@ -141,7 +143,7 @@ def test_two_runs_make_the_same_bytes(make_bag, tmp_path: Path) -> None:
     for run in ("one", "two"):
         # The same name, since it is written into the bag.
         folder = tmp_path / run / "out"
-        with Outputs(folder) as outputs:
+        with ResultFiles(folder) as outputs:
             run_track(source, FakeTracker(), outputs)
         files = sorted(file for file in folder.rglob("*") if file.is_file())
         digests.append([(f.relative_to(folder), hashlib.sha256(f.read_bytes()).hexdigest()) for f in files])
@@ -150,7 +152,7 @@ def test_two_runs_make_the_same_bytes(make_bag, tmp_path: Path) -> None:
 
 
 def test_max_frames_ends_the_run(make_bag, tmp_path: Path) -> None:
-    with Outputs(tmp_path / "out") as outputs:
+    with ResultFiles(tmp_path / "out") as outputs:
         assert run_track(open_frames(make_bag()), FakeTracker(), outputs, max_frames=2) == 2
 
 
@@ -159,7 +161,7 @@ def test_results_before_a_damage_are_kept(make_bag, tmp_path: Path) -> None:
     file = next(bag.glob("*.db3"))
     file.write_bytes(file.read_bytes()[: int(file.stat().st_size * 0.99)])
     tracker = FakeTracker()
-    with Outputs(tmp_path / "out") as outputs, pytest.raises(BagError, match=r"frames before are in .*out"):
+    with ResultFiles(tmp_path / "out") as outputs, pytest.raises(BagError, match=r"frames before are in .*out"):
         run_track(open_frames(bag), tracker, outputs)
     with Bag(tmp_path / "out" / "bag") as results:
         assert results.count([MASK_TOPIC]) == tracker.count > 0
@@ -168,7 +170,7 @@ def test_results_before_a_damage_are_kept(make_bag, tmp_path: Path) -> None:
 def test_a_folder_with_something_in_it_is_not_written_to(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("mine")
     with pytest.raises(BagError, match="not empty"):
-        Outputs(tmp_path)
+        ResultFiles(tmp_path)
 
 
 @pytest.mark.parametrize("sizes", [[(31, 45)], [(24, 32), (48, 20)], [(1, 1)]])
@@ -186,13 +188,13 @@ def test_stamps_that_stand_still_or_go_back_make_a_video(tmp_path: Path) -> None
         video.write(np.zeros((16, 16, 3), np.uint8), stamp)
     video.close()
     stamps = [frame.stamp_ns for frame in open_frames(tmp_path / "overlay.mp4")]
-    assert stamps == [0, 1_000_000, 2_000_000, 1_000_000_000]
+    assert stamps == [0, 1_000_000, 2_000_000, 2_002_000_000]
 
 
 @pytest.mark.parametrize("encoder", ["libx264", "mpeg4"])
 @pytest.mark.parametrize("size", [(1, 1), (2, 20_000), (20_000, 3)])
 def test_a_video_is_of_a_size_that_its_encoder_takes(tmp_path: Path, monkeypatch, encoder: str, size) -> None:
-    monkeypatch.setattr("fastsam2_ros.bags.outputs._VIDEO_ENCODERS", (encoder,))
+    monkeypatch.setattr("fastsam2_ros.bags.overlay_video._ENCODERS", (encoder,))
     video = OverlayVideo(tmp_path / "overlay.mp4")
     for number in range(2):
         video.write(np.zeros((*size, 3), np.uint8), number * 33_000_000)

@@ -10,6 +10,7 @@ from fastsam2_ros.config import LanguageConfig
 from fastsam2_ros.errors import ModelError
 from fastsam2_ros.language import weights
 from fastsam2_ros.language.clip import Clip
+from fastsam2_ros.weights import read_tensors
 
 from .conftest import ARCHITECTURE
 
@@ -141,28 +142,28 @@ def test_a_truncated_file_is_damaged(files, tmp_path, ending):
     damaged = tmp_path / f"damaged.{ending}"
     damaged.write_bytes(whole[: len(whole) // 2])
     with pytest.raises(ModelError, match=rf"damaged\.{ending} cannot be read: the file is damaged"):
-        weights.read_tensors(damaged)
+        read_tensors(damaged)
 
 
 @pytest.mark.parametrize("content", [b"", b"not a checkpoint"])
 def test_a_file_of_something_else_is_damaged(tmp_path, content):
     (tmp_path / "text.pt").write_bytes(content)
     with pytest.raises(ModelError, match=r"text\.pt cannot be read"):
-        weights.read_tensors(tmp_path / "text.pt")
+        read_tensors(tmp_path / "text.pt")
 
 
 def test_a_checkpoint_never_executes_code(tmp_path):
     touched = tmp_path / "touched"
     torch.save({"weight": torch.zeros(2), "trap": Trap(touched)}, tmp_path / "trap.pt")
     with pytest.raises(ModelError, match="holds more than plain tensors"):
-        weights.read_tensors(tmp_path / "trap.pt")
+        read_tensors(tmp_path / "trap.pt")
     assert not touched.exists()
 
 
 def test_a_file_without_tensors_is_refused(tmp_path):
     torch.save({"epoch": 3}, tmp_path / "empty.pt")
-    with pytest.raises(ModelError, match="no state dict of tensors"):
-        weights.read_tensors(tmp_path / "empty.pt")
+    with pytest.raises(ModelError, match="no tensors by name"):
+        read_tensors(tmp_path / "empty.pt")
 
 
 @pytest.mark.parametrize("change", [{"width": 96}, {"layers": 2}, {"patch_size": 8}])
@@ -185,3 +186,39 @@ def test_custom_blocks_are_refused(tmp_path):
     (tmp_path / "custom.json").write_text(json.dumps(content))
     with pytest.raises(ModelError, match="custom blocks"):
         build(LanguageConfig(name=str(tmp_path / "custom.json"), weights="untrained"))
+
+
+@pytest.mark.parametrize(
+    ("change", "name"),
+    [
+        ({"vision_cfg": 5}, "vision_cfg"),
+        ({"text_cfg": "long"}, "text_cfg"),
+        ({"vision_cfg": None}, "vision_cfg"),
+        ({"model_cfg": [1]}, "model_cfg"),
+        ({"model_cfg": ARCHITECTURE, "preprocess_cfg": 3}, "preprocess_cfg"),
+        ({"model_cfg": ARCHITECTURE, "preprocess_cfg": {"mean": 0.5}}, "mean"),
+        ({"model_cfg": ARCHITECTURE, "preprocess_cfg": {"std": ["a", 1, 2]}}, "std"),
+    ],
+)
+def test_a_json_file_with_a_part_of_another_type_is_named(tmp_path, change, name):
+    (tmp_path / "odd.json").write_text(json.dumps({**ARCHITECTURE, **change}))
+    with pytest.raises(ModelError, match=rf"odd\.json has {name}: "):
+        weights.find(LanguageConfig(name=str(tmp_path / "odd.json"), weights="untrained"))
+
+
+@pytest.mark.parametrize("content", [b"\xff\xfe{", b"[]", b"5", b"null", b"{", b""])
+def test_a_json_file_that_is_none_is_named(tmp_path, content):
+    (tmp_path / "odd.json").write_bytes(content)
+    with pytest.raises(ModelError, match=r"odd\.json"):
+        weights.find(LanguageConfig(name=str(tmp_path / "odd.json"), weights="untrained"))
+
+
+def test_a_tokenizer_may_not_bring_code_of_its_own(tmp_path):
+    text = {
+        **ARCHITECTURE["text_cfg"],
+        "hf_tokenizer_name": "someone/evil",
+        "tokenizer_kwargs": {"trust_remote_code": True},
+    }
+    (tmp_path / "odd.json").write_text(json.dumps({**ARCHITECTURE, "text_cfg": text}))
+    with pytest.raises(ModelError, match=r"odd\.json: its tokenizer_kwargs have trust_remote_code"):
+        build(LanguageConfig(name=str(tmp_path / "odd.json"), weights="untrained"))

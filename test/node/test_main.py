@@ -38,6 +38,42 @@ def test_a_bad_parameter_is_one_line_that_names_it_and_exit_code_1(run, name, va
     assert name in line
 
 
+@pytest.mark.parametrize(
+    "content",
+    [b"/**:\n  ros__parameters:\n    model: {name: [\n", b"\xff\xfe\x00", b"max_targets: 3\n", b"/**: 5\n",
+     b"/**:\n  ros__parameters:\n    max_targets: [1, a]\n"],
+)  # fmt: skip
+def test_a_parameter_file_that_cannot_be_read_is_one_line(monkeypatch, domain, capfd, tmp_path, content):
+    monkeypatch.setenv("ROS_DOMAIN_ID", str(domain))
+    (tmp_path / "odd.yaml").write_bytes(content)
+    assert main(["node", "--ros-args", "--params-file", str(tmp_path / "odd.yaml")], CentreTracker) == 1
+    *_, line = lines = "".join(capfd.readouterr()).splitlines()
+    assert len(lines) <= 2  # rcl has a line of its own
+    assert "FATAL" in line
+    assert "odd.yaml" in line
+
+
+@pytest.mark.parametrize("words", [["-p", "max_targets"], ["-p", "max_targets:=[a"], ["--no-such-argument"]])
+def test_ros_arguments_that_cannot_be_read_are_one_line(monkeypatch, domain, capfd, words):
+    monkeypatch.setenv("ROS_DOMAIN_ID", str(domain))
+    assert main(["node", "--ros-args", *words], CentreTracker) == 1
+    *_, line = lines = "".join(capfd.readouterr()).splitlines()
+    assert len(lines) <= 2  # rcl has a line of its own
+    assert "FATAL" in line
+    assert words[-1] in line
+
+
+def test_a_misspelt_parameter_is_told_with_what_may_be_meant(run):
+    def interrupt(config):
+        raise KeyboardInterrupt
+
+    code, log = run(interrupt, **{"max_target": 3, "model.naem": "mini", "wheels": 4, "use_sim_time": "false"})
+    assert code == 0
+    (line,) = log.splitlines()
+    assert "WARN" in line
+    assert "max_target (is max_targets meant?); model.naem (is model.name meant?); wheels." in line
+
+
 def test_models_that_cannot_be_had_are_a_line_that_says_so_and_exit_code_1(run):
     def fail(config):
         raise ModelError("There is no checkpoint.")

@@ -8,6 +8,7 @@ from diagnostic_msgs.msg import DiagnosticStatus
 from sensor_msgs.msg import RegionOfInterest
 from std_msgs.msg import Header
 
+from fastsam2_ros.message_fields import region_of_interest, stamp_to_ns
 from fastsam2_ros.node import messages
 from fastsam2_ros.node.worker import Counts
 from fastsam2_ros.results import TrackedObject, TrackResult, TrackState
@@ -55,7 +56,7 @@ def empty(size=(4, 6)):
 
 
 def test_a_stamp_is_read_in_nanoseconds():
-    assert messages.stamp_ns(HEADER) == 3_500_000_000
+    assert stamp_to_ns(HEADER.stamp) == 3_500_000_000
 
 
 def test_a_mask_holds_only_0_and_255():
@@ -119,7 +120,7 @@ def test_numpy_numbers_are_taken():
     ],
 )
 def test_a_region_holds_the_box(box, region):
-    message = messages.region(box)
+    message = RegionOfInterest(**region_of_interest(box))
     assert (message.x_offset, message.y_offset, message.width, message.height) == region
 
 

@@ -85,6 +85,19 @@ def test_a_bad_value_is_refused_by_name(declared, name, value):
         declared(**{name: value})
 
 
+@pytest.mark.parametrize(
+    ("name", "value", "kind"),
+    [
+        ("max_targets", "many", "a whole number"),
+        ("model.name", 5, "a text"),
+        ("pruning.keep_ratio", "half", "a number"),
+    ],
+)
+def test_what_a_value_must_be_is_said_in_words(declared, name, value, kind):
+    with pytest.raises(InputError, match=rf"{name} is {value!r}; it must be {kind}\."):
+        declared(**{name: value})
+
+
 def change(loaded=True, **values):
     values = {name.replace("__", "."): value for name, value in values.items()}
     return parameters.changed(TrackerConfig(), NodeConfig(), values, loaded=loaded)
@@ -96,7 +109,7 @@ FIXED = [name for name in flat_options() if name not in LIVE]
 
 def test_every_budget_cue_and_threshold_is_live():
     groups = {name.partition(".")[0] for name in FIXED}
-    assert groups == {"model", "pruning", "language"}
+    assert groups == {"model", "pruning", "language", "max_megapixels"}
     assert [name for name in FIXED if name.startswith("pruning.")] == ["pruning.router"]
     assert "language.min_margin" in LIVE
 

@@ -87,7 +87,7 @@ def test_a_box_is_handed_on(graph):
 
 def test_the_overlay_is_not_drawn_while_nobody_looks(graph, monkeypatch):
     drawn = []
-    monkeypatch.setattr("fastsam2_ros.node.outputs.draw", lambda frame, result: drawn.append(1) or frame)
+    monkeypatch.setattr("fastsam2_ros.node.publishers.draw", lambda frame, result: drawn.append(1) or frame)
     graph(CentreTracker(), subscribe=("status",), description="cup").send_good(1)
     assert drawn == []
 

@@ -177,6 +177,10 @@ def test_a_device_that_is_none():
     assert "gpu9" in refused(checkpoint="untrained", device="gpu9")
 
 
+def test_a_device_that_holds_nothing():
+    assert "'meta', which cannot be used" in refused(checkpoint="untrained", device="meta")
+
+
 def test_no_network_and_no_file_tells_both_ways_out(monkeypatch, tmp_path):
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path))
@@ -190,3 +194,16 @@ def test_a_file_that_is_no_configuration(tmp_path):
     path = tmp_path / "other.yaml"
     path.write_text("model: {_target_: torch.nn.Linear, in_features: 1, out_features: 1}\n")
     assert "other.yaml" in refused(name=str(path), checkpoint="untrained")
+
+
+@pytest.mark.parametrize(
+    "content",
+    [b"root:x:0:0:root:/root:/bin/bash\n", b"", b"\x80", b"\x80\x02.", b".", b"PK\x03\x04", b"\x00" * 100, b"(lp0\n"],
+)
+@pytest.mark.parametrize("suffix", ["", ".pt", ".safetensors"])
+def test_any_file_that_is_no_checkpoint_is_one_line(tmp_path, content, suffix):
+    path = tmp_path / f"passwd{suffix}"
+    path.write_bytes(content)
+    message = refused(checkpoint=str(path))
+    assert str(path) in message
+    assert "\n" not in message

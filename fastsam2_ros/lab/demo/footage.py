@@ -116,14 +116,15 @@ def shortened(
     with BagWriter(path) as bag:
         bag.add_topic(IMAGE_TOPIC, IMAGE)
         for frame in source:
+            # Headers may say anything. The demo tells frames apart by their stamps, so that these are the recording times.
             if not stamps:
-                shift_ns = 0 if frame.stamp_ns else _START_NS
-                due_ns = frame.stamp_ns
+                shift_ns = 0 if frame.time_ns else _START_NS
+                due_ns = frame.time_ns
             # A tenth of a frame early is in time: stamps are rounded, and the camera's clock is not ours.
-            if frame.stamp_ns < due_ns - 0.1e9 / rate:
+            if frame.time_ns < due_ns - 0.1e9 / rate:
                 continue
-            due_ns = max(due_ns + 1e9 / rate, frame.stamp_ns)
-            rgb, stamp = _fitted(frame.rgb, size), frame.stamp_ns + shift_ns
+            due_ns = max(due_ns + 1e9 / rate, frame.time_ns)
+            rgb, stamp = _fitted(frame.rgb, size), frame.time_ns + shift_ns
             first_size = first_size if stamps else (rgb.shape[1], rgb.shape[0])
             bag.write(IMAGE_TOPIC, stamp, image_message(rgb, "bgr8", stamp, frame.frame_id))
             stamps.append(stamp)

@@ -13,7 +13,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from rich.progress import Progress
 
-from fastsam2_ros.bags.outputs import OverlayVideo
+from fastsam2_ros.bags.overlay_video import OverlayVideo
 from fastsam2_ros.errors import BagError
 from fastsam2_ros.images import RgbImage
 from fastsam2_ros.lab.demo.footage import Footage

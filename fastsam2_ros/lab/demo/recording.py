@@ -10,13 +10,14 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from fastsam2_ros.bags.messages import message_types, stamp_to_ns
-from fastsam2_ros.bags.outputs import LABELS_TOPIC, TOKENS_TOPIC, TRACKS_TOPIC
+from fastsam2_ros.bags.messages import message_types
 from fastsam2_ros.bags.read import Bag
+from fastsam2_ros.bags.result_files import LABELS_TOPIC, TOKENS_TOPIC, TRACKS_TOPIC
 from fastsam2_ros.errors import BagError
-from fastsam2_ros.images import RgbImage, decode_image
+from fastsam2_ros.images import ImageDecoder, RgbImage
 from fastsam2_ros.lab.demo.footage import IMAGE_TOPIC
 from fastsam2_ros.lab.demo.session import STATUS_TOPIC
+from fastsam2_ros.message_fields import stamp_to_ns
 from fastsam2_ros.results import TrackedObject, TrackResult, TrackState
 
 
@@ -96,10 +97,11 @@ class Recording:
 
     def tokens(self) -> Iterator[tuple[int, RgbImage]]:
         """Stamps, and pictures of the tokens as the node published them."""
+        decoder = ImageDecoder()
         with Bag(self._path) as bag:
             for message in bag.messages([TOKENS_TOPIC]):
                 image: Any = message_types().deserialize_cdr(message.data, message.connection.msgtype)
-                pixels = decode_image(image.encoding, image.height, image.width, image.step, image.data)
+                pixels = decoder.decode(image.encoding, image.height, image.width, image.step, image.data)
                 yield stamp_to_ns(image.header.stamp), pixels
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from fastsam2_ros.errors import InputError
-from fastsam2_ros.images import RgbImage, decode_compressed
+from fastsam2_ros.images import ImageDecoder, RgbImage
 from fastsam2_ros.lab.evaluation import texts
 from fastsam2_ros.lab.evaluation.labels import read_labels
 from fastsam2_ros.lab.evaluation.sequences import Dataset, Footage, Truth, VideoSequence, first_frames
@@ -196,7 +196,7 @@ def _frame_files(folder: Path) -> list[Path]:
 
 def _read_frame(file: Path) -> RgbImage:
     try:
-        return decode_compressed(file.suffix, file.read_bytes())
+        return ImageDecoder().decode_compressed(file.suffix, file.read_bytes())
     except (OSError, InputError) as error:
         raise InputError(f"{file}: {error}") from error
 

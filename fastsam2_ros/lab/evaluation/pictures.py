@@ -10,7 +10,7 @@ import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-from fastsam2_ros.bags.outputs import OverlayVideo
+from fastsam2_ros.bags.overlay_video import OverlayVideo
 from fastsam2_ros.images import RgbImage
 from fastsam2_ros.lab.evaluation.labels import Labels, read_labels
 from fastsam2_ros.lab.evaluation.report import sequence_rows

@@ -77,6 +77,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> None:
     """Track generated pictures and print memory and time early and late."""
+    if arguments.frames <= WARM_FRAMES:
+        raise InputError(
+            f"--frames is {arguments.frames}; it must be above {WARM_FRAMES}, after which growth is measured."
+        )
     soak = run_soak(arguments.frames, arguments.targets, arguments.model, arguments.changes)
     table = Table("frame", "resident, MB", "targets' memory, MB", "step, ms", "threads", "files")
     last = len(soak.seconds) - WINDOW

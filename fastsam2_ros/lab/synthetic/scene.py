@@ -10,11 +10,11 @@ import numpy.typing as npt
 from fastsam2_ros.images import RgbImage
 from fastsam2_ros.lab.synthetic import motion
 from fastsam2_ros.lab.synthetic.compositing import paste, paste_shadow
+from fastsam2_ros.lab.synthetic.looks import SIZE_SHARES, Look, draw_look, draw_lookalike
 from fastsam2_ros.lab.synthetic.motion import MANNERS, Manner, Matrices, Track
 from fastsam2_ros.lab.synthetic.shapes import Outline
 from fastsam2_ros.lab.synthetic.sprites import Sprite, draw_outline, dull_thing, thing
 from fastsam2_ros.lab.synthetic.textures import background
-from fastsam2_ros.lab.synthetic.vocabulary import SIZE_SHARES, Look, draw_look, draw_lookalike
 
 MARGIN = 0.25
 """The background reaches beyond the first frame by this share of its height and width; further out it is mirrored."""

@@ -9,9 +9,9 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from fastsam2_ros.lab.synthetic.looks import Look
 from fastsam2_ros.lab.synthetic.shapes import Outline, Part, box, curve, outline
 from fastsam2_ros.lab.synthetic.textures import FloatImage, dull_colour, noise, photograph
-from fastsam2_ros.lab.synthetic.vocabulary import Look
 
 MATERIALS = {
     "dark": (32, 32, 36),

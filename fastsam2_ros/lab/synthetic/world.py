@@ -13,8 +13,8 @@ from fastsam2_ros.errors import InputError
 from fastsam2_ros.lab.synthetic import film, motion
 from fastsam2_ros.lab.synthetic.camera import draw_optics
 from fastsam2_ros.lab.synthetic.compositing import paste
+from fastsam2_ros.lab.synthetic.looks import absent_descriptions, describe, unique_description
 from fastsam2_ros.lab.synthetic.scene import Scene, stage
-from fastsam2_ros.lab.synthetic.vocabulary import absent_descriptions, describe, unique_description
 
 if TYPE_CHECKING:
     import torch

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 import fastsam2_ros.language
 from fastsam2_ros.config import MINI, UNTRAINED, LanguageConfig
-from fastsam2_ros.lab.synthetic.vocabulary import COLOURS, PATTERNS, SHAPES
+from fastsam2_ros.lab.synthetic.looks import COLOURS, PATTERNS, SHAPES
 from fastsam2_ros.lab.synthetic.world import HELD_OUT_SEED, generate
 from fastsam2_ros.lab.training.crops import GROUND, MIXED, LanguageBatch, LanguageShape, language_stream
 from fastsam2_ros.lab.training.loop import Phase, precision

@@ -12,7 +12,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from fastsam2_ros.lab.synthetic.vocabulary import Look
+from fastsam2_ros.lab.synthetic.looks import Look
 from fastsam2_ros.lab.synthetic.world import HELD_OUT_SEED, WorldSequence, generate
 from fastsam2_ros.lab.training.clips import artist, stream
 from fastsam2_ros.lab.training.phrases import attributes, phrases

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
-from fastsam2_ros.lab.synthetic.vocabulary import COLOURS, PATTERNS, SHAPES, Look, describe, draw_lookalike
+from fastsam2_ros.lab.synthetic.looks import COLOURS, PATTERNS, SHAPES, Look, describe, draw_lookalike
 from fastsam2_ros.language.vocabulary import COLOURS as EVERYDAY_COLOURS
 from fastsam2_ros.language.vocabulary import NOUNS, TEMPLATES
 

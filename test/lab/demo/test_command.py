@@ -14,11 +14,12 @@ import cv2
 import pytest
 
 from fastsam2_ros import cli
-from fastsam2_ros.bags.messages import message_types, stamp_to_ns
+from fastsam2_ros.bags.messages import message_types
 from fastsam2_ros.bags.read import Bag
 from fastsam2_ros.lab.demo.footage import IMAGE_TOPIC, TRUTH_TOPIC
 from fastsam2_ros.lab.demo.recording import Recording
 from fastsam2_ros.lab.demo.session import RECORDED
+from fastsam2_ros.message_fields import stamp_to_ns
 
 from .running import running
 

@@ -25,7 +25,8 @@ class Source(FrameSource):
         self.name, self.length, self.stamps = "source", len(stamps), stamps
 
     def __iter__(self) -> Iterator[Frame]:
-        return (Frame(stamp * 1_000_000, "lens", np.full((48, 64, 3), 9, np.uint8)) for stamp in self.stamps)
+        grey = np.full((48, 64, 3), 9, np.uint8)
+        return (Frame(5, stamp * 1_000_000, "lens", grey) for stamp in self.stamps)
 
 
 def test_a_generated_scene_comes_with_the_truth_of_its_description(tmp_path: Path) -> None:
@@ -67,7 +68,9 @@ def test_another_description_has_no_truth(tmp_path: Path) -> None:
         ([0, 100, 200], [1000, 1100, 1200]),  # a stamp of zero could be none at all
     ],
 )
-def test_frames_between_are_left_out_and_stamps_are_kept(tmp_path: Path, stamps: list[int], kept: list[int]) -> None:
+def test_frames_between_are_left_out_and_recording_times_are_kept(
+    tmp_path: Path, stamps: list[int], kept: list[int]
+) -> None:
     footage = shortened(tmp_path / "bag", Source(stamps), "mug", frames=5, rate=10, size=(640, 480))
     assert [stamp // 1_000_000 for stamp in footage.stamps_ns] == kept
     assert [frame.stamp_ns for frame, _ in footage.frames()] == list(footage.stamps_ns)

@@ -1,9 +1,9 @@
 import numpy as np
 import pytest
 
+from fastsam2_ros.lab.synthetic.looks import COLOURS, SHAPES, Look
 from fastsam2_ros.lab.synthetic.shapes import outline
 from fastsam2_ros.lab.synthetic.sprites import thing
-from fastsam2_ros.lab.synthetic.vocabulary import COLOURS, SHAPES, Look
 
 
 def sprite(look: Look, seed: int = 0, scale: float = 40):

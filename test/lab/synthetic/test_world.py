@@ -6,9 +6,9 @@ import pytest
 from fastsam2_ros.errors import InputError
 from fastsam2_ros.lab.synthetic import motion
 from fastsam2_ros.lab.synthetic.compositing import paste
+from fastsam2_ros.lab.synthetic.looks import Look
 from fastsam2_ros.lab.synthetic.shapes import outline
 from fastsam2_ros.lab.synthetic.sprites import thing
-from fastsam2_ros.lab.synthetic.vocabulary import Look
 from fastsam2_ros.lab.synthetic.world import HELD_OUT_SEED, LEVELS, WorldSequence, generate
 
 SIZE = (120, 160)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from fastsam2_ros.lab.synthetic.vocabulary import COLOURS, PATTERNS, SHAPES, Look
+from fastsam2_ros.lab.synthetic.looks import COLOURS, PATTERNS, SHAPES, Look
 from fastsam2_ros.lab.training.phrases import ABSENT_NOUNS, NOWHERE, UNSAID, attributes, phrases, truth
 
 LOOKS = [Look("red", "striped", "mug"), Look("blue", "plain", "duck")]

@@ -7,7 +7,7 @@ import statistics
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from fastsam2_ros.lab.evaluation.ablation.cost import ENCODER, speed_up
+from fastsam2_ros.lab.evaluation.ablation.gain import ENCODER, speed_up
 from fastsam2_ros.lab.evaluation.ablation.measure import Measurement
 from fastsam2_ros.lab.evaluation.ablation.policies import DENSE, Policy
 from fastsam2_ros.lab.evaluation.ablation.store import Results

@@ -13,7 +13,7 @@ import numpy as np
 
 from fastsam2_ros.config import ModelConfig
 from fastsam2_ros.images import RgbImage
-from fastsam2_ros.lab.evaluation.ablation.cost import at_tiny_sizes
+from fastsam2_ros.lab.evaluation.ablation.gain import at_tiny_sizes
 from fastsam2_ros.lab.evaluation.ablation.policies import Variant
 from fastsam2_ros.lab.evaluation.baselines import starting
 from fastsam2_ros.lab.evaluation.metrics import contour_accuracy, region_similarity

@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, NullLocator
 
 from fastsam2_ros.lab.evaluation.ablation.comparison import Row, front
-from fastsam2_ros.lab.evaluation.ablation.cost import speed_up
+from fastsam2_ros.lab.evaluation.ablation.gain import speed_up
 from fastsam2_ros.lab.evaluation.ablation.measure import Measurement
 from fastsam2_ros.lab.evaluation.ablation.policies import ALONE, DEFAULT, DENSE, KEEP, WITHOUT
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from fastsam2_ros.config import TrackerConfig, flat_options, flat_values, from_mapping
 from fastsam2_ros.errors import InputError
-from fastsam2_ros.lab.evaluation.ablation.cost import share_for
+from fastsam2_ros.lab.evaluation.ablation.gain import share_for
 
 RATIOS = (0.6, 0.35, 0.3, 0.25, 0.16, 0.1)
 NOMINAL = 0.16

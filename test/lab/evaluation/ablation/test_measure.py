@@ -8,7 +8,7 @@ from small_models import small_sam2
 from fastsam2_ros.config import LanguageConfig, ModelConfig, PruningConfig, TrackerConfig
 from fastsam2_ros.lab.evaluation import ours
 from fastsam2_ros.lab.evaluation.ablation import measure
-from fastsam2_ros.lab.evaluation.ablation.cost import TINY
+from fastsam2_ros.lab.evaluation.ablation.gain import TINY
 from fastsam2_ros.lab.evaluation.ablation.policies import Variant
 from fastsam2_ros.lab.evaluation.ours import FIRST_MASK, Ours
 from fastsam2_ros.lab.evaluation.run import evaluate_sequence

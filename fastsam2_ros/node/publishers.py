@@ -18,7 +18,7 @@ RELIABLE = QoSProfile(depth=10, reliability=ReliabilityPolicy.RELIABLE)
 LATCHED = QoSProfile(depth=1, reliability=ReliabilityPolicy.RELIABLE, durability=DurabilityPolicy.TRANSIENT_LOCAL)
 
 
-class Outputs:
+class Publishers:
     """Publishes what was found out about one frame, under that frame's own header.
 
     Images are only made while someone subscribes to them.

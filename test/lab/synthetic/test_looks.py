@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from fastsam2_ros.lab.synthetic.vocabulary import (
+from fastsam2_ros.lab.synthetic.looks import (
     COLOURS,
     PATTERNS,
     SHAPES,

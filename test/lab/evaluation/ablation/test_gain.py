@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from fastsam2_ros.lab.evaluation.ablation.cost import DENSE, TINY, at_tiny_sizes, share_for, speed_up
+from fastsam2_ros.lab.evaluation.ablation.gain import DENSE, TINY, at_tiny_sizes, share_for, speed_up
 from fastsam2_ros.results import AttentionCounts
 
 
