@@ -193,6 +193,25 @@ def test_a_topic_that_never_appears_is_told(tmp_path: Path) -> None:
     assert "/nobody had no publisher" in trouble
 
 
+def test_a_replay_may_start_later_play_the_clock_and_wait_for_some_topics_alone(tmp_path: Path) -> None:
+    """Nobody subscribes to /best_effort, which would be waited for."""
+    source, recording = write_source(tmp_path / "source"), tmp_path / "recording"
+    # Images from the fifth interval on, and the time of each of them.
+    record = started("record", recording, "/image", "/clock", "--duration", str(TIMEOUT))
+    words = ("--start", "0.16", "--clock", "--wait", str(2 * TIMEOUT), "--wait-for", "/image", "/clock")
+    code, report, trouble = ended(started("replay", source, "--topics", "/image", "/best_effort", *words))
+    assert code == 0, trouble
+    assert "5 on /image" in report
+    record.send_signal(signal.SIGINT)
+    ended(record)
+    wanted, found = messages(source)["/image"], messages(recording)
+    assert [bytes(item.data) for item in found["/image"]] == [bytes(item.data) for item in wanted[5:]]
+    kind = "rosgraph_msgs/msg/Clock"
+    times = {stamp_to_ns(message_types().deserialize_cdr(bytes(item.data), kind).clock) for item in found["/clock"]}
+    assert times <= {item.time_ns for item in wanted[5:]}
+    assert times
+
+
 @pytest.mark.parametrize("storage", ["mcap", "sqlite3"])
 def test_a_killed_recording_has_all_but_the_last_two_seconds(tmp_path: Path, storage: str) -> None:
     source = write_source(tmp_path / "source")

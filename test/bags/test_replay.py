@@ -24,6 +24,12 @@ def test_a_topic_that_the_bag_lacks_is_named(make_bag) -> None:
         replay(bag, topics=["/depth"])
 
 
+@pytest.mark.parametrize("seconds", [-1.0, 1e9, float("nan")])
+def test_a_start_outside_the_bag_is_refused(make_bag, seconds: float) -> None:
+    with Bag(make_bag()) as bag, pytest.raises(BagError, match="The start is"):
+        replay(bag, start_seconds=seconds)
+
+
 def test_a_remapping_has_two_names() -> None:
     assert remapping("/a/b:=c") == ("/a/b", "c")
 

@@ -64,13 +64,11 @@ def test_ros_arguments_that_cannot_be_read_are_one_line(monkeypatch, domain, cap
 
 
 def test_a_misspelt_parameter_is_told_with_what_may_be_meant(run):
-    def interrupt(config):
-        raise KeyboardInterrupt
+    def fail(config):
+        raise ModelError("There is no checkpoint.")
 
-    code, log = run(interrupt, **{"max_target": 3, "model.naem": "mini", "wheels": 4, "use_sim_time": "false"})
-    assert code == 0
-    (line,) = log.splitlines()
-    assert "WARN" in line
+    _, log = run(fail, **{"max_target": 3, "model.naem": "mini", "wheels": 4, "use_sim_time": "false"})
+    (line,) = [line for line in log.splitlines() if "WARN" in line]
     assert "max_target (is max_targets meant?); model.naem (is model.name meant?); wheels." in line
 
 

@@ -21,7 +21,7 @@ from sensor_msgs.msg import Image, RegionOfInterest
 from fastsam2_ros import msg
 from fastsam2_ros.bags.frames import open_frames
 from fastsam2_ros.bags.make import make_bag
-from fastsam2_ros.node.messages import stamp_ns
+from fastsam2_ros.message_fields import stamp_to_ns
 
 from .graph import ALL, LATCHED, image
 
@@ -152,7 +152,7 @@ def test_a_camera_at_30_hz_gets_masks_with_its_own_stamps(bag, sources, ears, en
         for _ in range(3):
             before = heard["status"][-1].received
             late = play(bag, environment)
-            ears.wait_for(lambda: stamp_ns(heard["status"][-1].header) == max(sources), 10)
+            ears.wait_for(lambda: stamp_to_ns(heard["status"][-1].header.stamp) == max(sources), 10)
             arrived = heard["status"][-1].received - before
             if late < PERIOD and arrived >= 0.99 * FRAMES:
                 break
@@ -164,7 +164,7 @@ def test_a_camera_at_30_hz_gets_masks_with_its_own_stamps(bag, sources, ears, en
     assert processed + dropped == received
     assert min(processed, dropped) > 0  # Else the sum says nothing.
     for name in OUTPUTS:
-        assert {stamp_ns(message.header) for message in heard[name]} <= sources, name
+        assert {stamp_to_ns(message.header.stamp) for message in heard[name]} <= sources, name
         assert len(heard[name]) == processed, name
         assert {message.header.frame_id for message in heard[name]} == {"camera"}
     assert {(mask.width, mask.height, mask.encoding) for mask in heard["mask"]} == {(*SIZE, "mono8")}
