@@ -15,6 +15,7 @@ from torch import Tensor
 
 from fastsam2_ros.config import TrackerConfig
 from fastsam2_ros.errors import InputError
+from fastsam2_ros.language import descriptions
 from fastsam2_ros.language.grounding import Grounding
 from fastsam2_ros.language.scoring import mask_iou
 from fastsam2_ros.language.search import NONE, TextRelevance, TextSearch
@@ -28,7 +29,7 @@ from fastsam2_ros.results import AttentionCounts, TargetTokens
 from fastsam2_ros.stopwatch import Stopwatch
 from fastsam2_ros.streaming.loading import LoadedSam2
 from fastsam2_ros.streaming.prompts import Prompt, box_mask, clip_box
-from fastsam2_ros.streaming.values import Decoded, FrameFeatures
+from fastsam2_ros.streaming.values import Decoded, FrameFeatures, masks_at
 from fastsam2_ros.targets import Request, Target, TargetList
 
 SAME_THING = 0.5
@@ -128,6 +129,7 @@ class Stages:
         observer: Callable[[Sequence[Observation]], None] | None,
     ) -> None:
         self._config = config
+        self._language = config.language.suited(config.model.name)
         self._sam = sam.streaming
         self._search = search
         self._observer = observer
@@ -213,7 +215,12 @@ class Stages:
         for target, wanted in zip(state.targets.targets, sought, strict=True):
             target.since_search = 0.0 if wanted else target.since_search
         if any(sought):
-            state = self._attempt(state, partial(self._find, sought=sought, frame=frame), warnings)
+            found: dict[int, Grounding] = {}
+            state = self._attempt(state, partial(self._search_for, sought=sought, frame=frame, found=found), warnings)
+            for place, grounding in found.items():
+                state = self._attempt(
+                    state, partial(self._take_up, place=place, grounding=grounding, frame=frame), warnings
+                )
         if self._uses_text and not state.relevance.ready and any(each.searchable for each in state.targets.targets):
             # What a box started was never searched: without this, nothing would be known of its text.
             state = self._attempt(state, partial(self._learn, frame=frame), warnings)
@@ -255,24 +262,31 @@ class Stages:
             if mask is None or mask.shape != size:
                 shape = None if mask is None else mask.shape
                 raise InputError(f"The mask of '{name}' is {shape}, but the frame is {size} (H, W).")
-            target = self.new_target(name, by_text=False, searchable=has_language and name != UNNAMED)
+            target = self.new_target(name, by_text=False, searchable=has_language and descriptions.key(name) != UNNAMED)
             decoded = self._sam.decode_prompt(frame.features, Prompt.from_mask(mask))
         state.targets.targets.append(target)
         self.aim(state)
         self._prompt(state, target, frame, decoded, float(decoded.score))
 
-    def _find(self, state: TrackerState, sought: Sequence[bool], frame: EncodedFrame) -> None:
-        """Search those targets, and take up those that are found."""
-        targets = [target for target, wanted in zip(state.targets.targets, sought, strict=True) if wanted]
-        features, names = frame.features, [target.description for target in targets]
-        found = self._search.search(frame.rgb, features, names, self._sam, self._learn(state, frame))
-        for target, grounding in zip(targets, found, strict=True):
-            if grounding is None or _held(grounding, state.targets.targets):
-                continue
-            logits = F.interpolate(grounding.mask_logits[None, None], features.size, mode="bilinear")[0, 0]
-            decoded = self._sam.decode_prompt(features, Prompt.from_mask((logits > 0).cpu().numpy()))
-            if _looks_like(target, cues.prototype(features.tokens, decoded.low_res, features.grid)[0]):
-                self._prompt(state, target, frame, decoded, grounding.score)
+    def _search_for(
+        self, state: TrackerState, sought: Sequence[bool], frame: EncodedFrame, found: dict[int, Grounding]
+    ) -> None:
+        """Search those targets; `found` gets what is, by the target's place in the list."""
+        places = [place for place, wanted in enumerate(sought) if wanted]
+        names = [state.targets.targets[place].description for place in places]
+        dense = self._learn(state, frame)
+        results = self._search.search(frame.rgb, frame.features, names, self._sam, self._language, dense)
+        found.update({place: each for place, each in zip(places, results, strict=True) if each is not None})
+
+    def _take_up(self, state: TrackerState, place: int, grounding: Grounding, frame: EncodedFrame) -> None:
+        """Track what was found, unless another target is that already, or it does not look like what was lost."""
+        target, features = state.targets.targets[place], frame.features
+        if _held(grounding, state.targets.targets):
+            return
+        (mask,) = masks_at(grounding.mask_logits[None, None], features.size).cpu().numpy()
+        decoded = self._sam.decode_prompt(features, Prompt.from_mask(mask))
+        if _looks_like(target, cues.prototype(features.tokens, decoded.low_res, features.grid)[0]):
+            self._prompt(state, target, frame, decoded, grounding.score)
 
     def _prompt(self, state: TrackerState, target: Target, frame: EncodedFrame, decoded: Decoded, score: float) -> None:
         """Write a prompt's mask into a target's memory; it is tracked from the next frame on."""

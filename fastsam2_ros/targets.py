@@ -97,7 +97,7 @@ class Request:
     Attributes:
         box: pixels of that frame.
         mask: bool (H, W) of that frame.
-        description: text; empty: made automatically of a box, 'object' for a mask.
+        description: text of a mask; a box's is made automatically.
     """
 
     box: Box | None = None

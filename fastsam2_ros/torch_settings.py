@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 
 import torch
+
+_lock = threading.Lock()
+_users: list[torch.dtype] = []
+"""A default dtype for each block that runs: the caller's, which the last one to leave puts back."""
 
 
 @contextmanager
 def neutral_torch(inference: bool = True) -> Iterator[None]:
     """Compute as in a fresh process, whatever the caller has set: autocast, default dtype, default device, gradients.
 
-    A default dtype that is not float32 is changed for the whole process while the block runs: torch knows no other way.
+    A default dtype that is not float32 is changed for the whole process while such blocks run: torch knows no other way.
 
     Args:
         inference: without autograd; False where weights are made.
@@ -24,7 +29,19 @@ def neutral_torch(inference: bool = True) -> Iterator[None]:
                 stack.enter_context(torch.autocast(device, enabled=False))
         if torch.get_default_device().type != "cpu":
             stack.enter_context(torch.device("cpu"))
-        if torch.get_default_dtype() != torch.float32:
-            stack.callback(torch.set_default_dtype, torch.get_default_dtype())
-            torch.set_default_dtype(torch.float32)
+        _enter()
+        stack.callback(_leave)
         yield
+
+
+def _enter() -> None:
+    with _lock:
+        _users.append(_users[0] if _users else torch.get_default_dtype())
+        torch.set_default_dtype(torch.float32)
+
+
+def _leave() -> None:
+    with _lock:
+        before = _users.pop()
+        if not _users:
+            torch.set_default_dtype(before)

@@ -94,7 +94,9 @@ class TextTracker:
 
     @property
     def targets(self) -> tuple[Target, ...]:
-        """What is tracked or looked for, as it stands after the last step; to be read only."""
+        """What is tracked or looked for, as the next step will take it up; to be read only. (A result may say UNCERTAIN of
+        one that is TRACKING here: where all of its mask is another's.)
+        """
         return tuple(self._state.targets.targets)
 
     @property
@@ -126,19 +128,19 @@ class TextTracker:
             stages = self._new_stages(config)
             stages.aim(state)
         self.config, self._stages, self._state = config, stages, state
-        self._search.reconfigure(config.language.suited(config.model.name))
 
     def warm_up(self) -> None:
         """Let the models run once, so that the first frame takes no longer than the others. Targets stay as they are."""
-        size = (480, 640)
+        frame = np.zeros((480, 640, 3), np.uint8)
         with neutral_torch():
-            state = self._stages.blank_state(TargetList(2))
+            stages = self._new_stages(self.config, observer=None)
+            state = stages.blank_state(TargetList(2))
             if self._search.config.name != NONE:
-                state.targets.name([UNNAMED], partial(self._stages.new_target, by_text=True, searchable=True))
-                self._stages.aim(state)
+                state.targets.name([UNNAMED], partial(stages.new_target, by_text=True, searchable=True))
+                stages.aim(state)
             state.targets.ask(Request(box=(160.0, 120.0, 320.0, 240.0)))
             for index in range(3):
-                state, _ = self._advance(state, np.zeros((*size, 3), np.uint8), index * 33_000_000, None, False)
+                state, _ = self._advance(stages, state, frame, index * 33_000_000, None, False)
 
     def set_target(self, text: str) -> tuple[str, ...]:
         """Track what the text describes; descriptions separated by ';'. Blank text: track nothing.
@@ -173,7 +175,8 @@ class TextTracker:
                 the next result.)
         """
         check_box(box)
-        self._state.targets.ask(Request(box=box))
+        x, y, width, height = map(float, box)
+        self._state.targets.ask(Request(box=(x, y, width, height)))
 
     def set_mask(self, mask: npt.NDArray[np.bool_], description: str = UNNAMED) -> None:
         """Track what this mask covers in the next frame, beside the present targets.
@@ -183,11 +186,12 @@ class TextTracker:
             description: text; with one, the target is searched by it where it is lost.
 
         Raises:
-            InputError: not such a mask, nothing in it, or too many targets. (Of another size than the frame: a warning of
-                the next result.)
+            InputError: not such a mask, nothing in it, too long a description, or too many targets. (Of another size than
+                the frame: a warning of the next result.)
         """
         check_mask(mask)
-        self._state.targets.ask(Request(mask=mask, description=description))
+        name = descriptions.single(description) or UNNAMED
+        self._state.targets.ask(Request(mask=mask.copy(), description=name))
 
     def step(
         self,
@@ -213,7 +217,7 @@ class TextTracker:
         """
         _check_frame(frame)
         with neutral_torch():
-            state, result = self._advance(self._state.copy(), frame, stamp_ns, features, view_tokens)
+            state, result = self._advance(self._stages, self._state.copy(), frame, stamp_ns, features, view_tokens)
         self._state = state
         return result
 
@@ -227,6 +231,7 @@ class TextTracker:
 
     def _advance(
         self,
+        stages: Stages,
         state: TrackerState,
         rgb: npt.NDArray[np.uint8],
         stamp_ns: int,
@@ -253,11 +258,11 @@ class TextTracker:
         attention: list[AttentionCounts] = []
         viewed: tuple[TargetTokens, ...] = ()
         if tracked:
-            attention, viewed = self._stages.track(state, tracked, frame, motion, watch, view_tokens)
+            attention, viewed = stages.track(state, tracked, frame, motion, watch, view_tokens)
         for target in state.targets.targets:
             target.observe(motion.seconds, self.config)
         with watch.stage("ground"):
-            state = self._stages.ground(state, frame, warnings)
+            state = stages.ground(state, frame, warnings)
         with watch.stage("resize"):
             objects = _objects(state.targets.targets, features.size)
 
@@ -279,9 +284,7 @@ class TextTracker:
             untrained=self.untrained,
             attention=tuple(attention),
             attention_flops=sum(self._sam.attention_size.flops(counts) for counts in attention),
-            tokens=TokenView(self._stages.pruner.router.on, viewed, self.config.pruning.full_motion)
-            if view_tokens
-            else None,
+            tokens=TokenView(stages.pruner.router.on, viewed, self.config.pruning.full_motion) if view_tokens else None,
         )
 
 

@@ -94,6 +94,14 @@ def test_a_prompt_in_which_nothing_is_seen_is_doubted(target):
     assert (target.state, target.pruning.score) == (TrackState.UNCERTAIN, 0.0)
 
 
+def test_a_target_that_may_not_be_unseen_at_all_settles_too(target):
+    ratios = []
+    for _ in range(12):
+        ratios.append(target.pruning.next_keep_ratio(0.0, STEP))
+        target.pruning.observe(NOTHING, None, 0.9, 0.0, True, STEP, trusted_score=0.5, lost_seconds=0.0)
+    assert ratios[-1] == 0.15
+
+
 def test_a_result_has_the_keep_ratio(target):
     go(target, 12)
     assert target.result(np.ones((4, 4), bool)).keep_ratio == 0.15

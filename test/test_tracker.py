@@ -36,7 +36,7 @@ class PlantedSearch(TextSearch):
     def require(self) -> None:
         pass
 
-    def search(self, frame, features, descriptions, segmenter, dense=None):
+    def search(self, frame, features, descriptions, segmenter, config, dense=None):
         self.searched.append(list(descriptions))
         return [self.found(each, features.tokens.device) if each in self.present else None for each in descriptions]
 
@@ -139,7 +139,7 @@ def test_what_another_target_holds_is_not_found_again(make, video, monkeypatch, 
     steps(tracker, video, 2)
     tracker.set_target("mug; cup")
 
-    def the_mug_again(frame, features, descriptions, segmenter, dense=None):
+    def the_mug_again(frame, features, descriptions, segmenter, config, dense=None):
         nothing = torch.zeros(0)
         return [Grounding("cup", tracker.targets[0].pruning.mask[0], BOX, nothing, nothing, 0.9, 0.2)]
 

@@ -77,9 +77,32 @@ def test_what_belongs_to_the_loaded_models_is_refused_by_name(tracker, values):
     assert tracker.config == before
 
 
-def test_margins_of_the_search_change(tracker):
-    tracker.reconfigure(from_mapping({"language.name": NONE, "language.min_margin": 0.5, "language.max_candidates": 3}))
-    assert (tracker._search.config.min_margin, tracker._search.config.max_candidates) == (0.5, 3)
+class Asked(TextSearch):
+    """Notes the settings of each search."""
+
+    def __init__(self):
+        super().__init__(LanguageConfig(name=NONE), torch.device("cpu"))
+        self.config = LanguageConfig()
+        self.margins: list[float] = []
+
+    def require(self):
+        pass
+
+    def search(self, frame, features, descriptions, segmenter, config, dense=None):
+        self.margins.append(config.min_margin)
+        return [None] * len(descriptions)
+
+
+def test_margins_of_the_search_change_for_this_tracker_alone(sam, video):
+    search = Asked()
+    config = TrackerConfig(model=ModelConfig(name="mini"), search_interval=0.0)
+    one, other = (TextTracker(LoadedSam2(sam, "mini", untrained=True), search, config) for _ in range(2))
+    for each in (one, other):
+        each.set_target("mug")
+    one.reconfigure(replace(config, language=LanguageConfig(min_margin=0.5)))
+    for each in (one, other):
+        steps(each, video, 0, 1)
+    assert search.margins == [0.5, 0.0]
 
 
 def test_more_targets_are_taken_after_the_limit_was_raised(tracker):

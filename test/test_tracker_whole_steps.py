@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import copy
 import pickle
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 
 import numpy as np
 import pytest
@@ -18,6 +20,7 @@ from fastsam2_ros.pruning import motion, router
 from fastsam2_ros.results import TrackState
 from fastsam2_ros.streaming.loading import LoadedSam2
 from fastsam2_ros.streaming.model import StreamingSam2
+from fastsam2_ros.torch_settings import neutral_torch
 from fastsam2_ros.tracker import TextTracker
 
 STEP = 100_000_000
@@ -33,19 +36,22 @@ class Search(TextSearch):
         super().__init__(LanguageConfig(name=NONE), torch.device("cpu"))
         self.config = LanguageConfig()
         self.place = (16, 12)
+        self.places: dict[str, tuple[int, int, int, int]] = {}
         self.error: Exception | None = None
 
     def require(self):
         pass
 
-    def search(self, frame, features, descriptions, segmenter, dense=None):
+    def search(self, frame, features, descriptions, segmenter, config, dense=None):
         if self.error is not None:
             raise self.error
-        top, left = self.place
-        logits = torch.full((64, 64), -5.0)
-        logits[top : top + 24, left : left + 24] = 5.0
-        nothing = torch.zeros(0)
-        return [Grounding(each, logits, BOX, nothing, nothing, 0.8, 0.1) for each in descriptions]
+        return [self.found(each) for each in descriptions]
+
+    def found(self, description):
+        top, left, height, width = self.places.get(description, (*self.place, 24, 24))
+        logits, nothing = torch.full((64, 64), -5.0), torch.zeros(0)
+        logits[top : top + height, left : left + width] = 5.0
+        return Grounding(description, logits, BOX, nothing, nothing, 0.8, 0.1)
 
 
 @pytest.fixture(scope="module")
@@ -193,6 +199,67 @@ def test_the_given_box_stays_in_memory_whatever_is_found_later(tracker, sam, vid
     assert last.index == max(finds)
 
 
+@pytest.mark.parametrize("size", [(24, 32), (2, 512), (3, 3), (96, 128)])
+def test_a_find_of_a_cell_is_an_object_and_spoils_no_other(tracker, search, size):
+    search.places = {"speck": (60, 61, 1, 1), "thread": (8, 2, 1, 40)}
+    tracker.set_target("mug; speck; thread")
+    result = tracker.step(noise_video(1, size)[0], 0)
+    assert result.warnings == ()
+    by_name = {each.description: each for each in result.objects}
+    assert by_name["mug"].state == TrackState.TRACKING
+    if size != (3, 3):  # where there is no room for three
+        assert {each.state for each in result.objects} == {TrackState.TRACKING}
+
+
+def test_a_find_that_fails_leaves_the_others(tracker, sam, search, video, monkeypatch):
+    search.places = {"bad": (40, 40, 8, 8)}
+    prompt = sam.decode_prompt
+
+    def failing(features, given):
+        if given.mask[60:, 80:].any():
+            raise RuntimeError("out of memory")
+        return prompt(features, given)
+
+    monkeypatch.setattr(sam, "decode_prompt", failing)
+    tracker.set_target("bad; mug")
+    result = step(tracker, video, 0)
+    assert {each.description: each.state.name for each in result.objects} == {"mug": "TRACKING", "bad": "SEARCHING"}
+    assert "out of memory" in result.warnings[0]
+
+
+def test_a_mask_is_the_one_that_was_given_whatever_becomes_of_the_array(tracker, video):
+    mask = np.zeros(SIZE, bool)
+    mask[10:40, 10:40] = True
+    tracker.set_mask(mask)
+    mask[:] = False
+    (target,) = step(tracker, video, 0).objects
+    assert target.box[:2] == pytest.approx((10, 10), abs=3)
+
+
+@pytest.mark.parametrize(
+    ("given", "name", "searchable"),
+    [
+        ("", "object", False),
+        ("  \u200b", "object", False),
+        ("Object", "Object", False),
+        (" red\n mug", "red mug", True),
+    ],
+)
+def test_a_masks_description_is_cleaned(tracker, video, given, name, searchable):
+    tracker.set_mask(np.ones(SIZE, bool), given)
+    step(tracker, video, 0)
+    (target,) = tracker.targets
+    assert (target.description, target.searchable) == (name, searchable)
+
+
+@pytest.mark.parametrize("x", [0.0, 63.6, 127.0])
+def test_a_box_of_one_pixel_may_lie_between_pixels(tracker, video, x):
+    tracker.set_box((x, 5.3, 1.0, 1.0))
+    result = step(tracker, video, 0)
+    assert result.warnings == ()
+    assert result.objects[0].state == TrackState.TRACKING
+
+
 def test_what_looks_otherwise_does_not_get_the_lost_ones_id(tracker, sam, search, monkeypatch):
     """A checkerboard of fine noise on the left, and a flat bright wall on the right."""
     frame = np.full((*SIZE, 3), 30, np.uint8)
@@ -316,6 +383,17 @@ def test_torchs_settings_around_a_tracker_change_nothing(video, usual, name):
 
 def test_a_default_type_changes_nothing_and_is_left_as_it_was(video, usual, float64):
     assert all(np.array_equal(*pair) for pair in zip(masks(video), usual, strict=True))
+    assert torch.get_default_dtype() == torch.float64
+
+
+def test_blocks_in_several_threads_keep_the_default_type_until_the_last_ends(float64):
+    with ExitStack() as first, ThreadPoolExecutor(1) as pool:
+        first.enter_context(neutral_torch())
+        second = neutral_torch()
+        pool.submit(second.__enter__).result()
+        first.close()
+        assert pool.submit(torch.get_default_dtype).result() == torch.float32
+        pool.submit(second.__exit__, None, None, None).result()
     assert torch.get_default_dtype() == torch.float64
 
 

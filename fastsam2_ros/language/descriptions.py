@@ -10,6 +10,7 @@ from fastsam2_ros.errors import InputError
 SEPARATOR = ";"
 _SEPARATORS = re.compile("[;\uff1b\u061b]")
 """The ASCII one, the full-width one, and the Arabic one; the Greek question mark becomes the first of them by NFC."""
+_JOINERS = "\u200c\u200d"
 MAX_CHARACTERS = 500
 """Far more than the 77 tokens that CLIP reads; longer texts are mistakes, not descriptions."""
 
@@ -17,7 +18,7 @@ MAX_CHARACTERS = 500
 def split(text: str, max_targets: int) -> tuple[str, ...]:
     """The descriptions in `text`, separated by ';' or '；', in order, each once (`key` says which are equal).
 
-    White space is collapsed, control characters and unpaired surrogates are removed.
+    White space is collapsed; control and format characters and unpaired surrogates are removed.
 
     Returns:
         () where nothing is left: a blank text describes nothing.
@@ -44,13 +45,26 @@ def split(text: str, max_targets: int) -> tuple[str, ...]:
     return tuple(descriptions.values())
 
 
+def single(text: str) -> str:
+    """One clean description; a semicolon becomes a comma. Empty where nothing is left.
+
+    Raises:
+        InputError: it is too long.
+    """
+    return "".join(split(_SEPARATORS.sub(",", text), 1))
+
+
 def key(description: str) -> str:
-    """The same for descriptions that are equal after Unicode normalisation, case folding and collapsing of white space."""
+    """The same for descriptions that are equal after Unicode normalisation, case folding and collapsing of white space.
+
+    Characters that are not seen, such as joiners and marks of direction, do not count.
+    """
     folded = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", description).casefold())
-    return " ".join(folded.split())
+    return " ".join("".join(c for c in folded if unicodedata.category(c) != "Cf").split())
 
 
 def _clean(text: str) -> str:
-    """NFC, printable, single spaces."""
-    kept = (c for c in text if c.isspace() or unicodedata.category(c) not in ("Cc", "Cs"))
-    return " ".join(unicodedata.normalize("NFC", "".join(kept)).split())
+    """NFC, printable, single spaces; joiners stay, since scripts and emoji need them. Empty where nothing is to be seen."""
+    hidden = ("Cc", "Cs", "Cf")
+    kept = "".join(c for c in text if c.isspace() or c in _JOINERS or unicodedata.category(c) not in hidden)
+    return " ".join(unicodedata.normalize("NFC", kept).split()) if key(kept) else ""

@@ -37,10 +37,6 @@ class TextSearch:
         if self._clip is not None:
             self._clip.embed_texts(NEGATIVES)  # while the models load anyway, and not with the first search
 
-    def reconfigure(self, config: LanguageConfig) -> None:
-        """Search with other margins and numbers; the model is the same."""
-        self.config = config.suited()
-
     @property
     def untrained(self) -> bool:
         """Whether the weights are random."""
@@ -65,12 +61,18 @@ class TextSearch:
         features: Features,
         descriptions: Sequence[str],
         segmenter: Segmenter,
+        config: LanguageConfig,
         dense: Tensor | None = None,
     ) -> list[Grounding | None]:
-        """Find each description in a frame (`grounding.ground`); `dense` is the method's of that name."""
+        """Find each description in a frame (`grounding.ground`).
+
+        Args:
+            config: margins and numbers of this search; its model and weights are not looked at.
+            dense: what the method of that name gives, where the caller has it already.
+        """
         if self._clip is None:
             return [None] * len(descriptions)
-        return ground(frame, features, descriptions, self._clip, segmenter, config=self.config, dense=dense)
+        return ground(frame, features, descriptions, self._clip, segmenter, config=config, dense=dense)
 
     def describe(self, frame: npt.NDArray[np.uint8], box: Box) -> str:
         """A short description of what is in a box; 'object' without a language model."""

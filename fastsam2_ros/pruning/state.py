@@ -93,7 +93,7 @@ class PruningState:
             trusted_score: least score of a mask that is trusted.
             lost_seconds: unseen for so long it counts as lost, and as found again when it is seen.
         """
-        seen_again = visible and self.unseen >= min(lost_seconds, LONG_LOST_SECONDS)
+        seen_again = visible and 0 < self.unseen >= min(lost_seconds, LONG_LOST_SECONDS)
         self.since_found = 0 if seen_again else self.since_found + 1
         self.unseen = 0.0 if visible else self.unseen + seconds
         self.score = score if visible else 0.0

@@ -313,12 +313,12 @@ class StreamingSam2:
         One that is too small for that covers the cell of the low resolution in which its middle lies.
         """
         side = self.model.image_size
-        image = torch.from_numpy(mask)[None, None].float().to(self.device)
-        if mask.shape == (side, side):
-            return image
-        resized = F.interpolate(image, size=(side, side), mode="bilinear", align_corners=False, antialias=True)
-        resized = (resized >= 0.5).float()
-        if not (F.avg_pool2d(resized, 4) > 0.5).any():
+        resized = torch.from_numpy(mask)[None, None].float().to(self.device)
+        if mask.shape != (side, side):
+            resized = F.interpolate(resized, size=(side, side), mode="bilinear", align_corners=False, antialias=True)
+            resized = (resized >= 0.5).float()
+        low_res = F.interpolate(resized, scale_factor=0.25, mode="bilinear", align_corners=False, antialias=True)
+        if not (low_res > 0.5).any():
             (top, left), (height, width) = np.argwhere(mask).mean(0), mask.shape
             row, column = (4 * int(at * side / 4) for at in ((top + 0.5) / height, (left + 0.5) / width))
             resized[..., row : row + 4, column : column + 4] = 1

@@ -62,7 +62,7 @@ def clip_box(box: Box, size: tuple[int, int]) -> Box:
     height, width = size
     left, top = max(0.0, box[0]), max(0.0, box[1])
     right, bottom = min(float(width), box[0] + box[2]), min(float(height), box[1] + box[3])
-    if right - left < 1 or bottom - top < 1:
+    if right <= left or bottom <= top:
         raise InputError(f"The box {tuple(box)} lies outside the frame, which is {width} x {height} pixels.")
     return left, top, right - left, bottom - top
 

@@ -95,4 +95,6 @@ def masks_at(low_res: Tensor, size: tuple[int, int]) -> Tensor:
         masks[row, y, x] = True
     if len(masks) == 1:
         return masks
-    return masks & (logits.argmax(0) == torch.arange(len(logits), device=logits.device)[:, None, None])
+    # What is not finite is in no mask, and must not win a pixel.
+    best = torch.where(masks, logits, -torch.inf).argmax(0)
+    return masks & (best == torch.arange(len(logits), device=logits.device)[:, None, None])

@@ -60,9 +60,10 @@ def test_a_description(clip, noise_frame):
     assert describe(noise_frame, BOXES[0], clip)
 
 
-def test_a_search(setting, sam, noise_frame, cuda):
+def test_a_search_and_what_is_learned_of_the_frame(setting, sam, noise_frame, cuda):
     search = TextSearch(setting, cuda)
-    search.aim(TEXTS)
-    features = sam.encode(noise_frame)
-    found = search.search(noise_frame, features, TEXTS, sam)
-    assert devices([search, found, search.relevance(features.tokens)]) == {"cuda"}
+    features, dense, relevance = sam.encode(noise_frame), search.dense(noise_frame), search.new_relevance()
+    relevance.aim(TEXTS)
+    relevance.learn(features, dense)
+    found = search.search(noise_frame, features, TEXTS, sam, search.config, dense)
+    assert devices([search, dense, found, relevance, relevance.of(features.tokens)]) == {"cuda"}

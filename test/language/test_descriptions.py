@@ -1,7 +1,7 @@
 import pytest
 
 from fastsam2_ros.errors import InputError
-from fastsam2_ros.language.descriptions import MAX_CHARACTERS, key, split
+from fastsam2_ros.language.descriptions import MAX_CHARACTERS, key, single, split
 
 
 @pytest.mark.parametrize(
@@ -66,3 +66,16 @@ def test_descriptions_that_are_the_same_have_one_key(one, other):
 
 def test_other_descriptions_have_other_keys():
     assert key("red mug") != key("red mugs")
+
+
+@pytest.mark.parametrize("text", ["\u200b", "\u200d", "\ufeff; \u202e"])
+def test_what_is_not_seen_describes_nothing(text):
+    assert split(text, max_targets=2) == ()
+
+
+def test_joiners_stay_in_what_is_seen():
+    assert split("👩\u200d🚒", max_targets=1) == ("👩\u200d🚒",)
+
+
+def test_a_single_description_is_never_two():
+    assert single(" red mug；  blue ") == "red mug, blue"

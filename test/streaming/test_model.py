@@ -101,6 +101,12 @@ def test_a_mask_of_one_pixel_is_a_mask(sam, size, place):
     assert abs(columns.mean() - column) <= size[1] / 32
 
 
+def test_logits_that_are_not_finite_take_no_pixel(sam):
+    logits = torch.full((2, 1, 8, 8), 5.0, device=sam.device)
+    logits[0] = torch.nan
+    assert [int(mask.sum()) for mask in masks_at(logits, (16, 16))] == [0, 256]
+
+
 def test_fewer_memory_frames_are_the_newest_with_the_same_encodings(sam, video, monkeypatch):
     """Three: the prompt and the last two. As if all seven were there and the older ones were passed over."""
     short = StreamingSam2(sam.model, memory_frames=3)
