@@ -120,7 +120,7 @@ def outputs() -> Iterator[Callable[[Size], None]]:
             with ResultFiles(Path(folder) / "out", tokens=True) as out:
                 for index, frame in enumerate(frames(size)):
                     result = made.step(frame, index * STEP, view_tokens=True)
-                    out.write(index, Frame(index * STEP, "camera", frame), result)
+                    out.write(index, Frame(index * STEP, index * STEP, "camera", frame), result)
             for video in ("overlay.mp4", "tokens.mp4"):
                 assert len(list(open_frames(Path(folder) / "out" / video))) == 3
 
