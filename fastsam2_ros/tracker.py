@@ -50,6 +50,7 @@ class TextTracker:
         self._sam = sam.streaming
         self._untrained = sam.untrained
         self._search = search
+        search.share_trunk(self._sam.trunk_map)
         self._targets: list[Target] = []
         self._boxes: list[Box] = []
         self._masks: list[tuple[npt.NDArray[np.bool_], str]] = []

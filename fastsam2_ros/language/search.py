@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -34,6 +34,7 @@ class TextSearch:
         self.config = config = config.suited()
         self._clip = None if config.name == NONE else Clip.load(config, device)
         self._map = None if self._clip is None else RelevanceMap(self._clip.logit_scale)
+        self._shares = False
         if self._clip is not None:
             self._clip.embed_texts(NEGATIVES)  # while the models load anyway, and not with the first search
 
@@ -69,7 +70,8 @@ class TextSearch:
         """
         if self._clip is None or self._map is None:
             return None
-        dense = self._clip.dense_features(frame)
+        seen = features.trunk_map if self._shares else None
+        dense = self._clip.dense_features(frame) if seen is None else self._clip.dense_of_map(seen)
         self._map.fit(features.tokens, to_grid(dense, features.grid))
         return dense
 
@@ -77,6 +79,14 @@ class TextSearch:
         """Learn from the first keyframe, unless a search has done so: a target that a box started has not been searched."""
         if self._map is not None and not self._map.ready:
             self.learn(frame, features)
+
+    def share_trunk(self, trunk_map: Callable[[Tensor], Tensor | None]) -> None:
+        """Take dense features from SAM 2's trunk from now on, if CLIP's is the same one: it then runs once for a frame.
+
+        Args:
+            trunk_map: SAM 2's, see `Clip.has_trunk`.
+        """
+        self._shares = self._clip is not None and self._clip.has_trunk(trunk_map)
 
     def forget(self) -> None:
         """Forget all keyframes and descriptions."""

@@ -39,11 +39,20 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
             help="start from this file's weights, half-way through the schedule (default: from nothing)",
         )
         own.add_argument(
+            "--real",
+            type=Path,
+            metavar="FOLDER",
+            help="real pictures to train on beside the generated world: a folder with train and val (docs/models.md)",
+        )
+        own.add_argument(
             "--workers",
             type=int,
             default=1,
             help="processes that make batches on the CPU; 0: none, the GPU draws where there is one (default: %(default)s)",
         )
+    subjects.choices["sam2"].add_argument(
+        "--donor", type=Path, metavar="FILE", help="weights of an older mini, for the parts that still fit"
+    )
     summary = "what chooses the tokens of a model, in place of the weighted sum"
     router = subjects.add_parser("router", help=summary, description=f"Train {summary}.")
     _add_course(router)
@@ -69,11 +78,11 @@ def run(arguments: argparse.Namespace) -> None:
     if arguments.subject == "sam2":
         from fastsam2_ros.lab.training.sam2 import Sam2Task
 
-        task = Sam2Task(device, arguments.seed)
+        task, rate = Sam2Task(device, arguments.seed, arguments.real, arguments.donor), 8e-4
     elif arguments.subject == "clip":
         from fastsam2_ros.lab.training.clip import ClipTask
 
-        task, rate = ClipTask(device, arguments.seed), 2e-3
+        task, rate = ClipTask(device, arguments.out, arguments.seed, arguments.real), 2e-3
     else:
         task, rate = _router_task(arguments), 3e-3
     weights = getattr(arguments, "weights", None)

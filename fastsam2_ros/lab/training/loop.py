@@ -26,6 +26,8 @@ LOG = "log.jsonl"
 CURVES = "curves.png"
 LONGEST_STEP = 60.0
 """Seconds of one batch, with the validation after the one before it, that count as training."""
+SAVED_EVERY = 180.0
+"""Seconds of training from one checkpoint to the next, at most."""
 _FLOOR = 0.01
 """Of the learning rate, as a share of the highest."""
 
@@ -98,6 +100,7 @@ class State:
     seconds: float = 0.0
     begun: float = 0.0
     validated: int = 0
+    saved: float = 0.0
     log: list[dict[str, Any]] = field(default_factory=list)
 
 
@@ -155,6 +158,7 @@ class Trainer:
     def save(self) -> None:
         """Write everything that going on takes, the averaged weights as fp16 safetensors, and the curves."""
         out, state = self.settings.out, self.state
+        state.saved = state.seconds
         content = {
             "model": self.model.state_dict(),
             "average": self.average.state_dict(),
@@ -191,7 +195,7 @@ class Trainer:
                 row |= {f"val {name}": value for name, value in self.task.validate(self.average).items()}
                 bar.console.print(f"{self.progress:4.0%} {phase.name} step {state.step}: {_text(row)}")
             self._record(row)
-            if any(name.startswith("val ") for name in row):
+            if any(name.startswith("val ") for name in row) or state.seconds - state.saved >= SAVED_EVERY:
                 self.save()
             if self._ended(phase):
                 return
@@ -271,6 +275,8 @@ def _groups(model: nn.Module, decay: float) -> list[dict[str, Any]]:
     plain: list[nn.Parameter] = []
     decayed: list[nn.Parameter] = []
     for name, parameter in model.named_parameters():
+        if not parameter.requires_grad:
+            continue
         free = parameter.ndim < 2 or id(parameter) in embeddings or "embed" in name or "_enc" in name
         (plain if free else decayed).append(parameter)
     return [{"params": decayed, "weight_decay": decay}, {"params": plain, "weight_decay": 0.0}]

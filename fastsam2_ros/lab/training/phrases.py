@@ -46,13 +46,13 @@ def phrases(rng: np.random.Generator, looks: Sequence[Look], absent: int) -> tup
     sentences, named = [], []
     for look in looks:
         for said_of in (look, draw_lookalike(rng, look, int(rng.integers(1, 3)))):
-            sentence, said = _phrase(rng, said_of)
+            sentence, said = phrase(rng, said_of)
             sentences.append(sentence)
             named.append(said)
     for _ in range(absent):
         noun = str(rng.choice(ABSENT_NOUNS))
         words = f"{rng.choice(EVERYDAY_COLOURS)} {noun}" if rng.random() < 0.6 else noun
-        sentences.append(_in_template(rng, words))
+        sentences.append(in_template(rng, words))
         named.append((NOWHERE,) * 3)
     return sentences, np.array(named, np.int64).reshape(-1, 3)
 
@@ -62,7 +62,8 @@ def truth(things: Attributes, named: Attributes) -> npt.NDArray[np.bool_]:
     return ((named[None] == UNSAID) | (named[None] == things[:, None])).all(-1)
 
 
-def _phrase(rng: np.random.Generator, look: Look) -> tuple[str, tuple[int, int, int]]:
+def phrase(rng: np.random.Generator, look: Look) -> tuple[str, tuple[int, int, int]]:
+    """A sentence that is true of a look, and the colour, pattern and shape that it names, or `UNSAID`."""
     shares = np.array([share for _, share in _SAID])
     colour, pattern, shape = _SAID[rng.choice(len(_SAID), p=shares)][0]
     # That a thing has no pattern is hardly ever said, and saying nothing says nothing.
@@ -78,10 +79,11 @@ def _phrase(rng: np.random.Generator, look: Look) -> tuple[str, tuple[int, int, 
     said_pattern = pattern and (look.pattern != "plain" or "plain" in sentence)
     known = attributes(look)
     said = tuple(value if on else UNSAID for value, on in zip(known, (colour, said_pattern, shape), strict=True))
-    return _in_template(rng, sentence), (said[0], said[1], said[2])
+    return in_template(rng, sentence), (said[0], said[1], said[2])
 
 
-def _in_template(rng: np.random.Generator, phrase: str) -> str:
+def in_template(rng: np.random.Generator, phrase: str) -> str:
+    """Mostly in one of CLIP's templates."""
     if rng.random() > _TEMPLATED:
         return phrase
     return TEMPLATES[rng.integers(len(TEMPLATES))].replace("{}", phrase)
