@@ -79,7 +79,8 @@ def fold(model: nn.Module) -> nn.Module:
     """
     places = {child: (parent, name) for parent in model.modules() for name, child in parent.named_children()}
     for convolution, norm in _pairs(model):
-        assert norm.running_mean is not None and norm.running_var is not None
+        assert norm.running_mean is not None
+        assert norm.running_var is not None
         weight, bias = fuse_conv_bn_weights(
             convolution.weight,
             convolution.bias,

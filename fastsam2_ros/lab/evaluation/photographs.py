@@ -70,7 +70,7 @@ class PhotographDataset:
         try:
             listed = json.loads((root / "objects.json").read_text("utf-8"))
             objects = {name: entry["objects"] for name, entry in listed.items()}
-        except (OSError, ValueError, KeyError, TypeError) as error:
+        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
             raise InputError(
                 f"{root / 'objects.json'} is not of the form NAME: objects: number: name ({error})."
             ) from error

@@ -198,7 +198,7 @@ class ClipTask:
         return gallery
 
     def _of_origin(self, origin: int) -> list[Tensor]:
-        """Rows by their first name, where things have names; else all together."""
+        """Rows by their first name, where things have names, since what is rare is to be learned too; else all together."""
         rows = (self._gallery.origins == origin).nonzero()[:, 0]
         if origin != REAL or not len(rows):
             return [rows] if len(rows) else []
@@ -250,7 +250,9 @@ class ClipTask:
         shares = np.array([_MIX[origin] for origin in origins])
         rows = []
         for origin in rng.choice(origins, shape.things, p=shares / shares.sum()):
-            named = self._rows[origin][rng.integers(len(self._rows[origin]))]
+            groups = self._rows[origin]
+            often = np.array([len(rows_of) ** 0.5 for rows_of in groups])
+            named = groups[int(rng.choice(len(groups), p=often / often.sum()))]
             rows.append(int(named[rng.integers(len(named))]))
         statements = [each for row in rows[: shape.spoken_of] for each in self._speaker.about(rng, row)]
         statements += self._speaker.at_random(rng, shape.nouns, shape.words, shape.absent)
@@ -284,8 +286,11 @@ def contrast(things: Tensor, truth: Tensor, texts: Tensor, negatives: Tensor, sc
     rivals = torch.cat((false, against), dim=1).logsumexp(1, keepdim=True)
     # Thing to text: each true text against all false ones and the negatives.
     up = _mean_of(F.softplus(rivals - lowered), true)
-    # Thing to negatives: these against all false texts. Things of which all is false must not drown the others.
-    down = F.softplus(false.logsumexp(1) - against[:, 0] + scale * MARGIN)
+    # Thing to negatives: these against the false texts. In use there is one text at a time, so their number must not count:
+    # or else the negatives would lead by its logarithm, and little would ever be found. Things of which all is false must
+    # not drown the others.
+    typical = false.logsumexp(1) - wrong.sum(1).clamp(min=1).log()
+    down = F.softplus(typical - against[:, 0] + scale * MARGIN)
     some, none = wrong.any(1) & true.any(1), wrong.any(1) & ~true.any(1)
     down = _mean_where(down, some) + _mean_where(down, none)
     # Text to thing: each thing it is true of against all that it is not true of.

@@ -20,7 +20,7 @@ from torch import Tensor
 from fastsam2_ros.images import RgbImage
 from fastsam2_ros.lab.synthetic.vocabulary import SHAPES, Look
 from fastsam2_ros.lab.synthetic.world import HELD_OUT_SEED, generate
-from fastsam2_ros.lab.training.crops import COVERED, SEEN, square_crop
+from fastsam2_ros.lab.training.crops import square_crop
 from fastsam2_ros.lab.training.nouns import clean
 from fastsam2_ros.lab.training.phrases import attributes
 from fastsam2_ros.lab.training.stills import Ids, open_stills
@@ -32,6 +32,8 @@ WORLD, REAL, GROUND, UNNAMED = 0, 1, 2, 3
 """Where a thing is from: the generated world; a photograph, where it has a name; nothing but the generated world's or a
 photograph's background; a photograph, where nobody says what it is.
 """
+SEEN, COVERED = 0.5, 0.5
+"""Visible part of a thing from which on it counts, and share of a cell that it must cover."""
 CELLS = 24
 """Of a frame and a thing in it, at most."""
 JITTERS = 2

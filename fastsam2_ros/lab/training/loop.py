@@ -75,6 +75,9 @@ class Settings:
         begun: share of the course that counts as done before the first batch, [0, 1): of a training that goes on from
             weights. A checkpoint keeps its own.
         stop_after: leave off here, with a checkpoint, as an interrupt would; batches.
+
+    Raises:
+        InputError: neither minutes nor steps are given, or both.
     """
 
     out: Path
@@ -90,6 +93,10 @@ class Settings:
     validations: int = 10
     begun: float = 0.0
     stop_after: int | None = None
+
+    def __post_init__(self) -> None:
+        if (self.minutes > 0) == (self.steps > 0):
+            raise InputError("Training needs an end: give either minutes or steps, above 0.")
 
 
 @dataclass
@@ -108,12 +115,10 @@ class Trainer:
     """Trains a task's model.
 
     Raises:
-        InputError: neither minutes nor steps are given, or the checkpoint in `out` is of another model.
+        InputError: the checkpoint in `out` is of another model.
     """
 
     def __init__(self, task: Task, settings: Settings) -> None:
-        if (settings.minutes > 0) == (settings.steps > 0):
-            raise InputError("Training needs an end: give either minutes or steps, above 0.")
         self.task, self.settings, self.state = task, settings, State(begun=settings.begun)
         self.model = task.model.to(settings.device).train()
         self.average = deepcopy(self.model).eval().requires_grad_(False)

@@ -1,19 +1,14 @@
-"""What is said of the things in a batch, and of which of them it is true."""
+"""What is said of the generated world's things."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
-import numpy.typing as npt
 
-from fastsam2_ros.lab.synthetic.vocabulary import COLOURS, PATTERNS, SHAPES, Look, describe, draw_lookalike
+from fastsam2_ros.lab.synthetic.vocabulary import COLOURS, PATTERNS, SHAPES, Look, describe
 from fastsam2_ros.language.vocabulary import COLOURS as EVERYDAY_COLOURS
 from fastsam2_ros.language.vocabulary import NOUNS, TEMPLATES
 
 UNSAID = -1
-NOWHERE = -2
-"""In a phrase's attributes: something that nothing in this world has."""
 #: Which of colour, pattern and shape are said, and how often.
 _SAID = (
     ((1, 0, 1), 0.35),
@@ -29,37 +24,11 @@ WORDS = frozenset(word for shape in ("", *SHAPES) for text in describe(shape=sha
 """That descriptions call things by: nouns and articles."""
 ABSENT_NOUNS = tuple(noun for noun in NOUNS if not {*WORDS, *COLOURS, *EVERYDAY_COLOURS} & set(noun.split()))
 """Everyday things that do not exist in the generated world."""
-Attributes = npt.NDArray[np.int64]
 
 
 def attributes(look: Look) -> tuple[int, int, int]:
     """Colour, pattern and shape as indices of the vocabulary."""
     return COLOURS.index(look.colour), PATTERNS.index(look.pattern), SHAPES.index(look.shape)
-
-
-def phrases(rng: np.random.Generator, looks: Sequence[Look], absent: int) -> tuple[list[str], Attributes]:
-    """Two phrases for each look, one true and one of a look-alike that shares one or two attributes, and absent things.
-
-    Returns:
-        sentences, and int64 (n, 3): the attributes that each names, `UNSAID` or `NOWHERE`.
-    """
-    sentences, named = [], []
-    for look in looks:
-        for said_of in (look, draw_lookalike(rng, look, int(rng.integers(1, 3)))):
-            sentence, said = phrase(rng, said_of)
-            sentences.append(sentence)
-            named.append(said)
-    for _ in range(absent):
-        noun = str(rng.choice(ABSENT_NOUNS))
-        words = f"{rng.choice(EVERYDAY_COLOURS)} {noun}" if rng.random() < 0.6 else noun
-        sentences.append(in_template(rng, words))
-        named.append((NOWHERE,) * 3)
-    return sentences, np.array(named, np.int64).reshape(-1, 3)
-
-
-def truth(things: Attributes, named: Attributes) -> npt.NDArray[np.bool_]:
-    """Whether each phrase is true of each thing: (n, 3) and (m, 3) to bool (n, m)."""
-    return ((named[None] == UNSAID) | (named[None] == things[:, None])).all(-1)
 
 
 def phrase(rng: np.random.Generator, look: Look) -> tuple[str, tuple[int, int, int]]:

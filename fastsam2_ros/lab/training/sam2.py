@@ -65,7 +65,7 @@ _CPU = (
         masks=0.6,
     ),
     Stage(
-        0.62,
+        0.56,
         (
             ClipShape(side=256, frames=6, clips=2, targets=2, zoom=2.0),
             ClipShape(side=256, frames=1, clips=8, targets=4, zoom=2.0),
@@ -75,7 +75,7 @@ _CPU = (
         masks=0.7,
     ),
     Stage(
-        0.86,
+        0.82,
         (
             ClipShape(side=384, frames=7, clips=1, targets=2, zoom=1.4),
             ClipShape(side=384, frames=1, clips=4, targets=4, zoom=1.4),
