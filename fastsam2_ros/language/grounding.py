@@ -18,11 +18,11 @@ from fastsam2_ros.language.relevance import dense_relevance, sharpen
 from fastsam2_ros.language.vocabulary import negatives_for
 from fastsam2_ros.results import Box
 
-CROPS = 6
+CROPS = 8
 """Masks per description that CLIP looks at; a crop costs as much as a frame's dense features."""
 PROMPTS_AT_ONCE = 32
 """Prompts in one batch of the mask decoder, which needs at least 4 MB for each at 1024 pixels."""
-REGION_IOU, REGION_SLOPE = 0.45, 20.0
+REGION_IOU, REGION_SLOPE = 0.35, 20.0
 """A region of the relevance map is a mask too, for when SAM 2 has no good one: the IoU that is expected of it, and logits per
 relevance. SAM 2's own masks of high predicted IoU go before it.
 """

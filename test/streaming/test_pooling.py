@@ -90,8 +90,8 @@ def test_a_key_for_n_tokens_equals_n_keys():
     places = torch.tensor([[3, 40, 200, 77]])
     counts = torch.tensor([1.0, 5.0, 64.0, 2.0])
     pointers = 4
-    memory = torch.randn(1, 4 + pointers, 32, generator=generator)
-    positions = torch.randn(1, 4 + pointers, 32, generator=generator)
+    memory = torch.randn(1, 4 + pointers, 64, generator=generator)
+    positions = torch.randn(1, 4 + pointers, 64, generator=generator)
     bias = torch.cat([counts, torch.ones(pointers)]).log()[None, None, None]
     rows = torch.cat([torch.arange(4).repeat_interleave(counts.long()), torch.arange(4, 4 + pointers)])
     spatial = rows[:-pointers]

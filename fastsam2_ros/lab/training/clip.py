@@ -62,7 +62,7 @@ class NamingShape:
     nouns: int = 40
     words: int = 20
     absent: int = 12
-    scenes: int = 300
+    scenes: int = 1200
     validation: int = 60
 
 

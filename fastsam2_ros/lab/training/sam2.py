@@ -90,6 +90,7 @@ _CPU = (
             ClipShape(side=512, frames=6, clips=1, targets=2),
             ClipShape(side=512, frames=1, clips=3, targets=4),
             ClipShape(side=512, frames=7, clips=1, targets=1, trials=True),
+            ClipShape(side=384, frames=1, clips=5, targets=4, zoom=1.4),
         ),
         masks=0.7,
     ),

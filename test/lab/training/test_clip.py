@@ -95,7 +95,9 @@ def test_what_is_not_said_is_not_asked_for():
     codes, scale = torch.eye(48)[:40], torch.tensor(2.0)
     vectors = torch.cat((codes[:1], codes[5:6]))
     attributes = torch.tensor([(0, -1, -1), (-1, -1, -1)])
-    assert classify(vectors, attributes, codes, scale).item() == pytest.approx(math.log(1 + 10 * math.exp(-2)), rel=1e-5)
+    assert classify(vectors, attributes, codes, scale).item() == pytest.approx(
+        math.log(1 + 10 * math.exp(-2)), rel=1e-5
+    )
 
 
 def test_a_batch_is_a_function_of_its_number(trained):

@@ -11,6 +11,7 @@ from fastsam2_ros.lab.training import cutouts
 from fastsam2_ros.lab.training.clips import ClipShape, Footage, clip_batch
 from fastsam2_ros.lab.training.moving_camera import draw_quads, film
 from fastsam2_ros.lab.training.stills import open_reels, open_stills, single_objects
+
 from .real import write_photograph, write_real
 
 SIDE = 128
