@@ -28,7 +28,7 @@ test: setup ## all checks: format, lint, types, build, tests. TESTS= narrows the
 	$(RUN) ruff check .
 	$(RUN) mypy
 	$(RUN) colcon --log-level error build --symlink-install --event-handlers status-
-	$(RUN) pytest $(TESTS)
+	$(RUN) pytest -n 2 --dist loadfile $(TESTS)
 
 bench: setup ## time a step by stage beside upstream's; table and JSON in docs/results/. ARGS= for fastsam2 bench
 	@$(RUN) fastsam2 bench $(ARGS)

@@ -307,7 +307,7 @@ class Stages:
 
     def _learn(self, state: TrackerState, frame: EncodedFrame) -> Tensor | None:
         """Take a keyframe of the text cue; its dense features."""
-        dense = self._search.dense(frame.rgb)
+        dense = self._search.dense(frame.rgb, frame.features)
         if self._uses_text:
             state.relevance.learn(frame.features, dense)
         return dense

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import random
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
@@ -12,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import torch
 from PIL import Image
+from ros_domain import own_domain
 from small_models import small_sam2
 
 from fastsam2_ros import prune
@@ -86,7 +86,7 @@ def node() -> Iterator[Callable[[Size], None]]:
     from sensor_msgs.msg import RegionOfInterest
 
     context = rclpy.Context()
-    rclpy.init(context=context, domain_id=random.SystemRandom().randint(1, 100))
+    rclpy.init(context=context, domain_id=own_domain())
     graph = Graph(context, tracker_of(LanguageConfig(name=NONE)))
     stamps = iter(range(1, 1000))
 

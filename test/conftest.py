@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,6 +11,10 @@ import pytest
 import torch
 from hypothesis import HealthCheck, settings
 from pretended_cuda import pretended_cuda
+
+# A shell that starts the tests in the background has Ctrl-C ignored, and so would every process that they start and end by it.
+if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # The models of the tests are small: more threads would mostly wait for one another, most of all on a busy machine.
 torch.set_num_threads(1)

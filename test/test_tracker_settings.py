@@ -12,6 +12,7 @@ from fastsam2_ros.config import LanguageConfig, ModelConfig, PruningConfig, Trac
 from fastsam2_ros.errors import InputError
 from fastsam2_ros.lab.evaluation.upstream import noise_video
 from fastsam2_ros.language.search import NONE, TextSearch
+from fastsam2_ros.pruning import budget
 from fastsam2_ros.streaming.loading import LoadedSam2
 from fastsam2_ros.streaming.model import StreamingSam2
 from fastsam2_ros.tracker import TextTracker
@@ -57,7 +58,8 @@ def test_targets_go_on_under_their_ids(tracker, video):
     assert [each.id for each in after.objects] == [each.id for each in before.objects]
 
 
-def test_a_budgets_bounds_change_for_targets_that_are_tracked(tracker, video):
+def test_a_budgets_bounds_change_for_targets_that_are_tracked(tracker, video, monkeypatch):
+    monkeypatch.setattr(budget, "ROOM", 0.0)  # the masks of random weights may be large, and raise it too
     tracker.set_box(BOX)
     steps(tracker, video, 0, 3)
     tracker.reconfigure(

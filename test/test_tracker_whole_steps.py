@@ -12,13 +12,13 @@ import pytest
 import torch
 from small_models import small_sam2
 
-from fastsam2_ros.config import LanguageConfig, TrackerConfig
+from fastsam2_ros.config import LanguageConfig, ModelConfig, TrackerConfig
 from fastsam2_ros.lab.evaluation.upstream import noise_video
 from fastsam2_ros.language.grounding import Grounding
 from fastsam2_ros.language.search import NONE, TextSearch
 from fastsam2_ros.pruning import motion, router
 from fastsam2_ros.results import TrackState
-from fastsam2_ros.streaming.loading import LoadedSam2
+from fastsam2_ros.streaming.loading import LoadedSam2, load_sam2
 from fastsam2_ros.streaming.model import StreamingSam2
 from fastsam2_ros.torch_settings import neutral_torch
 from fastsam2_ros.tracker import TextTracker
@@ -260,8 +260,10 @@ def test_a_box_of_one_pixel_may_lie_between_pixels(tracker, video, x):
     assert result.objects[0].state == TrackState.TRACKING
 
 
-def test_what_looks_otherwise_does_not_get_the_lost_ones_id(tracker, sam, search, monkeypatch):
-    """A checkerboard of fine noise on the left, and a flat bright wall on the right."""
+def test_what_looks_otherwise_does_not_get_the_lost_ones_id(search, monkeypatch):
+    """Fine noise on the left, and a flat bright wall on the right, as the model that ships sees them."""
+    loaded = load_sam2(ModelConfig(device="cpu"))
+    sam, tracker = loaded.streaming, TextTracker(loaded, search, TrackerConfig(**SETTINGS))
     frame = np.full((*SIZE, 3), 30, np.uint8)
     frame[:, :64] = np.random.default_rng(0).integers(0, 256, (96, 64, 3), np.uint8)
     frame[:, 64:] = (250, 240, 20)

@@ -12,6 +12,10 @@ PEAK_FLOOR = 0.1
 """Peaks below this share of the highest one are noise."""
 REGION_LEVEL = 0.5
 """A region is what lies above this share of its peak."""
+WIDE_LEVEL, WIDE = 0.2, 3
+"""The same for a second, wider region of the highest peaks, and of how many: of a large thing, relevance often knows but the
+most telling part.
+"""
 LARGEST_REGION = 0.95
 """A region that covers more of the frame than this says nothing about where the object is."""
 POSITIVE, BOX_FIRST, BOX_SECOND, PADDING = 1, 2, 3, -1
@@ -29,8 +33,8 @@ def prompts(
 
     Returns:
         points float32 (n, 3, 2), x and y in pixels of the frame, and labels int32 (n, 3) in SAM's convention;
-        n is 0 for a map without anything above 0, and at most twice the limit. And the regions of the boxes, in their
-        order, float32 (boxes, rows, columns), [0, 1]: relevance as a share of the peak's, above `REGION_LEVEL` inside.
+        n is 0 for a map without anything above 0, and at most twice the limit and `WIDE` more. And the regions of the
+        boxes, in their order, float32 (boxes, rows, columns), [0, 1], above `REGION_LEVEL` inside.
     """
     relevance = np.nan_to_num(relevance.astype(np.float32), nan=0.0, posinf=0.0, neginf=0.0)
     scale = np.array([size[1] / relevance.shape[1], size[0] / relevance.shape[0]], np.float32)
@@ -38,21 +42,23 @@ def prompts(
     labels: list[tuple[int, int, int]] = []
     boxes = set()
     regions: list[Map] = []
-    for row, column in peaks(relevance, limit):
+    for number, (row, column) in enumerate(peaks(relevance, limit)):
         points.append([(column + 0.5, row + 0.5), (0, 0), (0, 0)])
         labels.append((POSITIVE, PADDING, PADDING))
-        mask = region(relevance, (row, column))
-        box = cv2.boundingRect(mask)
-        if box in boxes or mask.mean() > LARGEST_REGION:
-            continue
-        boxes.add(box)
-        # With its surroundings, so that its edge lies where the relevance falls, not where cells end.
-        around = cv2.dilate(mask, np.ones((3, 3), np.uint8)) > 0
-        regions.append(np.where(around, np.minimum(relevance / relevance[row, column], 1), 0))
-        x, y, width, height = box
-        inner_row, inner_column = most_inner(mask)
-        points.append([(x, y), (x + width, y + height), (inner_column + 0.5, inner_row + 0.5)])
-        labels.append((BOX_FIRST, BOX_SECOND, POSITIVE))
+        for level in (REGION_LEVEL, WIDE_LEVEL)[: 2 if number < WIDE else 1]:
+            mask = region(relevance, (row, column), level)
+            box = cv2.boundingRect(mask)
+            if box in boxes or mask.mean() > LARGEST_REGION:
+                continue
+            boxes.add(box)
+            # With its surroundings, so that its edge lies where the relevance falls, not where cells end.
+            around = cv2.dilate(mask, np.ones((3, 3), np.uint8)) > 0
+            share = relevance / relevance[row, column] * (REGION_LEVEL / level)
+            regions.append(np.where(around, np.minimum(share, 1), 0))
+            x, y, width, height = box
+            inner_row, inner_column = most_inner(mask)
+            points.append([(x, y), (x + width, y + height), (inner_column + 0.5, inner_row + 0.5)])
+            labels.append((BOX_FIRST, BOX_SECOND, POSITIVE))
     placed = np.array(points, np.float32).reshape(-1, 3, 2) * scale
     soft = np.array(regions, np.float32).reshape(-1, *relevance.shape)
     return placed, np.array(labels, np.int32).reshape(-1, 3), soft
@@ -78,9 +84,9 @@ def peaks(relevance: Map, limit: int) -> list[tuple[int, int]]:
     return chosen
 
 
-def region(relevance: Map, peak: tuple[int, int]) -> npt.NDArray[np.uint8]:
-    """uint8 (rows, columns), 0 or 1: what hangs together with the peak above half its height; the peak at least."""
-    above = (relevance >= REGION_LEVEL * relevance[peak]).astype(np.uint8)
+def region(relevance: Map, peak: tuple[int, int], level: float = REGION_LEVEL) -> npt.NDArray[np.uint8]:
+    """uint8 (rows, columns), 0 or 1: what hangs together with the peak above `level` of its height; the peak at least."""
+    above = (relevance >= level * relevance[peak]).astype(np.uint8)
     _, labels = cv2.connectedComponents(above, connectivity=4)
     return (labels == labels[peak]).astype(np.uint8)
 

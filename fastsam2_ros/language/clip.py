@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -13,6 +13,7 @@ import open_clip
 import torch
 import torch.nn.functional as F
 from open_clip.constants import OPENAI_DATASET_MEAN, OPENAI_DATASET_STD
+from open_clip.timm_model import TimmModel
 from torch import Tensor
 
 from fastsam2_ros.config import LanguageConfig
@@ -20,12 +21,15 @@ from fastsam2_ros.errors import InputError
 from fastsam2_ros.language import dense, weights
 from fastsam2_ros.language.vocabulary import TEMPLATES
 from fastsam2_ros.results import Box
+from fastsam2_ros.streaming.trunk import fold
 
 CACHED_TEXTS = 1024
 BATCH = 64
 """Texts or crops that go through the model at once, so that a long list needs no more memory than a short one."""
 _TALL = 8
 """Height over width of a crop's content from which its rows are resized first, since its width times its side is less."""
+PROBE, SAME_FEATURES = 128, 0.99
+"""Side of a picture by which trunks are compared, pixels; and cosine of their features above which they are the same."""
 CROP_CONTEXT = 1.2
 """Side of a square crop over the longer side of its box: CLIP was trained on things with some surroundings."""
 
@@ -67,6 +71,8 @@ class Clip:
         mean = source.preprocess.get("mean") or OPENAI_DATASET_MEAN
         std = source.preprocess.get("std") or OPENAI_DATASET_STD
         untrained = source.checkpoint is None
+        if isinstance(model.visual, TimmModel):
+            fold(model.visual.trunk).to(memory_format=torch.channels_last)
         return cls(
             model,
             tokenizer,
@@ -123,6 +129,37 @@ class Clip:
         return dense.encode(self._model.visual, (image - self._mean) / self._std)[0]
 
     @torch.inference_mode()
+    def dense_of_map(self, trunk_map: Tensor) -> Tensor:
+        """What `dense_features` would give, from another model's trunk that `has_trunk` found to be the same.
+
+        Args:
+            trunk_map: (1, C, h, w), its coarsest map, over the whole frame.
+
+        Returns:
+            float32 (D, h, w), unit norm along D.
+        """
+        return dense.of_map(self._model.visual, trunk_map.float())[0]
+
+    @torch.inference_mode()
+    def has_trunk(self, trunk_map: Callable[[Tensor], Tensor | None]) -> bool:
+        """Whether another model's trunk sees what this one's does: tried on a picture of noise.
+
+        Args:
+            trunk_map: from float32 (3, H, W), [0, 1], to (1, C, h, w); None: not a trunk that could be the same.
+        """
+        if dense.tail(self._model.visual) is None:
+            return False
+        noise = torch.rand(3, PROBE, PROBE, generator=torch.Generator().manual_seed(0)).to(self._device)
+        theirs = trunk_map(noise)
+        if theirs is None:
+            return False
+        own = dense.encode(self._model.visual, ((noise - self._mean) / self._std)[None])
+        try:
+            return bool((own * dense.of_map(self._model.visual, theirs.float())).sum(1).min() > SAME_FEATURES)
+        except RuntimeError:  # other channels, or another grid
+            return False
+
+    @torch.inference_mode()
     def embed_crops(self, frame: npt.NDArray[np.uint8], boxes: Sequence[Box]) -> Tensor:
         """Embed what is in boxes of a frame: square crops with a little around, the mean colour beyond the frame.
 
@@ -169,21 +206,34 @@ class Clip:
         return _fitted(normalised, beside, above, (size, size) if isinstance(size, int) else tuple(size))
 
     def _encode_texts(self, sentences: Sequence[str]) -> Tensor:
-        """(n, D). CLIP pads texts to 77 tokens; its causal text tower never looks at the padding, so it is cut off."""
-        model = self._model
-        tokens = self._tokenizer(list(sentences)).to(self._device)
-        causal = isinstance(model, open_clip.CLIP) and model.attn_mask is not None and model.text_pool_type == "argmax"
-        if not causal:
-            return model.encode_text(tokens)
-        end = tokens.argmax(dim=-1)  # the end-of-text token has the highest number
-        length = int(end.max()) + 1
-        x = model.token_embedding(tokens[:, :length]) + model.positional_embedding[:length]
-        x = model.ln_final(model.transformer(x, attn_mask=model.attn_mask[:length, :length]))
-        x = x[torch.arange(len(x), device=x.device), end]
-        projection = model.text_projection
-        if isinstance(projection, torch.nn.Linear):
-            return projection(x)
-        return x if projection is None else x @ projection
+        """(n, D)."""
+        return encode_texts(self._model, self._tokenizer(list(sentences)).to(self._device))
+
+
+def encode_texts(model: Any, tokens: Tensor) -> Tensor:
+    """What `model.encode_text` gives, in less time.
+
+    CLIP pads texts to 77 tokens; its causal text tower never looks at the padding, so it is cut off.
+
+    Args:
+        model: open_clip's.
+        tokens: int64 (n, context length), of its tokenizer.
+
+    Returns:
+        (n, D), of any norm.
+    """
+    causal = isinstance(model, open_clip.CLIP) and model.attn_mask is not None and model.text_pool_type == "argmax"
+    if not causal:
+        return model.encode_text(tokens)
+    end = tokens.argmax(dim=-1)  # the end-of-text token has the highest number
+    length = int(end.max()) + 1
+    x = model.token_embedding(tokens[:, :length]) + model.positional_embedding[:length]
+    x = model.ln_final(model.transformer(x, attn_mask=model.attn_mask[:length, :length]))
+    x = x[torch.arange(len(x), device=x.device), end]
+    projection = model.text_projection
+    if isinstance(projection, torch.nn.Linear):
+        return projection(x)
+    return x if projection is None else x @ projection
 
 
 def _fitted(part: Tensor, beside: tuple[int, int], above: tuple[int, int], size: tuple[int, int]) -> Tensor:

@@ -15,7 +15,7 @@ import torch
 import torch.nn.functional as F
 from open_clip.timm_model import TimmModel
 from open_clip.transformer import ResidualAttentionBlock, VisionTransformer
-from torch import Tensor
+from torch import Tensor, nn
 
 NEIGHBOURHOOD = 5.0
 """Standard deviation of the Gaussian window, patches (the paper's value)."""
@@ -28,6 +28,27 @@ def patch_size(tower: VisionTransformer | TimmModel) -> tuple[int, int]:
         return reduction, reduction
     height, width = tower.patch_size
     return int(height), int(width)
+
+
+def tail(tower: VisionTransformer | TimmModel) -> nn.Module | None:
+    """What a convolutional tower has between its trunk's coarsest map and the map that it pools; None: it has no such map.
+
+    Of timm's EfficientNets, that is the last convolution, which `features_only` leaves out; of most others, nothing.
+    """
+    if not isinstance(tower, TimmModel):
+        return None
+    parts = [getattr(tower.trunk, name) for name in ("conv_head", "bn2") if hasattr(tower.trunk, name)]
+    return nn.Sequential(*parts)
+
+
+def of_map(tower: TimmModel, maps: Tensor) -> Tensor:
+    """Features of every patch from the trunk's coarsest map: (B, C, h, w) to float32 (B, D, h, w), unit norm along D."""
+    after = tail(tower)
+    return _projected(tower, maps if after is None else after(maps))
+
+
+def _projected(tower: TimmModel, maps: Tensor) -> Tensor:
+    return F.normalize(tower.head(maps.permute(0, 2, 3, 1)), dim=-1).permute(0, 3, 1, 2)
 
 
 def width(tower: VisionTransformer | TimmModel) -> int:
@@ -47,8 +68,7 @@ def encode(tower: VisionTransformer | TimmModel, images: Tensor, neighbourhood: 
         float32 (B, D, H / patch, W / patch), unit norm along D.
     """
     if isinstance(tower, TimmModel):
-        maps = tower.trunk.forward_features(images)
-        return F.normalize(tower.head(maps.permute(0, 2, 3, 1)), dim=-1).permute(0, 3, 1, 2)
+        return _projected(tower, tower.trunk.forward_features(images))
     rows, columns = images.shape[-2] // tower.conv1.stride[0], images.shape[-1] // tower.conv1.stride[1]
     patches = trunk(tower, images)[:, 1:]  # (B, patches, width)
     patches = _attend_neighbours(tower.transformer.resblocks[-1], patches, (rows, columns), neighbourhood)

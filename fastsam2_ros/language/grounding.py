@@ -18,11 +18,11 @@ from fastsam2_ros.language.relevance import dense_relevance, sharpen
 from fastsam2_ros.language.vocabulary import negatives_for
 from fastsam2_ros.results import Box
 
-CROPS = 6
+CROPS = 8
 """Masks per description that CLIP looks at; a crop costs as much as a frame's dense features."""
 PROMPTS_AT_ONCE = 32
 """Prompts in one batch of the mask decoder, which needs at least 4 MB for each at 1024 pixels."""
-REGION_IOU, REGION_SLOPE = 0.8, 20.0
+REGION_IOU, REGION_SLOPE = 0.35, 20.0
 """A region of the relevance map is a mask too, for when SAM 2 has no good one: the IoU that is expected of it, and logits per
 relevance. SAM 2's own masks of high predicted IoU go before it.
 """
@@ -38,7 +38,7 @@ class Grounding:
         box: the tight box of the mask, pixels of the frame.
         points: float32 (3, 2), the prompt that gave the mask: x, y in pixels of the frame.
         labels: int32 (3,), in SAM's convention.
-        score: [0, 1], mask quality times the crop's probability of being the description.
+        score: [0, 1], mask quality times the square root of the crop's probability of being the description.
         margin: cosine similarity of the crop with the description minus that with the best negative, [-2, 2].
     """
 
@@ -149,7 +149,7 @@ def _segment(
 def _judge(
     found: list[tuple[int, Grounding]], crops: Tensor, texts: Tensor, negatives: Tensor, logit_scale: float
 ) -> list[tuple[int, Grounding]]:
-    """With CLIP's word on every crop: its margin, and its probability as a factor of the score."""
+    """With CLIP's word on every crop: its margin, and the square root of its probability as a factor of the score."""
     similarity = crops.float() @ torch.cat((texts, negatives)).to(crops).float().T  # (crops, texts + negatives)
     best_negative = similarity[:, len(texts) :].amax(1)
     probability = torch.softmax(logit_scale * similarity, dim=1)
@@ -162,7 +162,7 @@ def _judge(
                 each.box,
                 each.points,
                 each.labels,
-                score=each.score * float(probability[row, index]),
+                score=each.score * float(probability[row, index]) ** 0.5,
                 margin=float(similarity[row, index] - best_negative[row]),
             ),
         )

@@ -23,6 +23,10 @@ class Features(Protocol):
     def grid(self) -> tuple[int, int]:
         """Rows and columns of the tokens."""
 
+    @property
+    def trunk_map(self) -> Tensor | None:
+        """(1, C, h, w), what the encoder's trunk makes of the frame, where it may be a CLIP's trunk too."""
+
 
 class Segmenter(Protocol):
     """SAM 2's prompt encoder and mask decoder, on a single frame."""

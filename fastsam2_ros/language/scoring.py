@@ -12,10 +12,6 @@ from fastsam2_ros.results import Box
 
 LARGEST_MASK = 0.95
 """A mask that covers more of the frame than this is the frame, not an object."""
-STABILITY_OFFSET = 1.0
-"""Logits by which the threshold is moved to see how stable a mask is (SAM's stability score)."""
-RING = 2
-"""Width of the ring around a mask, tokens."""
 SAME_MASK = 0.8
 """Masks whose IoU is above this are one and the same."""
 PART_OF = 0.5
@@ -28,7 +24,7 @@ class Quality:
 
     Attributes:
         usable: bool (m,): finite, not empty, and not nearly the whole frame.
-        score: float32 (m,), [0, 1]: predicted IoU times stability times relevance inside against the ring.
+        score: float32 (m,), [0, 1]: predicted IoU times the square root of the mask's overlap with what is relevant.
     """
 
     usable: Tensor
@@ -49,21 +45,15 @@ def quality(logits: Tensor, predicted_iou: Tensor, relevance: Tensor) -> Quality
     area = masks.flatten(1).mean(1)
     usable = finite & (area > 0) & (area <= LARGEST_MASK)
 
-    smaller = (logits > STABILITY_OFFSET).flatten(1).sum(1)
-    larger = (logits > -STABILITY_OFFSET).flatten(1).sum(1)
-    stability = smaller / larger.clamp(min=1)
-
-    share = F.adaptive_avg_pool2d(
-        masks[:, None], (relevance.shape[0], relevance.shape[1])
-    )  # (m, 1, rows, columns): mask's share of each token
-    grown = F.max_pool2d((share > 0).float(), 2 * RING + 1, stride=1, padding=RING)
-    inside = _mean(relevance, share)
-    outside = _mean(relevance, grown * (1 - share))
-    highest = relevance.max().clamp(min=1e-6)
-    contrast = ((inside - outside) / highest).clamp(0, 1)
+    # (m, rows, columns): mask's share of each token. Its overlap with the relevance is a soft intersection over union: what
+    # is a part of the relevant place has little of it, and so has what goes beyond.
+    share = F.adaptive_avg_pool2d(masks[:, None], (relevance.shape[0], relevance.shape[1]))[:, 0]
+    relative = relevance / relevance.max().clamp(min=1e-6)
+    common = (share * relative).sum((1, 2))
+    overlap = common / (share.sum((1, 2)) + relative.sum() - common).clamp(min=1e-6)
 
     iou = torch.nan_to_num(predicted_iou.float(), nan=0.0).clamp(0, 1)
-    return Quality(usable, iou * stability * (0.5 + 0.5 * contrast))
+    return Quality(usable, iou * overlap.clamp(0, 1).sqrt())
 
 
 def distinct(logits: Tensor, order: list[int], limit: int) -> list[int]:
@@ -96,9 +86,3 @@ def mask_box(logits: Tensor, size: tuple[int, int]) -> Box:
     scale_y, scale_x = size[0] / mask.shape[0], size[1] / mask.shape[1]
     top, left = int(rows[0]) * scale_y, int(columns[0]) * scale_x
     return left, top, (int(columns[-1]) + 1) * scale_x - left, (int(rows[-1]) + 1) * scale_y - top
-
-
-def _mean(relevance: Tensor, weight: Tensor) -> Tensor:
-    """(m,): mean of relevance (rows, columns) weighted by (m, 1, rows, columns); 0 where the weight is."""
-    weight = weight[:, 0]
-    return (weight * relevance).sum((1, 2)) / weight.sum((1, 2)).clamp(min=1e-6)

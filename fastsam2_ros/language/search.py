@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -34,6 +34,7 @@ class TextSearch:
     def __init__(self, config: LanguageConfig, device: torch.device) -> None:
         self.config = config = config.suited()
         self._clip = None if config.name == NONE else Clip.load(config, device)
+        self._shares = False
         if self._clip is not None:
             self._clip.embed_texts(NEGATIVES)  # while the models load anyway, and not with the first search
 
@@ -51,9 +52,20 @@ class TextSearch:
         """Of a video that has not begun."""
         return TextRelevance(self._clip)
 
-    def dense(self, frame: npt.NDArray[np.uint8]) -> Tensor | None:
+    def share_trunk(self, trunk_map: Callable[[Tensor], Tensor | None]) -> None:
+        """Take dense features from SAM 2's trunk from now on, if CLIP's is the same one: it then runs once for a frame.
+
+        Args:
+            trunk_map: SAM 2's, see `Clip.has_trunk`.
+        """
+        self._shares = self._clip is not None and self._clip.has_trunk(trunk_map)
+
+    def dense(self, frame: npt.NDArray[np.uint8], features: Features) -> Tensor | None:
         """A keyframe's dense features, (D, h, w); None without a language model."""
-        return None if self._clip is None else self._clip.dense_features(frame)
+        if self._clip is None:
+            return None
+        seen = features.trunk_map if self._shares else None
+        return self._clip.dense_features(frame) if seen is None else self._clip.dense_of_map(seen)
 
     def search(
         self,

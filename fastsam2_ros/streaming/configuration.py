@@ -10,6 +10,7 @@ from fastsam2_ros.errors import ModelError
 
 TARGETS = frozenset(
     {
+        "fastsam2_ros.streaming.trunk.TimmTrunk",
         "sam2.modeling.backbones.hieradet.Hiera",
         "sam2.modeling.backbones.image_encoder.FpnNeck",
         "sam2.modeling.backbones.image_encoder.ImageEncoder",

@@ -22,7 +22,7 @@ from fastsam2_ros.weights import read_tensors
 
 _HUB_IDS = {name: f"facebook/sam2.1-hiera-{name.replace('_', '-')}" for name in MODELS if name != "mini"}
 _MINI = Path(__file__).with_name("mini.yaml")
-_TRUNKS = {(96, 12): "tiny", (96, 16): "small", (112, 24): "base_plus", (144, 48): "large", (24, 8): "mini"}
+_TRUNKS = {(96, 12): "tiny", (96, 16): "small", (112, 24): "base_plus", (144, 48): "large"}
 #: What upstream's `build_sam2_video_predictor` sets with `apply_postprocessing`, but for the hole filling, which needs its
 #: CUDA extension and which it skips without a word where that is missing.
 _POSTPROCESSING = {
@@ -246,7 +246,9 @@ def load_weights(model: SAM2Base, path: Path, name: str) -> None:
 
 
 def _guess(state: dict[str, Tensor]) -> str | None:
-    """Which of the known models these tensors belong to, from width and depth of the trunk."""
+    """Which of the known models these tensors belong to: mini has a timm trunk, the others differ in width and depth of it."""
+    if any(key.startswith("image_encoder.trunk.model.") for key in state):
+        return "mini"
     first = state.get("image_encoder.trunk.patch_embed.proj.weight")
     prefix = "image_encoder.trunk.blocks."
     depth = len({key[len(prefix) :].split(".")[0] for key in state if key.startswith(prefix)})

@@ -28,6 +28,7 @@ from fastsam2_ros.streaming.memory import MemoryFrame, TargetMemory
 from fastsam2_ros.streaming.prompts import Prompt
 from fastsam2_ros.streaming.rotary import RotaryTable
 from fastsam2_ros.streaming.shares import TokenShares, best_first, token_count
+from fastsam2_ros.streaming.trunk import TimmTrunk
 from fastsam2_ros.streaming.values import Decoded, FrameFeatures
 from fastsam2_ros.streaming.warp import STILL
 
@@ -90,10 +91,33 @@ class StreamingSam2:
     @torch.inference_mode()
     def encode(self, frame: npt.NDArray[np.uint8]) -> FrameFeatures:
         """Run the image encoder. frame: uint8 (H, W, 3), RGB."""
-        with self._autocast():
-            backbone = self.model.forward_image(self._normalised(frame))
+        seen: list[Tensor] = []
+        trunk = self.model.image_encoder.trunk
+        hook = trunk.register_forward_hook(lambda _module, _images, maps: seen.append(maps[-1]))
+        try:
+            with self._autocast():
+                backbone = self.model.forward_image(self._normalised(frame))
+        finally:
+            hook.remove()
         maps = tuple(backbone["backbone_fpn"][-3:])
-        return FrameFeatures(maps, self._flat(maps[2])[0], self.grid, (frame.shape[0], frame.shape[1]))
+        size = frame.shape[0], frame.shape[1]
+        coarsest = seen[0] if isinstance(trunk, TimmTrunk) else None
+        return FrameFeatures(maps, self._flat(maps[2])[0], self.grid, size, coarsest)
+
+    @torch.inference_mode()
+    def stride_16(self, frame: npt.NDArray[np.uint8]) -> Tensor:
+        """What the trunk alone makes of a frame, uint8 (H, W, 3), at the tokens' places: float32 (N, C')."""
+        with self._autocast():
+            return self._flat(self.model.image_encoder.trunk(self._normalised(frame))[2].float())[0]
+
+    @torch.inference_mode()
+    def trunk_map(self, image: Tensor) -> Tensor | None:
+        """`FrameFeatures.trunk_map` of a picture alone: float32 (3, H, W), [0, 1], to (1, C, h, w)."""
+        trunk = self.model.image_encoder.trunk
+        if not isinstance(trunk, TimmTrunk):
+            return None
+        with self._autocast():
+            return trunk(((image.to(self.device) - self._mean) / self._std)[None])[-1]
 
     @torch.inference_mode()
     def condition(

@@ -1,7 +1,7 @@
-import random
 from types import SimpleNamespace
 
 import pytest
+from ros_domain import own_domain
 
 pytest.importorskip("rclpy", reason="the graph needs rclpy")
 
@@ -78,7 +78,7 @@ def test_a_topic_whose_images_do_not_come_has_the_cure():
 @pytest.fixture
 def camera(monkeypatch):
     """A node with an image topic, on a domain that the doctor is on too."""
-    domain = random.SystemRandom().randint(1, 100)
+    domain = own_domain()
     monkeypatch.setenv("ROS_DOMAIN_ID", str(domain))
     context = rclpy.Context()
     rclpy.init(context=context, domain_id=domain)

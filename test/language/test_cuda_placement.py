@@ -62,7 +62,11 @@ def test_a_description(clip, noise_frame):
 
 def test_a_search_and_what_is_learned_of_the_frame(setting, sam, noise_frame, cuda):
     search = TextSearch(setting, cuda)
-    features, dense, relevance = sam.encode(noise_frame), search.dense(noise_frame), search.new_relevance()
+    features, dense, relevance = (
+        sam.encode(noise_frame),
+        search.dense(noise_frame, sam.encode(noise_frame)),
+        search.new_relevance(),
+    )
     relevance.aim(TEXTS)
     relevance.learn(features, dense)
     found = search.search(noise_frame, features, TEXTS, sam, search.config, dense)

@@ -26,13 +26,17 @@ def test_the_mask_that_fills_the_relevant_place_beats_parts_and_more():
     assert more < 0.9
 
 
-def test_a_mask_elsewhere_has_half_the_score():
-    assert score(mask(24, 24, 4, 4)).score[0] == pytest.approx(0.5)
+def test_a_mask_elsewhere_has_no_score():
+    assert score(mask(24, 24, 4, 4)).score[0] == 0
 
 
-def test_an_unstable_mask_scores_less():
-    firm, soft = score(mask(8, 8, 8, 8), mask(8, 8, 8, 8, level=0.5)).score
-    assert firm > soft == 0
+def test_a_half_of_the_relevant_place_has_the_root_of_half_the_score():
+    assert score(mask(8, 8, 8, 4)).score[0] == pytest.approx(0.5**0.5)
+
+
+def test_overlap_is_with_relevance_as_a_share_of_the_highest():
+    weak = scoring.quality(mask(8, 8, 8, 8)[None], torch.ones(1), 0.01 * RELEVANCE)
+    assert weak.score[0] == pytest.approx(1.0, abs=1e-3)
 
 
 @pytest.mark.parametrize(("iou", "expected"), [(0.5, 0.5), (-3.0, 0.0), (7.0, 1.0), (float("nan"), 0.0)])

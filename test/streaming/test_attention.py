@@ -34,7 +34,7 @@ def table(attention):
 def inputs():
     generator = torch.Generator().manual_seed(0)
     keys = FRAMES * TOKENS + POINTER_TOKENS
-    shapes = ((BATCH, TOKENS, 128), (BATCH, TOKENS, 128), (BATCH, keys, 32), (BATCH, keys, 32))
+    shapes = ((BATCH, TOKENS, 128), (BATCH, TOKENS, 128), (BATCH, keys, 64), (BATCH, keys, 64))
     return tuple(torch.randn(shape, generator=generator) for shape in shapes)
 
 

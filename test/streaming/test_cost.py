@@ -23,7 +23,7 @@ def test_torch_counts_the_same(counts):
     attention = model.memory_attention
     table = RotaryTable((16, 16), attention.layers[0].self_attn.internal_dim, 10000.0, torch.device("cpu"))
     asking = torch.rand(1, counts.queries, 128)
-    memory = torch.rand(1, counts.keys + counts.pointers, 32)
+    memory = torch.rand(1, counts.keys + counts.pointers, 64)
     places = torch.arange(counts.keys)[None] % 256
     with FlopCounterMode(display=False) as counter, sdpa_kernel(SDPBackend.MATH):
         queries = Queries(asking, asking, table.at(torch.arange(counts.queries)[None]))

@@ -56,14 +56,14 @@ def test_three_targets_one_of_them_added_at_frame_eight(predictor, bedroom):
 
 @pytest.mark.parametrize("forgotten", ["frames", "pointers"])
 def test_the_check_notices_what_is_forgotten(predictor, bedroom, one_target, forgotten, monkeypatch):
-    """Without the oldest memory frame, or the oldest object pointer, logits differ by far more than is allowed."""
+    """Without the two oldest memory frames, or the two oldest object pointers, logits differ by far more than is allowed."""
     sam = StreamingSam2(predictor)
     new_memory = sam.new_memory
 
     def forgetful():
         memory = new_memory()
         whole = getattr(memory, forgotten)
-        monkeypatch.setattr(memory, forgotten, lambda index: whole(index)[:-1] or whole(index))
+        monkeypatch.setattr(memory, forgotten, lambda index: whole(index)[:-2] or whole(index))
         return memory
 
     monkeypatch.setattr(sam, "new_memory", forgetful)

@@ -77,7 +77,7 @@ def test_untrained_weights_follow_their_seed_and_leave_torchs_own_random_state()
         for seed in (1, 1, 2)
     )
     assert torch.equal(torch.random.get_rng_state(), before)
-    key = "image_encoder.trunk.patch_embed.proj.weight"
+    key = "image_encoder.trunk.model.conv_stem.weight"
     assert torch.equal(one[key], two[key])
     assert not torch.equal(one[key], other[key])
 

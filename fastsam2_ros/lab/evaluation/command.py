@@ -17,6 +17,7 @@ from fastsam2_ros.errors import InputError
 from fastsam2_ros.lab.evaluation import report
 from fastsam2_ros.lab.evaluation.baselines import BoxTracker, FirstMask, StoredMasks
 from fastsam2_ros.lab.evaluation.datasets import open_dataset
+from fastsam2_ros.lab.evaluation.neighbours import NearestNeighbours
 from fastsam2_ros.lab.evaluation.ours import FIRST_MASK, MODES, Ours
 from fastsam2_ros.lab.evaluation.run import Job, Method, Record, plan, run_jobs
 from fastsam2_ros.lab.evaluation.sequences import Dataset
@@ -40,10 +41,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--mode", choices=MODES, default=FIRST_MASK, help="what the tracker is given (default: %(default)s)"
     )
     parser.add_argument(
+        "--descriptions",
+        type=Path,
+        metavar="FILE",
+        help='what the objects are called, as JSON: {"NAME": {"objects": {"1": "red mug"}}} (default: what the data set says)',
+    )
+    parser.add_argument(
         "--masks", type=Path, metavar="FOLDER", help="judge these masks, SEQUENCE/FRAME.png; track nothing"
     )
     parser.add_argument(
-        "--baselines", action="store_true", help="also the first mask repeated, and a classical tracker"
+        "--baselines",
+        action="store_true",
+        help="also the first mask repeated, a classical tracker, and nearest neighbours among the trunk's features",
     )
     parser.add_argument(
         "--sequences", type=_count, metavar="N", help=f"the first N (default: all; {SYNTHETIC}: {SEQUENCES})"
@@ -65,7 +74,7 @@ def run(arguments: argparse.Namespace) -> None:
     if arguments.dataset == SYNTHETIC:
         dataset = WorldDataset(arguments.sequences or SEQUENCES)
     else:
-        dataset = open_dataset(Path(arguments.dataset), arguments.split)
+        dataset = open_dataset(Path(arguments.dataset), arguments.split, arguments.descriptions)
     names = dataset.names[: arguments.sequences]
     config = _config(arguments)
     methods = _methods(arguments, config)
@@ -132,7 +141,7 @@ def _methods(arguments: argparse.Namespace, config: TrackerConfig) -> list[Metho
     if arguments.masks and not arguments.masks.is_dir():
         raise InputError(f"There is no folder {arguments.masks}; --masks takes one with SEQUENCE/FRAME.png.")
     own: Method = StoredMasks(arguments.masks) if arguments.masks else Ours(config, arguments.mode)
-    return [own, FirstMask(), BoxTracker()] if arguments.baselines else [own]
+    return [own, FirstMask(), BoxTracker(), NearestNeighbours(config.model)] if arguments.baselines else [own]
 
 
 def _config(arguments: argparse.Namespace) -> TrackerConfig:

@@ -12,6 +12,7 @@ from fastsam2_ros.errors import InputError
 from fastsam2_ros.images import ImageDecoder, RgbImage
 from fastsam2_ros.lab.evaluation import texts
 from fastsam2_ros.lab.evaluation.labels import read_labels
+from fastsam2_ros.lab.evaluation.photographs import PhotographDataset
 from fastsam2_ros.lab.evaluation.sequences import Dataset, Footage, Truth, VideoSequence, first_frames
 
 _RESOLUTIONS = ("480p", "Full-Resolution", "1080p")
@@ -21,32 +22,36 @@ _RATE, _SPARSE_RATE = 24, 30
 """Frames per second, by the numbers in the frames' names: those of YouTube-VOS and LVOS count by five."""
 
 
-def open_dataset(root: Path, split: str = "") -> Dataset:
+def open_dataset(root: Path, split: str = "", descriptions: Path | None = None) -> Dataset:
     """The data set in a folder.
 
     | layout | frames | masks |
     |---|---|---|
     | DAVIS | `JPEGImages/480p/NAME/*.jpg` | `Annotations/480p/NAME/*.png`; `ImageSets/**/SPLIT.txt` |
     | YouTube-VOS, MOSE, LVOS | `SPLIT/JPEGImages/NAME/*.jpg` | `SPLIT/Annotations/NAME/*.png`, of some frames or all |
+    | photographs | `images/*.jpg` | `masks/*.png`; `objects.json` |
     | SA-V | `JPEGImages_24fps/NAME/*.jpg` | `Annotations_6fps/NAME/OBJECT/*.png`; `sav_SPLIT.txt` |
 
     Args:
         root: the data set, or its folder of a split.
         split: such as "val", "train" or "2016/val"; empty: val where it is named, else all.
+        descriptions: file of the form of `descriptions.json` (`texts.of_sequence`) that is read in place of the data set's.
 
     Raises:
         InputError: no folder, none of these layouts, or no such split.
     """
     if not root.is_dir():
         raise InputError(f"There is no folder {root}; give the folder of a data set, or 'synthetic'.")
+    if all((root / part).exists() for part in ("images", "masks", "objects.json")):
+        return PhotographDataset.open_folder(root)
     for folder in (root, *(root / name for name in ((split, f"sav_{split}") if split else _SPLITS))):
         # A folder of its own is the split.
         part = split if folder == root else ""
         if (folder / "JPEGImages_24fps").is_dir() and (folder / "Annotations_6fps").is_dir():
-            return SavDataset(folder, _listed(folder, folder / "Annotations_6fps", part))
+            return SavDataset(folder, descriptions, _listed(folder, folder / "Annotations_6fps", part))
         if (folder / "JPEGImages").is_dir() and (folder / "Annotations").is_dir():
             frames, masks = _at_resolution(folder / "JPEGImages"), _at_resolution(folder / "Annotations")
-            return LabelDataset(folder, frames, masks, _listed(folder, masks, part))
+            return LabelDataset(folder, descriptions, frames, masks, _listed(folder, masks, part))
     raise InputError(
         f"{root} holds neither JPEGImages and Annotations nor JPEGImages_24fps and Annotations_6fps"
         f"{f', and neither does {split} in it' if split else ''}; give the folder of a data set, or of a split of it."
@@ -100,9 +105,10 @@ class SavFootage:
 
 @dataclass(frozen=True)
 class _Folder:
-    """What every stored data set has: a folder."""
+    """What every stored data set has: a folder, and maybe a file of its objects' descriptions that lies elsewhere."""
 
     root: Path
+    descriptions: Path | None
 
     @property
     def title(self) -> str:
@@ -111,8 +117,9 @@ class _Folder:
 
     @property
     def identity(self) -> str:
-        """The folder's path."""
-        return str(self.root.resolve())
+        """The folder's path, and the file's."""
+        said = "" if self.descriptions is None else f" {self.descriptions.resolve()}"
+        return f"{self.root.resolve()}{said}"
 
 
 @dataclass(frozen=True)
@@ -121,6 +128,7 @@ class LabelDataset(_Folder):
 
     Attributes:
         root: folder with the descriptions.
+        descriptions: file of others.
         frames: folder with a folder of frames by sequence.
         masks: folder with a folder of label images by sequence.
         names: of the sequences.
@@ -135,7 +143,7 @@ class LabelDataset(_Folder):
         frames = _frame_files(self.frames / name)[:max_frames]
         files = {file.stem: file for file in (self.masks / name).glob("*.png")}
         masks = {index: files[frame.stem] for index, frame in enumerate(frames) if frame.stem in files}
-        said = texts.of_sequence(self.root, name)
+        said = texts.of_sequence(self.root, name, self.descriptions)
         return _sequence(name, LabelFootage(frames, masks), frames, tuple(masks), said)
 
 
@@ -145,6 +153,7 @@ class SavDataset(_Folder):
 
     Attributes:
         root: folder with both folders.
+        descriptions: file of descriptions, where it is not the data set's.
         names: of the sequences.
     """
 
@@ -158,7 +167,7 @@ class SavDataset(_Folder):
         for file in sorted((self.root / "Annotations_6fps" / name).glob("[0-9]*/*.png")):
             if file.stem in indices:
                 masks.setdefault(indices[file.stem], {})[int(file.parent.name) + 1] = file
-        said = texts.of_sequence(self.root, name)
+        said = texts.of_sequence(self.root, name, self.descriptions)
         return _sequence(name, SavFootage(frames, masks), frames, tuple(sorted(masks)), said)
 
 

@@ -17,11 +17,12 @@ from fastsam2_ros.errors import FastSam2Error
 from fastsam2_ros.lab.evaluation.baselines import BoxTracker, FirstMask, StoredMasks
 from fastsam2_ros.lab.evaluation.labels import write_labels
 from fastsam2_ros.lab.evaluation.metrics import contour_accuracy, region_similarity
+from fastsam2_ros.lab.evaluation.neighbours import NearestNeighbours
 from fastsam2_ros.lab.evaluation.ours import DESCRIPTION, FIRST_MASK, Ours, Steps
 from fastsam2_ros.lab.evaluation.pool import perform_all
 from fastsam2_ros.lab.evaluation.sequences import Dataset, VideoSequence
 
-Method = Ours | FirstMask | BoxTracker | StoredMasks
+Method = Ours | FirstMask | BoxTracker | NearestNeighbours | StoredMasks
 Record = dict[str, Any]
 """One method on one sequence, as `evaluate_sequence` returns it and as it is in its JSON file."""
 
@@ -195,11 +196,14 @@ def _files(method: Method) -> list[tuple[str, int, int]]:
     if isinstance(method, StoredMasks):
         files = sorted(method.folder.glob("*/*.png"))
         return [(str(method.folder.resolve()), len(files), max((file.stat().st_mtime_ns for file in files), default=0))]
-    if not isinstance(method, Ours):
+    if isinstance(method, (FirstMask, BoxTracker)):
         return []
     from fastsam2_ros.streaming.loading import find_checkpoint
 
-    weights = [Path(method.config.language.weights)]
-    if method.config.model.checkpoint != UNTRAINED:
-        weights.append(find_checkpoint(method.config.model))
+    if isinstance(method, Ours):
+        model, weights = method.config.model, [Path(method.config.language.weights)]
+    else:
+        model, weights = method.model, []
+    if model.checkpoint != UNTRAINED:
+        weights.append(find_checkpoint(model))
     return [(str(file), file.stat().st_size, file.stat().st_mtime_ns) for file in weights if file.is_file()]

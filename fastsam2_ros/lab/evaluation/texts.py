@@ -27,7 +27,7 @@ class Said:
     group: str = ""
 
 
-def of_sequence(root: Path, name: str) -> Said:
+def of_sequence(root: Path, name: str, file: Path | None = None) -> Said:
     """What is said of a sequence; nothing where no file says anything.
 
     | file | of | what is read |
@@ -39,25 +39,26 @@ def of_sequence(root: Path, name: str) -> Said:
     Args:
         root: folder of the data set or of its split.
         name: of the sequence.
+        file: of the form of `descriptions.json`, to be read in place of all these.
 
     Raises:
         InputError: a file that is there cannot be read.
     """
-    own = root / "descriptions.json"
-    if own.is_file():
+    own = file or root / "descriptions.json"
+    if file is not None or own.is_file():
         return _own(own, _object(own).get(name, {}))
     expressions = [
         root / "meta_expressions.json",
         root.parent / "meta_expressions" / root.name / "meta_expressions.json",
     ]
-    for file in filter(Path.is_file, expressions):
-        video = _object(file).get("videos", {}).get(name, {})
+    for listed in filter(Path.is_file, expressions):
+        video = _object(listed).get("videos", {}).get(name, {})
         texts: dict[int, str] = {}
         for expression in video.get("expressions", {}).values():
             texts.setdefault(int(expression["obj_id"]), expression["exp"])
         return Said(texts)
-    for file in sorted(root.glob("*meta*.json")):
-        objects = _object(file).get("videos", {}).get(name, {}).get("objects", {})
+    for listed in sorted(root.glob("*meta*.json")):
+        objects = _object(listed).get("videos", {}).get(name, {}).get("objects", {})
         categories = {int(number): entry["category"] for number, entry in objects.items() if "category" in entry}
         if categories:
             return Said(categories)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -68,12 +70,55 @@ class Scene:
         return max(actor.id for actor in self.actors)
 
 
-@dataclass
-class _Part:
-    """A described thing before it is drawn."""
+class Form(Protocol):
+    """What a thing's picture is made from."""
+
+    @property
+    def extent(self) -> tuple[float, float]:
+        """See `Outline.extent`."""
+
+    def sprite(self, rng: np.random.Generator, scale: float, light: float) -> Sprite:
+        """The picture, see `sprites.thing`."""
+
+
+@dataclass(frozen=True)
+class Role:
+    """A thing that is to appear.
+
+    Attributes:
+        look: what is said of it; None: nothing.
+        shares: of the frame that its box covers, least and most.
+        form: makes one.
+    """
+
+    look: Look | None
+    shares: tuple[float, float]
+    form: Callable[[np.random.Generator], Form]
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """A thing of the generated world."""
 
     look: Look
-    form: Outline
+    outline: Outline
+
+    @property
+    def extent(self) -> tuple[float, float]:
+        """See `Form`."""
+        return self.outline.extent
+
+    def sprite(self, rng: np.random.Generator, scale: float, light: float) -> Sprite:
+        """See `Form`."""
+        return thing(rng, self.look, self.outline, scale, light)
+
+
+@dataclass
+class _Part:
+    """A thing before it is drawn."""
+
+    look: Look | None
+    form: Form
     scale: float
     start: npt.NDArray[np.float64]
 
@@ -91,11 +136,33 @@ def stage(rng: np.random.Generator, level: int, times: npt.NDArray[np.float64], 
         times: (T,) seconds from 0.
         size: height, width, pixels.
     """
+    view = motion.camera(rng, times, size, MANNERS[level])
+    return play(rng, level, times, size, view, [drawn_role(look) for look in cast(rng, level)], background)
+
+
+def drawn_role(look: Look) -> Role:
+    """A thing of the generated world that looks so."""
+    return Role(look, SIZE_SHARES[look.size], lambda rng: Drawn(look, draw_outline(rng, look)))
+
+
+def play(
+    rng: np.random.Generator,
+    level: int,
+    times: npt.NDArray[np.float64],
+    size: tuple[int, int],
+    view: Matrices,
+    roles: Sequence[Role],
+    ground_of: Callable[[np.random.Generator, int, int], RgbImage],
+) -> Scene:
+    """A scene with given roles, the target's first; further arguments as for `stage`.
+
+    Args:
+        view: (T, 2, 3), the camera.
+        ground_of: makes the background of a height and width, pixels.
+    """
     manner = MANNERS[level]
-    view = motion.camera(rng, times, size, manner)
-    looks = cast(rng, level)
     light = rng.uniform(0, 2 * np.pi)
-    parts = _arrange(rng, looks, size)
+    parts = _arrange(rng, roles, size)
     events = _events(rng, level, float(times[-1]))
     target = parts[0]
     target_path = _target_path(rng, target, times, size, manner, events)
@@ -123,7 +190,7 @@ def stage(rng: np.random.Generator, level: int, times: npt.NDArray[np.float64], 
         in_order.append(_hider(rng, target_path, target.reach, times, size, light, manner))
     shares = np.array([MARGIN, MARGIN])
     height, width = (round(length * (1 + 2 * share)) for length, share in zip(size, shares, strict=True))
-    ground = background(rng, height, width)
+    ground = ground_of(rng, height, width)
     if level > 1 or rng.random() < 0.5:
         _litter(rng, ground, light)
     return Scene(tuple(in_order), ground, view, int(ids[0]), events)
@@ -152,16 +219,16 @@ def _events(rng: np.random.Generator, level: int, duration: float) -> frozenset[
     return (frozenset({"crossed"}), frozenset({"leaves"}), frozenset({"crossed", "leaves"}), frozenset[str]())[kind]
 
 
-def _arrange(rng: np.random.Generator, looks: list[Look], size: tuple[int, int]) -> list[_Part]:
+def _arrange(rng: np.random.Generator, roles: Sequence[Role], size: tuple[int, int]) -> list[_Part]:
     """Give each thing a form, a scale, and a place that leaves the others free."""
     height, width = size
     parts: list[_Part] = []
-    for look in looks:
-        form = draw_outline(rng, look)
-        share = rng.uniform(*SIZE_SHARES[look.size])
+    for role in roles:
+        form = role.form(rng)
+        share = rng.uniform(*role.shares)
         scale = float(np.sqrt(share * height * width / (4 * form.extent[0] * form.extent[1])))
         scale = min(scale, 0.46 * min(height / form.extent[1], width / form.extent[0]))
-        part = _Part(look, form, scale, np.zeros(2))
+        part = _Part(role.look, form, scale, np.zeros(2))
         best = -np.inf
         for _ in range(40):
             room = np.minimum(np.array(form.extent) * scale * 1.05 + 2, np.array([width, height]) * 0.48)
@@ -224,7 +291,7 @@ def _actor(
     places = motion.poses(rng, path, times, part.scale, angle, manner)
     if view is not None:
         places = motion.compose(view, places)
-    sprite = thing(rng, part.look, part.form, _sprite_scale(places), light - angle)
+    sprite = part.form.sprite(rng, _sprite_scale(places), light - angle)
     return Actor(number, part.look, sprite, places, shadow_offset(rng, light), motion.bends(rng, times, manner))
 
 

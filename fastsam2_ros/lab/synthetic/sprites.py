@@ -206,12 +206,13 @@ def _shaded(
     lit = albedo * (ambient + (1 - ambient) * diffuse / up)[..., None] + gloss[..., None]
     alpha = mask.astype(np.float32)[..., None] / 255
     rgba = np.concatenate([np.clip(lit, 0, 255) * alpha, alpha * 255], 2)
-    return Sprite(np.round(rgba).astype(np.uint8), *_shadow(rng, mask, scale), scale, form.extent)
+    return Sprite(np.round(rgba).astype(np.uint8), *shadow(rng, mask, scale), scale, form.extent)
 
 
-def _shadow(
+def shadow(
     rng: np.random.Generator, mask: npt.NDArray[np.uint8], scale: float
 ) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.float64]]:
+    """What a silhouette, uint8 (h, w), does to the ground: `Sprite.shadow` and `Sprite.shadow_matrix`."""
     margin = int(scale * 0.3) // 4 * 4 + 8
     wide = cv2.copyMakeBorder(mask, margin, margin, margin, margin, cv2.BORDER_CONSTANT, value=0)
     height, width = max(2, wide.shape[0] // 4), max(2, wide.shape[1] // 4)

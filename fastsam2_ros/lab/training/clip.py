@@ -1,8 +1,14 @@
-"""Training of the mini CLIP: crops and patches against descriptions, hard negatives, and the negatives of the search."""
+"""Training of the mini CLIP: a projection of the frozen trunk's features, and a text tower, made to agree.
+
+The trunk is a classifier's, and stays as it is. What its class vectors are called teaches the text tower 1,000 nouns
+without any picture; what the classifier says of real things, and what is known of them, teaches both sides to agree on
+those; the generated world has what neither knows, colours and patterns told apart.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -10,30 +16,62 @@ from typing import Any
 import numpy as np
 import torch
 import torch.nn.functional as F
-from open_clip.constants import OPENAI_DATASET_MEAN, OPENAI_DATASET_STD
 from torch import Tensor, nn
 
-import fastsam2_ros.language
-from fastsam2_ros.config import MINI, UNTRAINED, LanguageConfig
-from fastsam2_ros.lab.synthetic.looks import COLOURS, PATTERNS, SHAPES
-from fastsam2_ros.lab.synthetic.world import HELD_OUT_SEED, generate
-from fastsam2_ros.lab.training.crops import GROUND, MIXED, LanguageBatch, LanguageShape, language_stream
-from fastsam2_ros.lab.training.loop import Phase, precision
-from fastsam2_ros.lab.training.phrases import UNSAID, WORDS
-from fastsam2_ros.lab.training.unroll import plain_attention
-from fastsam2_ros.language import dense, weights
-from fastsam2_ros.language.clip import Clip
-from fastsam2_ros.language.vocabulary import NEGATIVES, TEMPLATES
+from fastsam2_ros.config import UNTRAINED, LanguageConfig
+from fastsam2_ros.lab.synthetic.looks import PATTERNS, SHAPES
+from fastsam2_ros.lab.synthetic.world import HELD_OUT_SEED
+from fastsam2_ros.lab.training import imagenet
+from fastsam2_ros.lab.training.clips import stream
+from fastsam2_ros.lab.training.gallery import GROUND, REAL, UNNAMED, WORLD, Gallery, collect
+from fastsam2_ros.lab.training.loop import Phase
+from fastsam2_ros.lab.training.phrases import WORDS
+from fastsam2_ros.lab.training.statements import Speaker, Statement
+from fastsam2_ros.language import weights
+from fastsam2_ros.language.clip import encode_texts
+from fastsam2_ros.language.vocabulary import COLOURS, NEGATIVES, TEMPLATES
+from fastsam2_ros.streaming import trunk
 
-MODEL = Path(fastsam2_ros.language.__file__).with_name("mini_clip.json")
+MODEL = Path(__file__).with_name("clip.json")
+GALLERY = "gallery.pt"
 VALIDATION_SEED = 2 * HELD_OUT_SEED
 MARGIN = 0.04
 """Cosine by which the right answer must lead in training, so that some lead is left in use."""
 LARGEST_SCALE = 60.0
-CONTRAST_RAMP = 2.0
-"""Share of the contrast in the loss, up to 1, per share of the training that is done."""
+DROPPED = 0.1
+"""Share of a thing's features that are left out in a step."""
+NAMED_AT_ONCE = 2
 # Negatives that speak of things in the world would be wrong now and then.
 _NEGATIVES = tuple(text for text in NEGATIVES if not set(text.split()) & WORDS)
+_MIX = {WORLD: 0.3, REAL: 0.4, UNNAMED: 0.12, GROUND: 0.18}
+
+
+@dataclass(frozen=True)
+class NamingShape:
+    """Of a batch: things, those that are spoken of, classes of the classifier, and further statements.
+
+    Attributes:
+        scenes: of the generated world, in the gallery.
+        validation: held-out scenes.
+    """
+
+    things: int = 256
+    spoken_of: int = 48
+    classes: int = 96
+    nouns: int = 40
+    words: int = 20
+    absent: int = 12
+    scenes: int = 1200
+    validation: int = 60
+
+
+@dataclass(frozen=True)
+class NamingBatch:
+    """Rows of the gallery, statements, and numbers of classes, whose statements come last."""
+
+    rows: Tensor
+    statements: list[Statement]
+    classes: Tensor
 
 
 class ClipTask:
@@ -41,132 +79,221 @@ class ClipTask:
 
     Args:
         device: where it will train.
+        out: folder where the features of all pictures are kept.
         seed: of weights, scenes and phrases.
-        scenes: held-out scenes of the validation.
-        shape: of the batches; None: what suits the device.
+        real: folder with `train` and `val` of real pictures; None: the generated world and the classes' names alone.
+        shape: of the batches.
     """
 
     name = "mini_clip"
 
     def __init__(
-        self, device: torch.device, seed: int = 0, scenes: int = 24, shape: LanguageShape | None = None
+        self,
+        device: torch.device,
+        out: Path,
+        seed: int = 0,
+        real: Path | None = None,
+        shape: NamingShape | None = None,
     ) -> None:
-        self.scenes = scenes
         self.metadata: dict[str, str] = {}
+        self._seed, self._shape = seed, shape or NamingShape()
         config = LanguageConfig(name=str(MODEL), weights=UNTRAINED, seed=seed)
         built: Any = weights.build(weights.find(config), seed)
         self.model, self.tokenizer = built
         self.model.requires_grad_(True)
+        classifier = imagenet.load(imagenet.package_file())
+        tower = self.model.visual
+        own = tower.trunk.state_dict()
+        tower.trunk.load_state_dict({name: classifier.state_dict()[name] for name in own})
+        tower.trunk.requires_grad_(False)
+        self._weight, self._bias = classifier.classifier.weight.detach(), classifier.classifier.bias.detach()
+        train, val = (None, None) if real is None else (real / "train", real / "val")
+        self._gallery = self._features(out / GALLERY, train, self._shape.scenes)
+        self._held_out = self._features(out / f"held-out-{GALLERY}", val, self._shape.validation, VALIDATION_SEED)
         with torch.no_grad():
             self.model.logit_scale.fill_(float(np.log(20.0)))
+            self._start_projection(tower.head.proj)
+        probabilities = self._probabilities(self._gallery)
+        self._speaker = Speaker(self._gallery, probabilities)
+        self._rows = {origin: self._of_origin(origin) for origin in _MIX}
         generator = torch.Generator().manual_seed(seed)
         count = len(COLOURS) + len(PATTERNS) + len(SHAPES)
-        self._codes = torch.linalg.qr(torch.randn(self.model.text_projection.shape[1], count, generator=generator))[0].T
-        self._precision = precision(device)
-        chosen = shape or (LanguageShape(scenes=32, dense=16) if device.type == "cuda" else LanguageShape())
-        self.phases: tuple[Phase, ...] = (Phase(1.0, "crops and patches", partial(self._batches, seed, chosen)),)
+        codes = torch.randn(self.model.text_projection.shape[1], count, generator=generator)
+        self._codes = torch.linalg.qr(codes)[0].T.to(device)
+        self.phases: tuple[Phase, ...] = (Phase(1.0, "names", self._batches),)
 
-    def loss(self, batch: LanguageBatch, number: int, progress: float) -> tuple[Tensor, dict[str, float]]:
+    def loss(self, batch: NamingBatch, number: int, progress: float) -> tuple[Tensor, dict[str, float]]:
         """See `loop.Task`."""
         model = self.model
         device = model.logit_scale.device
         with torch.no_grad():
             model.logit_scale.clamp_(max=float(np.log(LARGEST_SCALE)))
         template = TEMPLATES[number % len(TEMPLATES)]
-        sentences = [*batch.sentences, *(template.replace("{}", text) for text in _NEGATIVES)]
-        half = torch.autocast(device.type, self._precision, enabled=self._precision != torch.float32)
-        with half:
-            with plain_attention(device):
-                texts = F.normalize(model.encode_text(self.tokenizer(sentences).to(device)).float(), dim=-1)
-                crops = F.normalize(model.encode_image(_normalised(batch.crops.to(device))).float(), dim=-1)
-            patches = dense.encode(model.visual, _normalised(batch.frames.to(device))).float()
-        described, negatives = texts[: len(batch.sentences)], texts[len(batch.sentences) :]
-        named, scale = batch.named.to(device), model.logit_scale.exp()
-        flat = patches.flatten(2).transpose(1, 2).flatten(0, 1)  # (patches, D)
-        of_patch = batch.patch_attributes.flatten(0, 2).to(device)
-        clear = of_patch[:, 0] != MIXED
-        of_crop = batch.crop_attributes.to(device)
+        sentences = [each.sentence for each in batch.statements]
+        sentences += [template.replace("{}", text) for text in _NEGATIVES]
+        texts = F.normalize(encode_texts(model, self.tokenizer(sentences).to(device)).float(), dim=-1)
+        said, negatives = texts[: len(batch.statements)], texts[len(batch.statements) :]
+        raw = self._gallery.features[batch.rows].float().to(device)
+        things = F.normalize(model.visual.head(F.dropout(raw, DROPPED)), dim=-1)
+        truth = self._speaker.truth(batch.rows, batch.statements).to(device)
+        scale = model.logit_scale.exp()
+        of_thing = _attributes(self._gallery, batch.rows).to(device)
+        of_text = torch.tensor([[each.colour, each.pattern, each.shape] for each in batch.statements], device=device)
+        classes = batch.classes.to(device)
+        called = said[-len(classes) :]
         terms = {
-            "crops": contrast(crops, of_crop, described, named, negatives, scale),
-            "patches": contrast(flat[clear], of_patch[clear], described, named, negatives, scale),
-            "crop attributes": classify(crops, of_crop, self._codes.to(device), scale),
-            "patch attributes": classify(flat[clear], of_patch[clear], self._codes.to(device), scale),
-            "text attributes": classify(described, named, self._codes.to(device), scale),
+            "true": contrast(things, truth, said, negatives, scale),
+            "thing attributes": classify(things, of_thing, self._codes, scale),
+            "text attributes": classify(said, of_text, self._codes, scale),
+            "classes": self._classes(called, classes, scale),
+            "classifier": self._taught(raw, things, batch.rows, called, classes, scale),
         }
-        # First what things are, then what tells them apart.
-        share = min(1.0, CONTRAST_RAMP * progress)
-        loss = torch.stack([value * (1.0 if "attributes" in name else share) for name, value in terms.items()]).sum()
+        loss = torch.stack(list(terms.values())).sum()
         return loss, {name: float(value.detach()) for name, value in {"loss": loss, **terms}.items()}
 
     @torch.no_grad()
     def validate(self, model: nn.Module) -> dict[str, float]:
-        """Shares of held-out scenes of several things in which the answer is right, as the search would judge.
+        """Of held-out things: shares of right answers.
 
-        `found`: the target's crop, of all, fits its description best, and better than the negatives by the margin.
-        `absent`: no crop fits a description of what is not there. `patch`: the best patch lies on the target.
+        `named`: the thing's own name fits best of all words. `true` and `false`: its name leads the negatives, and another
+        word does not. `attributes`: of two descriptions that differ in colour, pattern or shape, the true one fits better.
         """
-        config = LanguageConfig().suited(MINI)
-        clip = Clip(
-            model,
-            self.tokenizer,
-            device=next(model.parameters()).device,
-            image_size=config.image_size,
-            mean=OPENAI_DATASET_MEAN,
-            std=OPENAI_DATASET_STD,
-            untrained=False,
-        )
-        found, absent, patch = [], [], []
-        negatives = clip.embed_texts(NEGATIVES)
-        for index in range(self.scenes):
-            world = generate(VALIDATION_SEED + index, 2 + index % 2, 1)
-            ids = [thing.id for thing in world.objects if world.visible[0, thing.id - 1] > 0.3]
-            boxes = [(float(x), float(y), float(w), float(h)) for x, y, w, h in world.boxes[0, [n - 1 for n in ids]]]
-            crops = clip.embed_crops(world.frames[0], boxes)
-            texts = clip.embed_texts([world.description, *world.absent])
-            margins = crops @ texts.T - (crops @ negatives.T).amax(1, keepdim=True)  # (things, texts)
-            best = int(margins[:, 0].argmax())
-            found.append(ids[best] == world.target and float(margins[best, 0]) >= config.min_margin)
-            absent += (margins[:, 1:].amax(0) < config.min_margin).tolist()
-            maps = clip.dense_features(world.frames[0])
-            scores = torch.einsum("d,dhw->hw", texts[0], maps)
-            row, column = np.unravel_index(int(scores.argmax()), scores.shape)
-            height, width = world.ids[0].shape
-            y, x = int((row + 0.5) * height / scores.shape[0]), int((column + 0.5) * width / scores.shape[1])
-            patch.append(world.ids[0][y, x] == world.target)
-        return {"found": float(np.mean(found)), "absent": float(np.mean(absent)), "patch": float(np.mean(patch))}
+        built: Any = model
+        gallery, figures = self._held_out, {}
+        things = F.normalize(built.visual.head(gallery.features.float()), dim=-1)
 
-    def _batches(self, seed: int, shape: LanguageShape, first: int, workers: int) -> Iterator[Any]:
-        return language_stream(seed, first, shape, workers, self.model.logit_scale.device)
+        def embedded(words: list[str]) -> Tensor:
+            return torch.cat([self._embedded(built, words[i : i + 64]) for i in range(0, len(words), 64)])
+
+        negatives = embedded(list(NEGATIVES))
+        against = (things @ negatives.T).amax(1)
+        words = [word for word in gallery.words if word != "?"]
+        crops = (gallery.origins == REAL) & ~gallery.cells
+        if words and crops.any():
+            own = gallery.names[crops][:, [gallery.words.index(word) for word in words]]
+            similarity = things[crops] @ embedded(words).T
+            figures["named"] = float(own.gather(1, similarity.argmax(1, keepdim=True)).float().mean())
+            leads = similarity - against[crops][:, None]
+            figures["true"] = float((leads[own] > 0).float().mean())
+            figures["false"] = float((leads[~own] <= 0).float().mean())
+        rng = np.random.default_rng((self._seed, 9))
+        speaker = Speaker(gallery, self._probabilities(gallery))
+        world = ((gallery.origins == WORLD) & ~gallery.cells).nonzero()[:, 0].tolist()
+        pairs = [(row, speaker.about(rng, row)) for row in world]
+        texts = embedded([each.sentence for _, two in pairs for each in two]).unflatten(0, (-1, 2))
+        leads = torch.einsum("nd,ntd->nt", things[[row for row, _ in pairs]], texts)
+        figures["attributes"] = float((leads[:, 0] > leads[:, 1]).float().mean())
+        return figures
+
+    # ---- pieces ----
+
+    def _features(self, path: Path, real: Path | None, scenes: int, first: int | None = None) -> Gallery:
+        if path.exists():
+            return Gallery.load(path)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        folded = trunk.copy_folded(self.model.visual.trunk)
+        gallery = collect(folded, self.model.visual.image_size[0], real, scenes, self._seed, first)
+        gallery.save(path)
+        return gallery
+
+    def _of_origin(self, origin: int) -> list[Tensor]:
+        """Rows by their first name, where things have names, since what is rare is to be learned too; else all together."""
+        rows = (self._gallery.origins == origin).nonzero()[:, 0]
+        if origin != REAL or not len(rows):
+            return [rows] if len(rows) else []
+        first = self._gallery.names[rows].int().argmax(1)
+        return [rows[first == name] for name in first.unique()]
+
+    def _probabilities(self, gallery: Gallery) -> Tensor:
+        """(n, 1000), what the classifier says of each thing."""
+        parts = gallery.features.split(4096)
+        return torch.cat([(part.float() @ self._weight.T + self._bias).softmax(1) for part in parts])
+
+    def _start_projection(self, projection: nn.Linear) -> None:
+        """The directions in which the classes' vectors differ most; what all things have in common is taken away."""
+        weight = self._weight - self._weight.mean(0)
+        _, _, axes = torch.linalg.svd(weight, full_matrices=False)
+        projection.weight.copy_(axes[: projection.out_features])
+        projection.bias.copy_(-projection.weight @ self._gallery.features.float().mean(0))
+
+    def _classes(self, called: Tensor, classes: Tensor, scale: Tensor) -> Tensor:
+        """Names of classes and the classes' own vectors find one another; no picture is needed."""
+        weight = self._weight - self._weight.mean(0)
+        own = F.normalize(weight[classes] @ self.model.visual.head.proj.weight.T, dim=-1)
+        similarity = scale * (called @ own.T)
+        same = torch.arange(len(classes), device=classes.device)
+        return (F.cross_entropy(similarity, same) + F.cross_entropy(similarity.T, same)) / 2
+
+    def _taught(
+        self, raw: Tensor, things: Tensor, rows: Tensor, called: Tensor, classes: Tensor, scale: Tensor
+    ) -> Tensor:
+        """Real things are nearer to the names of what the classifier takes them for, as much as it is sure of it."""
+        real = (self._gallery.origins[rows] != WORLD).to(raw.device)
+        says = (raw[real] @ self._weight[classes].T + self._bias[classes]).softmax(1)
+        thinks = (scale * (things[real] @ called.T)).log_softmax(1)
+        return -(says * thinks).sum(1).mean() if real.any() else thinks.sum()
+
+    def _embedded(self, model: Any, words: list[str]) -> Tensor:
+        sentences = [template.replace("{}", word) for word in words for template in TEMPLATES[:NAMED_AT_ONCE]]
+        each = F.normalize(encode_texts(model, self.tokenizer(sentences)).float(), dim=-1)
+        return F.normalize(each.unflatten(0, (-1, NAMED_AT_ONCE)).mean(1), dim=-1)
+
+    def _batches(self, first: int, _workers: int) -> Iterator[NamingBatch]:
+        # All is in memory already: other processes would only copy it.
+        return stream(partial(_batch, self), first, 0)
+
+    def batch(self, number: int) -> NamingBatch:
+        """The batch `number`; the same for the same number."""
+        rng, shape = np.random.default_rng((self._seed, number, 1)), self._shape
+        origins = [origin for origin in _MIX if self._rows[origin]]
+        shares = np.array([_MIX[origin] for origin in origins])
+        rows = []
+        for origin in rng.choice(origins, shape.things, p=shares / shares.sum()):
+            groups = self._rows[origin]
+            often = np.array([len(rows_of) ** 0.5 for rows_of in groups])
+            named = groups[int(rng.choice(len(groups), p=often / often.sum()))]
+            rows.append(int(named[rng.integers(len(named))]))
+        statements = [each for row in rows[: shape.spoken_of] for each in self._speaker.about(rng, row)]
+        statements += self._speaker.at_random(rng, shape.nouns, shape.words, shape.absent)
+        classes = rng.permutation(len(self._weight))[: shape.classes]
+        statements += self._speaker.of_classes(rng, classes)
+        return NamingBatch(torch.tensor(rows), statements, torch.from_numpy(classes))
 
 
-def contrast(things: Tensor, of: Tensor, texts: Tensor, named: Tensor, negatives: Tensor, scale: Tensor) -> Tensor:
+def _batch(task: ClipTask, number: int) -> NamingBatch:
+    return task.batch(number)
+
+
+def contrast(things: Tensor, truth: Tensor, texts: Tensor, negatives: Tensor, scale: Tensor) -> Tensor:
     """Contrastive loss with several true pairs, in both directions, with the search's negatives in between.
 
     A thing must be nearer to what is true of it than to what is not and to the negatives; nearer to the negatives than
     to what is not true of it (or else nothing would ever be "not found"); and a text nearer to what it is true of.
 
     Args:
-        things: (n, D), unit norm: crops or patches.
-        of: int64 (n, 3), attributes; `GROUND` for background, of which no text is true.
+        things: (n, D), unit norm: crops or cells.
+        truth: int8 (n, m): 1 where a text is true of a thing, 0 where it is false, -1 where nobody knows.
         texts: (m, D), unit norm.
-        named: int64 (m, 3), attributes that each text names, `UNSAID`, or some that nothing has.
         negatives: (k, D), unit norm.
         scale: factor on cosine similarities.
     """
-    ground = of[:, 0] == GROUND
-    true = ((named[None] == UNSAID) | (named[None] == of[:, None])).all(-1) & ~ground[:, None]  # (n, m)
+    true, wrong = truth == 1, truth == 0
     similarity = scale * (things @ texts.T)
     against = torch.logsumexp(scale * (things @ negatives.T), dim=1, keepdim=True)  # (n, 1)
     lowered = similarity - scale * MARGIN * true
-    false = torch.where(true, -torch.inf, similarity)
+    false = torch.where(wrong, similarity, -torch.inf)
     rivals = torch.cat((false, against), dim=1).logsumexp(1, keepdim=True)
     # Thing to text: each true text against all false ones and the negatives.
     up = _mean_of(F.softplus(rivals - lowered), true)
-    # Thing to negatives: these against all false texts.
-    down = F.softplus(false.logsumexp(1) - against[:, 0] + scale * MARGIN)
-    down = _mean_where(down, ~ground) + _mean_where(down, ground)
-    # Text to thing: each thing it is true of against all others.
-    others = torch.where(true, -torch.inf, similarity).logsumexp(0, keepdim=True)
+    # Thing to negatives: these against the false texts. In use there is one text at a time, so their number must not count:
+    # or else the negatives would lead by its logarithm, and little would ever be found. Things of which all is false must
+    # not drown the others.
+    typical = false.logsumexp(1) - wrong.sum(1).clamp(min=1).log()
+    down = F.softplus(typical - against[:, 0] + scale * MARGIN)
+    some, none = wrong.any(1) & true.any(1), wrong.any(1) & ~true.any(1)
+    down = _mean_where(down, some) + _mean_where(down, none)
+    # Text to thing: each thing it is true of against all that it is not true of.
+    others = torch.where(wrong, similarity, -torch.inf).logsumexp(0, keepdim=True)
     across = _mean_of(F.softplus(others - lowered).T, true.T)
     return up + across + 0.5 * down
 
@@ -178,9 +305,9 @@ def classify(vectors: Tensor, of: Tensor, codes: Tensor, scale: Tensor) -> Tenso
     the other. What has all three attributes lies between their vectors.
 
     Args:
-        vectors: (n, D), unit norm: crops, patches or texts.
+        vectors: (n, D), unit norm: things or texts.
         of: int64 (n, 3), attributes; negative where there is none.
-        codes: (8 + 5 + 24, D), orthonormal.
+        codes: (11 + 5 + 24, D), orthonormal.
         scale: factor on cosine similarities.
     """
     logits, start, losses = scale * (vectors @ codes.T), 0, []
@@ -192,6 +319,11 @@ def classify(vectors: Tensor, of: Tensor, codes: Tensor, scale: Tensor) -> Tenso
     return torch.stack(losses).sum()
 
 
+def _attributes(gallery: Gallery, rows: Tensor) -> Tensor:
+    """int64 (rows, 3): colour, pattern, shape; `UNKNOWN`."""
+    return torch.stack((gallery.colours[rows], gallery.patterns[rows], gallery.shapes[rows]), dim=1)
+
+
 def _mean_of(values: Tensor, where: Tensor) -> Tensor:
     """Mean over rows of each row's mean over the columns named by `where`; rows without any are left out."""
     count = where.sum(1)
@@ -201,11 +333,3 @@ def _mean_of(values: Tensor, where: Tensor) -> Tensor:
 
 def _mean_where(values: Tensor, where: Tensor) -> Tensor:
     return torch.where(where, values, 0.0).sum() / where.sum().clamp(min=1)
-
-
-def _normalised(images: Tensor) -> Tensor:
-    """uint8 (n, H, W, 3) to float32 (n, 3, H, W)."""
-    mean, std = (
-        torch.tensor(v, device=images.device)[:, None, None] for v in (OPENAI_DATASET_MEAN, OPENAI_DATASET_STD)
-    )
-    return (images.permute(0, 3, 1, 2).float() / 255 - mean) / std

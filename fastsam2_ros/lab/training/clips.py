@@ -15,6 +15,9 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
 from fastsam2_ros.lab.synthetic.world import HELD_OUT_SEED, LEVELS, generate
+from fastsam2_ros.lab.training.cutouts import shoot
+from fastsam2_ros.lab.training.moving_camera import LARGE, film
+from fastsam2_ros.lab.training.stills import Reel, Still
 
 ASPECTS = (1.0, 4 / 3, 16 / 9)
 """Width over height of the frames before they are stretched to a square."""
@@ -29,7 +32,28 @@ LEVEL_MIX = (1, 2, 3, 3, 3)
 """Levels of difficulty, as often as they are drawn: in a scene with a single thing, prompts need not be listened to."""
 TRIAL_STRIDE = 3
 """Frames of the world per frame of a trial, at least: in less time the target is not hidden."""
+CUT_OUT, OF_REELS = 0.35, 0.08
+"""Shares of the clips of real footage in which cut-out objects move, and that are of real video."""
+LONGEST_STEP = 3
+"""Frames of a real video per frame of a clip, at most."""
 _STREAM = 1 << 40
+
+
+@dataclass(frozen=True)
+class Footage:
+    """What clips are made of.
+
+    Attributes:
+        stills, reels: photographs and real videos; without photographs, all clips are of the generated world.
+        generated: else the share of those.
+    """
+
+    stills: Sequence[Still] = ()
+    reels: Sequence[Reel] = ()
+    generated: float = 1 / 3
+
+
+NO_FOOTAGE = Footage()
 
 
 @dataclass(frozen=True)
@@ -75,6 +99,7 @@ def clip_batch(
     shape: ClipShape,
     levels: tuple[int, ...] = LEVEL_MIX,
     device: torch.device | None = None,
+    footage: Footage = NO_FOOTAGE,
 ) -> ClipBatch:
     """The batch `number` of a run with `seed`; the same for the same arguments.
 
@@ -85,7 +110,7 @@ def clip_batch(
     masks: list[npt.NDArray[np.bool_]] = []
     rows: list[int] = []
     while len(frames) < shape.clips:
-        for some_frames, some_masks in _clips(rng, shape, levels, device)[: shape.clips - len(frames)]:
+        for some_frames, some_masks in _some(rng, shape, levels, device, footage)[: shape.clips - len(frames)]:
             rows += [len(frames)] * len(some_masks)
             frames.append(some_frames)
             masks.append(some_masks)
@@ -127,14 +152,22 @@ def stream(make: Any, first: int, workers: int, count: int = _STREAM) -> Iterato
 
 
 def clip_stream(
-    seed: int, first: int, shapes: Sequence[ClipShape], workers: int, device: torch.device
+    seed: int,
+    first: int,
+    shapes: Sequence[ClipShape],
+    workers: int,
+    device: torch.device,
+    footage: Footage = NO_FOOTAGE,
 ) -> Iterator[ClipBatch]:
     """Batches from number `first` on, without end and with the shapes in turn, for a training on `device`."""
-    return stream(partial(_in_turn, seed, shapes=shapes, device=artist(workers, device)), first, workers)
+    make = partial(_in_turn, seed, shapes=shapes, device=artist(workers, device), footage=footage)
+    return stream(make, first, workers)
 
 
-def _in_turn(seed: int, number: int, shapes: Sequence[ClipShape], device: torch.device | None) -> ClipBatch:
-    return clip_batch(seed, number, shapes[number % len(shapes)], device=device)
+def _in_turn(
+    seed: int, number: int, shapes: Sequence[ClipShape], device: torch.device | None, footage: Footage
+) -> ClipBatch:
+    return clip_batch(seed, number, shapes[number % len(shapes)], device=device, footage=footage)
 
 
 def artist(workers: int, device: torch.device) -> torch.device | None:
@@ -148,10 +181,76 @@ def _quiet(_worker: int) -> None:
     torch.set_num_threads(1)
 
 
+Clip = tuple[npt.NDArray[np.uint8], npt.NDArray[np.bool_]]
+"""Frames (T, S, S, 3), and masks (targets, T, S, S), of which none is empty in the first frame."""
+
+
+def _some(
+    rng: np.random.Generator,
+    shape: ClipShape,
+    levels: tuple[int, ...],
+    device: torch.device | None,
+    footage: Footage,
+) -> list[Clip]:
+    """One clip or several, or none, of a source that chance takes."""
+    if not footage.stills or rng.random() < footage.generated:
+        return _clips(rng, shape, levels, device)
+    chance, target = rng.random(), 0
+    if shape.trials or chance < CUT_OUT:
+        frames, ids, target = _of_cut_outs(rng, footage.stills, shape)
+    elif footage.reels and shape.frames > 1 and chance < CUT_OUT + OF_REELS:
+        frames, ids = _of_reel(rng, footage.reels[int(rng.integers(len(footage.reels)))], shape)
+    else:
+        image, numbers = footage.stills[int(rng.integers(len(footage.stills)))].read()
+        frames, ids = film(rng, image, numbers, shape.frames, shape.side)
+    return _finished(rng, frames, ids, shape, [slice(None)], target)
+
+
+def _of_cut_outs(
+    rng: np.random.Generator, stills: Sequence[Still], shape: ClipShape
+) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.uint8], int]:
+    """Objects of photographs over photographs, and the target's number in a trial."""
+    side = (shape.side, shape.side)
+    stride = int(rng.integers(TRIAL_STRIDE if shape.trials else 1, LONGEST_STRIDE + 1))
+    frames, ids, target = shoot(rng, stills, shape.frames, side, stride, shape.trials)
+    return frames, ids, target if shape.trials else 0
+
+
+def _of_reel(
+    rng: np.random.Generator, reel: Reel, shape: ClipShape
+) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.uint8]]:
+    """A part of a real video in a window that stands still."""
+    step = int(rng.integers(1, LONGEST_STEP + 1))
+    span = min(len(reel.frames), (shape.frames - 1) * step + 1)
+    first = int(rng.integers(len(reel.frames) - span + 1))
+    places = np.linspace(first, first + span - 1, shape.frames).round().astype(int)
+    read = [reel.frames[place].read() for place in places]
+    full = round(shape.side * rng.uniform(1.0, max(1.0, LARGE / shape.side)))
+    ids = [cv2.resize(each, (full, full), interpolation=cv2.INTER_NEAREST) for _, each in read]
+    window = _window(rng, np.asarray(ids[0], np.uint8), shape.side)
+    frames = [cv2.resize(frame, (full, full), interpolation=cv2.INTER_AREA)[window] for frame, _ in read]
+    return np.stack(frames).astype(np.uint8), np.stack([each[window] for each in ids]).astype(np.uint8)
+
+
+def _finished(
+    rng: np.random.Generator,
+    frames: npt.NDArray[np.uint8],
+    ids: npt.NDArray[np.uint8],
+    shape: ClipShape,
+    parts: Sequence[slice],
+    target: int = 0,
+) -> list[Clip]:
+    """Some backwards; cut into parts, each with its targets. Those with nothing to track are left out."""
+    if rng.random() < BACKWARDS:
+        frames, ids = frames[::-1].copy(), ids[::-1].copy()
+    clips = [(frames[part], _targets(rng, ids[part], shape.targets, target)) for part in parts]
+    return [(clip, masks) for clip, masks in clips if len(masks)]
+
+
 def _clips(
     rng: np.random.Generator, shape: ClipShape, levels: tuple[int, ...], device: torch.device | None
-) -> list[tuple[npt.NDArray[np.uint8], npt.NDArray[np.bool_]]]:
-    """One clip of a new scene, or several stills: frames (T, S, S, 3) and masks (targets, T, S, S); none is empty at first."""
+) -> list[Clip]:
+    """One clip of a new scene of the generated world, or several single frames of it."""
     side = shape.side
     aspect = ASPECTS[rng.integers(len(ASPECTS))]
     full = round(side * rng.uniform(1.0, shape.zoom))
@@ -168,11 +267,8 @@ def _clips(
     window = _window(rng, np.where(first == target, first, 0) if target else first, side)
     frames = np.stack([cv2.resize(frame, square, interpolation=cv2.INTER_LINEAR)[window] for frame in world.frames])
     ids = np.stack([cv2.resize(each, square, interpolation=cv2.INTER_NEAREST)[window] for each in world.ids])
-    if rng.random() < BACKWARDS:
-        frames, ids = frames[::-1].copy(), ids[::-1].copy()
     parts = [slice(t, t + 1) for t in range(count)] if stills else [slice(None)]
-    clips = [(frames[part], _targets(rng, ids[part], shape.targets, target)) for part in parts]
-    return [(clip, masks) for clip, masks in clips if len(masks)]
+    return _finished(rng, frames, ids, shape, parts, target)
 
 
 def _window(rng: np.random.Generator, ids: npt.NDArray[np.uint8], side: int) -> tuple[slice, slice]:

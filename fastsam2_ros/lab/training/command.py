@@ -39,11 +39,20 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
             help="start from this file's weights, half-way through the schedule (default: from nothing)",
         )
         own.add_argument(
+            "--real",
+            type=Path,
+            metavar="FOLDER",
+            help="real pictures to train on beside the generated world: a folder with train and val (docs/models.md)",
+        )
+        own.add_argument(
             "--workers",
             type=int,
             default=1,
             help="processes that make batches on the CPU; 0: none, the GPU draws where there is one (default: %(default)s)",
         )
+    subjects.choices["sam2"].add_argument(
+        "--donor", type=Path, metavar="FILE", help="weights of an older mini, for the parts that still fit"
+    )
     summary = "what chooses the tokens of a model, in place of the weighted sum"
     router = subjects.add_parser("router", help=summary, description=f"Train {summary}.")
     _add_course(router)
@@ -64,30 +73,29 @@ def run(arguments: argparse.Namespace) -> None:
     if workers < 0 or arguments.seed < 0:
         raise InputError("--workers and --seed must be 0 or more.")
     device = find_device(arguments.device)
-    task: Task
-    rate = 1e-3
-    if arguments.subject == "sam2":
-        from fastsam2_ros.lab.training.sam2 import Sam2Task
-
-        task = Sam2Task(device, arguments.seed)
-    elif arguments.subject == "clip":
-        from fastsam2_ros.lab.training.clip import ClipTask
-
-        task, rate = ClipTask(device, arguments.seed), 2e-3
-    else:
-        task, rate = _router_task(arguments), 3e-3
     weights = getattr(arguments, "weights", None)
-    if weights is not None:
-        start_from(task, weights)
     course = Settings(
         out=arguments.out,
         device=device,
         workers=workers,
         minutes=0.0 if arguments.steps else arguments.minutes,
         steps=arguments.steps,
-        learning_rate=rate,
+        learning_rate={"sam2": 8e-4, "clip": 1e-3, "router": 3e-3}[arguments.subject],
         begun=0.0 if weights is None else GOING_ON,
     )
+    task: Task
+    if arguments.subject == "sam2":
+        from fastsam2_ros.lab.training.sam2 import Sam2Task
+
+        task = Sam2Task(device, arguments.seed, arguments.real, arguments.donor)
+    elif arguments.subject == "clip":
+        from fastsam2_ros.lab.training.clip import ClipTask
+
+        task = ClipTask(device, arguments.out, arguments.seed, arguments.real)
+    else:
+        task = _router_task(arguments)
+    if weights is not None:
+        start_from(task, weights)
     # Whoever stops it, and however it was started, gets a checkpoint.
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.default_int_handler)

@@ -26,6 +26,8 @@ LOG = "log.jsonl"
 CURVES = "curves.png"
 LONGEST_STEP = 60.0
 """Seconds of one batch, with the validation after the one before it, that count as training."""
+SAVED_EVERY = 180.0
+"""Seconds of training from one checkpoint to the next, at most."""
 _FLOOR = 0.01
 """Of the learning rate, as a share of the highest."""
 
@@ -73,6 +75,9 @@ class Settings:
         begun: share of the course that counts as done before the first batch, [0, 1): of a training that goes on from
             weights. A checkpoint keeps its own.
         stop_after: leave off here, with a checkpoint, as an interrupt would; batches.
+
+    Raises:
+        InputError: neither minutes nor steps are given, or both.
     """
 
     out: Path
@@ -89,6 +94,10 @@ class Settings:
     begun: float = 0.0
     stop_after: int | None = None
 
+    def __post_init__(self) -> None:
+        if (self.minutes > 0) == (self.steps > 0):
+            raise InputError("Training needs an end: give either minutes or steps, above 0.")
+
 
 @dataclass
 class State:
@@ -98,6 +107,7 @@ class State:
     seconds: float = 0.0
     begun: float = 0.0
     validated: int = 0
+    saved: float = 0.0
     log: list[dict[str, Any]] = field(default_factory=list)
 
 
@@ -105,12 +115,10 @@ class Trainer:
     """Trains a task's model.
 
     Raises:
-        InputError: neither minutes nor steps are given, or the checkpoint in `out` is of another model.
+        InputError: the checkpoint in `out` is of another model.
     """
 
     def __init__(self, task: Task, settings: Settings) -> None:
-        if (settings.minutes > 0) == (settings.steps > 0):
-            raise InputError("Training needs an end: give either minutes or steps, above 0.")
         self.task, self.settings, self.state = task, settings, State(begun=settings.begun)
         self.model = task.model.to(settings.device).train()
         self.average = deepcopy(self.model).eval().requires_grad_(False)
@@ -155,6 +163,7 @@ class Trainer:
     def save(self) -> None:
         """Write everything that going on takes, the averaged weights as fp16 safetensors, and the curves."""
         out, state = self.settings.out, self.state
+        state.saved = state.seconds
         content = {
             "model": self.model.state_dict(),
             "average": self.average.state_dict(),
@@ -191,7 +200,7 @@ class Trainer:
                 row |= {f"val {name}": value for name, value in self.task.validate(self.average).items()}
                 bar.console.print(f"{self.progress:4.0%} {phase.name} step {state.step}: {_text(row)}")
             self._record(row)
-            if any(name.startswith("val ") for name in row):
+            if any(name.startswith("val ") for name in row) or state.seconds - state.saved >= SAVED_EVERY:
                 self.save()
             if self._ended(phase):
                 return
@@ -271,6 +280,8 @@ def _groups(model: nn.Module, decay: float) -> list[dict[str, Any]]:
     plain: list[nn.Parameter] = []
     decayed: list[nn.Parameter] = []
     for name, parameter in model.named_parameters():
+        if not parameter.requires_grad:
+            continue
         free = parameter.ndim < 2 or id(parameter) in embeddings or "embed" in name or "_enc" in name
         (plain if free else decayed).append(parameter)
     return [{"params": decayed, "weight_decay": decay}, {"params": plain, "weight_decay": 0.0}]

@@ -1,19 +1,14 @@
-"""What is said of the things in a batch, and of which of them it is true."""
+"""What is said of the generated world's things."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
-import numpy.typing as npt
 
-from fastsam2_ros.lab.synthetic.looks import COLOURS, PATTERNS, SHAPES, Look, describe, draw_lookalike
+from fastsam2_ros.lab.synthetic.looks import COLOURS, PATTERNS, SHAPES, Look, describe
 from fastsam2_ros.language.vocabulary import COLOURS as EVERYDAY_COLOURS
 from fastsam2_ros.language.vocabulary import NOUNS, TEMPLATES
 
 UNSAID = -1
-NOWHERE = -2
-"""In a phrase's attributes: something that nothing in this world has."""
 #: Which of colour, pattern and shape are said, and how often.
 _SAID = (
     ((1, 0, 1), 0.35),
@@ -29,7 +24,6 @@ WORDS = frozenset(word for shape in ("", *SHAPES) for text in describe(shape=sha
 """That descriptions call things by: nouns and articles."""
 ABSENT_NOUNS = tuple(noun for noun in NOUNS if not {*WORDS, *COLOURS, *EVERYDAY_COLOURS} & set(noun.split()))
 """Everyday things that do not exist in the generated world."""
-Attributes = npt.NDArray[np.int64]
 
 
 def attributes(look: Look) -> tuple[int, int, int]:
@@ -37,32 +31,8 @@ def attributes(look: Look) -> tuple[int, int, int]:
     return COLOURS.index(look.colour), PATTERNS.index(look.pattern), SHAPES.index(look.shape)
 
 
-def phrases(rng: np.random.Generator, looks: Sequence[Look], absent: int) -> tuple[list[str], Attributes]:
-    """Two phrases for each look, one true and one of a look-alike that shares one or two attributes, and absent things.
-
-    Returns:
-        sentences, and int64 (n, 3): the attributes that each names, `UNSAID` or `NOWHERE`.
-    """
-    sentences, named = [], []
-    for look in looks:
-        for said_of in (look, draw_lookalike(rng, look, int(rng.integers(1, 3)))):
-            sentence, said = _phrase(rng, said_of)
-            sentences.append(sentence)
-            named.append(said)
-    for _ in range(absent):
-        noun = str(rng.choice(ABSENT_NOUNS))
-        words = f"{rng.choice(EVERYDAY_COLOURS)} {noun}" if rng.random() < 0.6 else noun
-        sentences.append(_in_template(rng, words))
-        named.append((NOWHERE,) * 3)
-    return sentences, np.array(named, np.int64).reshape(-1, 3)
-
-
-def truth(things: Attributes, named: Attributes) -> npt.NDArray[np.bool_]:
-    """Whether each phrase is true of each thing: (n, 3) and (m, 3) to bool (n, m)."""
-    return ((named[None] == UNSAID) | (named[None] == things[:, None])).all(-1)
-
-
-def _phrase(rng: np.random.Generator, look: Look) -> tuple[str, tuple[int, int, int]]:
+def phrase(rng: np.random.Generator, look: Look) -> tuple[str, tuple[int, int, int]]:
+    """A sentence that is true of a look, and the colour, pattern and shape that it names, or `UNSAID`."""
     shares = np.array([share for _, share in _SAID])
     colour, pattern, shape = _SAID[rng.choice(len(_SAID), p=shares)][0]
     # That a thing has no pattern is hardly ever said, and saying nothing says nothing.
@@ -78,10 +48,11 @@ def _phrase(rng: np.random.Generator, look: Look) -> tuple[str, tuple[int, int, 
     said_pattern = pattern and (look.pattern != "plain" or "plain" in sentence)
     known = attributes(look)
     said = tuple(value if on else UNSAID for value, on in zip(known, (colour, said_pattern, shape), strict=True))
-    return _in_template(rng, sentence), (said[0], said[1], said[2])
+    return in_template(rng, sentence), (said[0], said[1], said[2])
 
 
-def _in_template(rng: np.random.Generator, phrase: str) -> str:
+def in_template(rng: np.random.Generator, phrase: str) -> str:
+    """Mostly in one of CLIP's templates."""
     if rng.random() > _TEMPLATED:
         return phrase
     return TEMPLATES[rng.integers(len(TEMPLATES))].replace("{}", phrase)

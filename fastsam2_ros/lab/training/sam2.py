@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
+from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 import torch
 from sam2.modeling.sam2_base import SAM2Base
 from torch import Tensor, nn
 
 from fastsam2_ros.lab.evaluation.metrics import contour_accuracy, region_similarity
 from fastsam2_ros.lab.synthetic.world import HELD_OUT_SEED, LEVELS, generate
-from fastsam2_ros.lab.training.clips import ClipBatch, ClipShape, clip_stream
+from fastsam2_ros.lab.training import imagenet
+from fastsam2_ros.lab.training.clips import NO_FOOTAGE, ClipBatch, ClipShape, Footage, clip_batch, clip_stream
 from fastsam2_ros.lab.training.loop import Phase, precision
-from fastsam2_ros.lab.training.unroll import Plan, set_side, unroll
+from fastsam2_ros.lab.training.start import start
+from fastsam2_ros.lab.training.stills import open_reels, open_stills
+from fastsam2_ros.lab.training.unroll import Plan, normalised, set_side, unroll
 from fastsam2_ros.streaming import loading
 from fastsam2_ros.streaming.model import StreamingSam2
 from fastsam2_ros.streaming.prompts import Prompt
@@ -24,11 +29,14 @@ VALIDATION_SEED = 2 * HELD_OUT_SEED
 """Neither trained on, nor among the sequences that evaluations report."""
 VALIDATION_FRAMES = 12
 VALIDATION_STRIDE = 3
-FAST_PAIRS, LOCALITY, AFFINITY, QUIET = 3, 3.0, 3.0, 0.25
-"""Of the start values: rotary pairs in each half that carry the bias, the bias, the factor on attention weights, and the one
-on what would drown positions."""
 LOUDNESS, LOUD_WEIGHT = 0.5, 0.1
 """Mean square of the image's features from which on they are held down; that of the prompts' positions is 0.5 too."""
+STARTING_PICTURES, STARTING_SIDE = 96, 256
+"""That start values are made of, and their side in pixels."""
+REAL_CLIPS, REAL_FRAMES, REAL_STEP = 6, 6, 4
+"""Of the validation on real footage: clips of photographs, their frames, and frames of a video from one used to the next."""
+_CHANCE = 7
+"""Of what is drawn for start values and validation."""
 
 
 @dataclass(frozen=True)
@@ -48,26 +56,43 @@ class Stage:
 # in clips a prompt is one frame of many, and masks from points and boxes, on which finding by a text stands, came out ragged.
 # Trials teach which thing is watched: in ordinary clips few targets go and come back.
 _CPU = (
-    Stage(0.14, (ClipShape(side=128, frames=2, clips=4, targets=5, zoom=1.5),), masks=0.4),
-    Stage(0.35, (ClipShape(side=256, frames=3, clips=2, targets=4, zoom=2.0),), masks=0.6),
     Stage(
-        0.75,
+        0.12,
         (
-            ClipShape(side=256, frames=8, clips=2, targets=3, zoom=2.0),
-            ClipShape(side=256, frames=1, clips=8, targets=5, zoom=2.0),
-            ClipShape(side=256, frames=8, clips=2, targets=3, zoom=1.3, trials=True),
-            ClipShape(side=256, frames=1, clips=8, targets=5, zoom=2.0),
+            ClipShape(side=192, frames=3, clips=2, targets=3, zoom=2.0),
+            ClipShape(side=192, frames=1, clips=6, targets=4, zoom=2.0),
         ),
         masks=0.6,
     ),
     Stage(
+        0.56,
+        (
+            ClipShape(side=256, frames=6, clips=2, targets=2, zoom=2.0),
+            ClipShape(side=256, frames=1, clips=8, targets=4, zoom=2.0),
+            ClipShape(side=256, frames=8, clips=1, targets=3, zoom=1.5, trials=True),
+            ClipShape(side=256, frames=1, clips=8, targets=4, zoom=2.0),
+        ),
+        masks=0.7,
+    ),
+    Stage(
+        0.82,
+        (
+            ClipShape(side=384, frames=7, clips=1, targets=2, zoom=1.4),
+            ClipShape(side=384, frames=1, clips=4, targets=4, zoom=1.4),
+            ClipShape(side=384, frames=8, clips=1, targets=2, zoom=1.2, trials=True),
+            ClipShape(side=384, frames=1, clips=4, targets=4, zoom=1.4),
+        ),
+        masks=0.7,
+    ),
+    Stage(
         1.0,
         (
-            ClipShape(side=512, frames=6, clips=1, targets=3),
-            ClipShape(side=512, frames=1, clips=2, targets=5),
-            ClipShape(side=512, frames=8, clips=1, targets=2, trials=True),
+            ClipShape(side=512, frames=6, clips=1, targets=2),
+            ClipShape(side=512, frames=1, clips=3, targets=4),
+            ClipShape(side=512, frames=7, clips=1, targets=1, trials=True),
+            ClipShape(side=384, frames=1, clips=5, targets=4, zoom=1.4),
         ),
-        masks=0.6,
+        masks=0.7,
     ),
 )
 _GPU = (
@@ -99,6 +124,8 @@ class Sam2Task:
     Args:
         device: where it will train; a CPU gets a smaller schedule.
         seed: of weights, clips and prompts.
+        real: folder with `train` and `val` of real pictures (`stills`, `video`); None: all is of the generated world.
+        donor: weights of an older mini, for what fits (`start.start`); None: none.
         validation_clips: held-out clips for each level.
         stages: of the schedule; None: what suits the device.
     """
@@ -109,14 +136,20 @@ class Sam2Task:
         self,
         device: torch.device,
         seed: int = 0,
-        validation_clips: int = 2,
+        real: Path | None = None,
+        donor: Path | None = None,
+        validation_clips: int = 1,
         stages: tuple[Stage, ...] | None = None,
     ) -> None:
         self.seed, self.validation_clips = seed, validation_clips
+        self._footage = NO_FOOTAGE if real is None else Footage(open_stills(real / "train"), open_reels(real / "train"))
+        self._held_out = NO_FOOTAGE if real is None else Footage(open_stills(real / "val"), open_reels(real / "val"))
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
             self.model: SAM2Base = loading.build(loading.find_config("mini"))
-        _wake(self.model)
+            start(self.model, imagenet.package_file(), *self._pictures(), donor)
+        # The trunk stays as it is: it has seen far more than there is to see here.
+        self.model.image_encoder.trunk.requires_grad_(False)
         self.side = self.model.image_size
         self.metadata: dict[str, str] = {}
         self._precision = precision(device)
@@ -162,22 +195,56 @@ class Sam2Task:
         # (levels, clips, 2)
         scores = np.array([[_clip_scores(streaming, seed, level) for seed in seeds] for level in LEVELS])
         by_level = scores.mean((1, 2))
-        return {
+        figures = {
             "J&F": float(by_level.mean()),
             "J": float(scores[..., 0].mean()),
             **{f"J&F level {level}": float(mean) for level, mean in zip(LEVELS, by_level, strict=True)},
         }
+        for name, clips in self._real_clips():
+            figures[f"J&F {name}"] = float(np.mean([_scores(streaming, frames, masks) for frames, masks in clips]))
+        return figures
+
+    def _real_clips(self) -> Iterator[tuple[str, list[tuple[npt.NDArray[np.uint8], npt.NDArray[np.bool_]]]]]:
+        """Held-out clips by kind: frames and, for one target each, masks."""
+        if not self._held_out.stills:
+            return
+        only = Footage(self._held_out.stills)
+        shape = ClipShape(side=self.side, frames=REAL_FRAMES, clips=REAL_CLIPS, targets=1)
+        batch = clip_batch(_CHANCE, 1, shape, footage=replace(only, generated=0.0))
+        yield (
+            "stills",
+            [(batch.frames[i].numpy(), mask.numpy()) for i, mask in zip(batch.clip_of_row, batch.masks, strict=True)],
+        )
+        clips = []
+        for reel in self._held_out.reels:
+            read = [still.read() for still in reel.frames[::REAL_STEP]]
+            frames, ids = (np.stack(each) for each in zip(*read, strict=True))
+            clips += [(frames, ids == number) for number in np.unique(ids[0][ids[0] > 0])]
+        if clips:
+            yield "video", clips
 
     def _batches(self, shapes: tuple[ClipShape, ...], first: int, workers: int) -> Iterator[ClipBatch]:
-        return clip_stream(self.seed, first, shapes, workers, self.model.device)
+        return clip_stream(self.seed, first, shapes, workers, self.model.device, self._footage)
+
+    def _pictures(self) -> tuple[Tensor, Tensor]:
+        """For `start.start`: frames as the encoder takes them, and masks of what is in them."""
+        shape = ClipShape(side=STARTING_SIDE, frames=1, clips=STARTING_PICTURES, targets=1, zoom=2.0)
+        batch = clip_batch(_CHANCE, 0, shape, footage=self._footage)
+        return normalised(batch.frames), batch.masks.float()
 
 
 def _clip_scores(streaming: StreamingSam2, seed: int, level: int) -> tuple[float, float]:
-    """J and F."""
+    """J and F on a clip of the generated world."""
     world = generate(seed, level, VALIDATION_FRAMES, stride=VALIDATION_STRIDE)
+    return _scores(streaming, world.frames, world.ids == world.target)
+
+
+def _scores(
+    streaming: StreamingSam2, frames: npt.NDArray[np.uint8], masks: npt.NDArray[np.bool_]
+) -> tuple[float, float]:
+    """J and F of one target, given its first mask."""
     memory, scores = streaming.new_memory(), []
-    for index, frame in enumerate(world.frames):
-        truth = world.ids[index] == world.target
+    for index, (frame, truth) in enumerate(zip(frames, masks, strict=True)):
         features = streaming.encode(frame)
         if index == 0:
             decoded = streaming.decode_prompt(features, Prompt.from_mask(truth))
@@ -189,32 +256,3 @@ def _clip_scores(streaming: StreamingSam2, seed: int, level: int) -> tuple[float
         scores.append((region_similarity(truth, mask), contour_accuracy(truth, mask)))
     j, f = np.mean(scores, axis=0)
     return float(j), float(f)
-
-
-@torch.no_grad()
-def _wake(model: SAM2Base) -> None:
-    """Start values for a training that is short: what long ones find by themselves is given from the first step."""
-    # The fuser's layers would be added with a factor of 1e-6.
-    for block in model.memory_encoder.fuser.layers:
-        nn.init.constant_(block.gamma, 0.1)
-    # Absent is the exception.
-    nn.init.constant_(model.sam_mask_decoder.pred_obj_score_head.layers[-1].bias, 1.0)
-    # A frame's token looks at the same place in memory: equal biases under rotary encoding make a kernel that falls with
-    # distance, if they are on its fast pairs. These come first in each half, one half for x and one for y.
-    for layer in model.memory_attention.layers:
-        attention = layer.cross_attn_image
-        for projection in (attention.q_proj, attention.k_proj):
-            halves = projection.bias.zero_().unflatten(0, (2, -1))
-            halves[:, : 2 * FAST_PAIRS] = LOCALITY
-    # Positions are to be heard beside contents.
-    for kind in model.sam_prompt_encoder.point_embeddings:
-        kind.weight.mul_(QUIET)
-    for convolution in model.image_encoder.neck.convs[:2]:
-        for tensor in convolution.conv.parameters():
-            tensor.mul_(QUIET)
-    # Prompts and pixels whose position encodings agree attend to one another: with the same projection on both sides
-    # the product of queries and keys keeps the encodings' own.
-    for block in model.sam_mask_decoder.transformer.layers:
-        for attention in (block.cross_attn_token_to_image, block.cross_attn_image_to_token):
-            attention.q_proj.weight.mul_(AFFINITY)
-            attention.k_proj.weight.copy_(attention.q_proj.weight)

@@ -92,8 +92,7 @@ def unroll(model: SAM2Base, batch: ClipBatch, plan: Plan, generator: torch.Gener
     truth, at_clip, count = batch.masks, batch.clip_of_row, batch.masks.shape[1]
     small = F.avg_pool2d(truth.float(), LOSS_STRIDE).ge(0.5)  # (rows, T, S / 2, S / 2)
     visible = truth.flatten(2).any(2)  # (rows, T)
-    with plain_attention(model.device):
-        backbone = model.forward_image(normalised(batch.frames))
+    backbone = model.forward_image(normalised(batch.frames))
     _, levels, positions, sizes = model._prepare_backbone_features(backbone)
 
     outputs: dict[str, dict[int, Any]] = {"cond_frame_outputs": {}, "non_cond_frame_outputs": {}}

@@ -1,4 +1,4 @@
-"""What is said of things, and of which it is true."""
+"""What is said of the generated world's things."""
 
 from __future__ import annotations
 
@@ -6,45 +6,23 @@ import numpy as np
 import pytest
 
 from fastsam2_ros.lab.synthetic.looks import COLOURS, PATTERNS, SHAPES, Look
-from fastsam2_ros.lab.training.phrases import ABSENT_NOUNS, NOWHERE, UNSAID, attributes, phrases, truth
+from fastsam2_ros.lab.training.phrases import ABSENT_NOUNS, UNSAID, attributes, phrase
 
 LOOKS = [Look("red", "striped", "mug"), Look("blue", "plain", "duck")]
 
 
-@pytest.mark.parametrize(
-    ("named", "expected"),
-    [
-        ((0, 1, 8), [True, False]),
-        ((0, UNSAID, UNSAID), [True, False]),
-        ((UNSAID, UNSAID, UNSAID), [True, True]),
-        ((4, 1, 8), [False, False]),
-        ((NOWHERE,) * 3, [False, False]),
-    ],
-)
-def test_truth(named, expected):
-    things = np.array([attributes(look) for look in LOOKS])
-    assert truth(things, np.array([named]))[:, 0].tolist() == expected
-
-
-def test_background_is_nothing_that_is_named():
-    assert not truth(np.full((1, 3), -1), np.array([[0, 1, 8]])).any()
-
-
-def test_each_look_gets_a_true_phrase_and_a_false_one():
-    for seed in range(30):
-        sentences, named = phrases(np.random.default_rng(seed), LOOKS, absent=2)
-        table = truth(np.array([attributes(look) for look in LOOKS]), named)
-        assert len(sentences) == len(named) == 6
-        assert table[0, 0]
-        assert table[1, 2]
+@pytest.mark.parametrize("look", LOOKS)
+def test_what_a_phrase_names_is_true(look):
+    for seed in range(50):
+        _, named = phrase(np.random.default_rng(seed), look)
+        assert all(said in (UNSAID, own) for said, own in zip(named, attributes(look), strict=True))
 
 
 def test_sentences_say_what_they_name():
     for seed in range(50):
-        sentences, named = phrases(np.random.default_rng(seed), LOOKS, absent=0)
-        for sentence, (colour, _, _) in zip(sentences, named, strict=True):
-            spoken = [word for word in COLOURS if word in sentence.replace(".", " ").split()]
-            assert spoken == ([] if colour == UNSAID else [COLOURS[colour]])
+        sentence, (colour, _, _) = phrase(np.random.default_rng(seed), LOOKS[seed % 2])
+        spoken = [word for word in COLOURS if word in sentence.replace(".", " ").split()]
+        assert spoken == ([] if colour == UNSAID else [COLOURS[colour]])
 
 
 def test_absent_things_are_not_of_this_world():

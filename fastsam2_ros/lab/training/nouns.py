@@ -1,0 +1,257 @@
+"""What things are called: ImageNet's 1,000 classes with their synonyms, and everyday words for many of them at once."""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from collections.abc import Mapping
+from functools import cache
+
+from timm.data import ImageNetInfo
+
+CLASSES = 1000
+_LATIN = re.compile(r"[A-Z][a-z]+ [a-z]+")
+
+_GROUPS: Mapping[str, str] = {
+    "fish": "0-6 389-397",
+    "shark": "2-4",
+    "bird": "7-24 80-100 127-146",
+    "chicken": "7 8",
+    "finch": "10-13",
+    "owl": "24",
+    "eagle": "22",
+    "duck": "97 98",
+    "goose": "99",
+    "swan": "100",
+    "parrot": "87-90",
+    "penguin": "145",
+    "frog": "30-32",
+    "lizard": "38-48",
+    "turtle": "33-37",
+    "tortoise": "33-37",
+    "crocodile": "49 50",
+    "snake": "52-68",
+    "spider": "72-77",
+    "insect": "300-326",
+    "butterfly": "321-326",
+    "beetle": "300-307",
+    "dragonfly": "319 320",
+    "crab": "118-121",
+    "lobster": "122 123",
+    "snail": "113",
+    "dog": "151-268",
+    "puppy": "151-268",
+    "terrier": "179-202",
+    "wolf": "269-271",
+    "fox": "277-280",
+    "cat": "281-285",
+    "kitten": "281-285",
+    "big cat": "286-293",
+    "bear": "294-297",
+    "rabbit": "330-332",
+    "squirrel": "335",
+    "horse": "339",
+    "zebra": "340",
+    "pig": "341-343",
+    "cow": "345-347",
+    "bull": "345-347",
+    "sheep": "348 349",
+    "goat": "350",
+    "antelope": "351-353",
+    "deer": "351-353",
+    "camel": "354",
+    "monkey": "369-382",
+    "ape": "365-369",
+    "elephant": "101 385 386",
+    "panda": "388",
+    "whale": "147 148",
+    "animal": "0-397",
+    "car": "436 468 511 609 627 656 661 717 751 817",
+    "automobile": "436 468 511 609 627 656 661 751 817",
+    "taxi": "468",
+    "van": "656 675 734 654",
+    "truck": "555 569 675 717 864 867",
+    "fire truck": "555",
+    "bus": "654 779 874",
+    "train": "466 547 705 820",
+    "locomotive": "547 820",
+    "tram": "829",
+    "airplane": "404 895",
+    "plane": "404 895",
+    "aircraft": "404 405 895",
+    "boat": "472 484 554 576 625 780 814 871 914",
+    "ship": "403 510 628 724 833",
+    "sailboat": "484 780 871 914",
+    "bicycle": "444 671",
+    "bike": "444 671",
+    "motorcycle": "665 670",
+    "motorbike": "665 670",
+    "scooter": "665 670",
+    "wheel": "479",
+    "tractor": "866",
+    "bottle": "440 720 737 898 907",
+    "mug": "504",
+    "cup": "504 968",
+    "coffee cup": "504 968",
+    "glass": "441 572",
+    "wine glass": "572",
+    "bowl": "659 809",
+    "pot": "505 521 544 849 738",
+    "kettle": "505 849",
+    "coffee machine": "550",
+    "coffee maker": "550",
+    "pan": "567 909",
+    "spoon": "910 618",
+    "knife": "499 623",
+    "scissors": "",
+    "plate": "923",
+    "jar": "",
+    "bucket": "463",
+    "trash can": "412",
+    "box": "478 519 492 692",
+    "cardboard box": "478",
+    "basket": "790 588",
+    "bag": "414 636 728 748 797",
+    "handbag": "748 636",
+    "backpack": "414",
+    "wallet": "893",
+    "chair": "423 559 765 857",
+    "couch": "831",
+    "sofa": "831",
+    "bench": "703",
+    "bed": "564",
+    "table": "532 526",
+    "dining table": "532",
+    "desk": "526",
+    "bookshelf": "453",
+    "cabinet": "495 493 894",
+    "lamp": "846",
+    "clock": "409 530 892",
+    "watch": "531",
+    "mirror": "475",
+    "pillow": "721",
+    "towel": "434",
+    "curtain": "794 854",
+    "vase": "883",
+    "potted plant": "738",
+    "tv": "851 664",
+    "television": "851 664",
+    "monitor": "664 782",
+    "computer": "527 620 681",
+    "laptop": "620 681",
+    "keyboard": "508 878",
+    "mouse": "673",
+    "computer mouse": "673",
+    "remote": "761",
+    "phone": "487 528 707",
+    "cell phone": "487",
+    "telephone": "528 707",
+    "camera": "732 759",
+    "speaker": "632",
+    "printer": "742",
+    "microwave": "651",
+    "oven": "827 766",
+    "stove": "827",
+    "toaster": "859",
+    "refrigerator": "760",
+    "fridge": "760",
+    "sink": "896",
+    "toilet": "861",
+    "hair drier": "589",
+    "book": "917 921",
+    "pen": "418 563",
+    "hammer": "587",
+    "screwdriver": "784",
+    "drill": "740",
+    "saw": "491",
+    "ruler": "769",
+    "ladder": "",
+    "umbrella": "879",
+    "hat": "439 452 515 808",
+    "helmet": "518 560",
+    "shirt": "841 610",
+    "t-shirt": "610",
+    "jacket": "617 869 568",
+    "coat": "568 617 869",
+    "dress": "578 689",
+    "skirt": "655 601 689",
+    "pants": "608",
+    "trousers": "608",
+    "jeans": "608",
+    "shoe": "502 514 630 770 774",
+    "sneaker": "770",
+    "boot": "514",
+    "sock": "806",
+    "tie": "457 906",
+    "glasses": "836 837",
+    "ball": "429 430 522 574 722 768 805 852 890",
+    "sports ball": "429 430 574 768 805 852 890",
+    "tennis racket": "752",
+    "skis": "795",
+    "teddy bear": "850",
+    "toy": "850 865",
+    "candle": "470",
+    "violin": "889",
+    "guitar": "402 546",
+    "piano": "579 881",
+    "drum": "541",
+    "gun": "413 763 764",
+    "apple": "948",
+    "green apple": "948",
+    "orange": "950",
+    "lemon": "951",
+    "banana": "954",
+    "pepper": "945",
+    "cabbage": "936",
+    "broccoli": "937",
+    "cucumber": "943",
+    "mushroom": "947 992 996 997",
+    "pizza": "963",
+    "hot dog": "934",
+    "hamburger": "933",
+    "sandwich": "933",
+    "ice cream": "928 929",
+    "fruit": "948-954",
+    "flower": "985 986",
+    "traffic light": "920",
+    "stop sign": "919",
+    "street sign": "919",
+    "parking meter": "704",
+    "house": "425 449 448",
+    "church": "497",
+    "bridge": "821 839 888",
+}
+"""Everyday words, and the numbers of the classes that are such things; without any: those of other classes' names alone."""
+
+
+@cache
+def imagenet_nouns() -> dict[str, frozenset[int]]:
+    """What each word means: lower-case names to numbers of classes. Latin names are left out."""
+    found: dict[str, set[int]] = defaultdict(set)
+    info = ImageNetInfo("imagenet-1k")
+    for number in range(CLASSES):
+        for name in info.index_to_description(number).split(", "):
+            if not (number < 398 and _LATIN.fullmatch(name)):
+                found[name.lower()].add(number)
+    for name, numbers in _GROUPS.items():
+        found[name] |= _numbers(numbers)
+    return {name: frozenset(numbers) for name, numbers in found.items() if numbers}
+
+
+def class_names() -> list[str]:
+    """The first name of each class, lower case."""
+    info = ImageNetInfo("imagenet-1k")
+    return [info.index_to_description(number).split(",")[0].strip().lower() for number in range(CLASSES)]
+
+
+def clean(folder: str) -> str:
+    """A word for what a folder of named pictures is called: "Car_Side" to "car side"."""
+    return re.sub(r"[\s_-]+", " ", folder).strip().lower()
+
+
+def _numbers(text: str) -> set[int]:
+    found: set[int] = set()
+    for part in text.split():
+        first, _, last = part.partition("-")
+        found |= set(range(int(first), int(last or first) + 1))
+    return found
