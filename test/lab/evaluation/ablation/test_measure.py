@@ -78,7 +78,7 @@ def test_tokens_and_flops_are_those_of_the_steps(encoded, sequence) -> None:
     assert half.flops[0] == 0
     # The prompt frame alone is in memory, half of it; 256 tokens of ours are 4096 of tiny's.
     assert half.keys[1] == 128
-    assert half.flops[1] == pytest.approx(TINY.flops(AttentionCounts(4096, 2048, 4)))
+    assert half.flops[1] == pytest.approx(TINY.flops(AttentionCounts(4096, 2048, 2)))
 
 
 def test_the_dense_policy_is_timed_beside_and_runs_once(encoded, sequence) -> None:
