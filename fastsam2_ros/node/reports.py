@@ -15,7 +15,7 @@ from fastsam2_ros.config import TrackerConfig
 from fastsam2_ros.errors import FastSam2Error
 from fastsam2_ros.message_fields import stamp_to_ns
 from fastsam2_ros.node import messages
-from fastsam2_ros.node.journal import Journal
+from fastsam2_ros.node.problem_log import ProblemLog
 from fastsam2_ros.node.publishers import LATCHED, RELIABLE
 from fastsam2_ros.node.worker import Counts
 from fastsam2_ros.printable import printable
@@ -49,7 +49,7 @@ class Reports:
         self._node = node
         self._counts = counts
         self._config = config
-        self._journal = Journal()
+        self._problems = ProblemLog()
         self._statuses = node.create_publisher(msg.TrackerStatus, "~/status", LATCHED)
         self._diagnostics = node.create_publisher(DiagnosticArray, "/diagnostics", RELIABLE)
         self._newest = msg.TrackerStatus()
@@ -60,13 +60,13 @@ class Reports:
 
     def say(self, subject: str, text: str) -> None:
         """Log that something went as it should."""
-        if self._journal.says(subject, text):
+        if self._problems.says(subject, text):
             self._node.get_logger().info(text)
 
     def complain(self, subject: str, text: str, error: BaseException | None = None) -> None:
         """Note a problem, and log it unless its subject has logged enough; with the traceback of an error."""
         text = printable(" ".join(text.split()), _MESSAGE)
-        if not self._journal.report(subject, text):
+        if not self._problems.report(subject, text):
             return
         if error is not None:
             lines = "".join(traceback.format_exception(error))[-_TRACEBACK:].splitlines()
@@ -87,16 +87,16 @@ class Reports:
 
     def clear(self, *subjects: str) -> None:
         """These are well again."""
-        self._journal.clear(*subjects)
+        self._problems.clear(*subjects)
 
     def is_open(self, subject: str) -> bool:
         """Whether there is a problem with it."""
-        return subject in self._journal.problems
+        return subject in self._problems.problems
 
     def enter(self, phase: str, text: str) -> None:
         """Another state of the life cycle, and what it waits for."""
         self.phase = phase
-        self._journal.report("start", text)
+        self._problems.report("start", text)
         self.publish_status(Header())
 
     def publish_status(self, header: Header | None = None, processing_time: float = 0.0) -> None:
@@ -120,7 +120,7 @@ class Reports:
             untrained=tracker is not None and tracker.untrained,
             processing_time=processing_time,
             latency=age * 1e-9 if processing_time else 0.0,
-            message=self._journal.newest,
+            message=self._problems.newest,
         )
         self._statuses.publish(self._newest)
 
@@ -131,7 +131,7 @@ class Reports:
             self._newest,
             self._counts(),
             self.phase,
-            self._journal.problems,
+            self._problems.problems,
             stopped=_STOPPED,
             silence=silence,
             slowest=slowest,

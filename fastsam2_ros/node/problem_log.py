@@ -34,7 +34,7 @@ class _Talk:
     since: float
 
 
-class Journal:
+class ProblemLog:
     """Keeps the open problems by subject, and says which of them to log. Any thread may call.
 
     The log is limited by subject, not by text, since texts hold what others send: `BURST` lines at once, then one in
