@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import argparse
 import gc
+import itertools
 import statistics
+import time
+from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 from rich.console import Console
-from rich.progress import track
+from rich.progress import Progress, track
 from rich.table import Table
 
 from fastsam2_ros.config import UNTRAINED, LanguageConfig, ModelConfig, TrackerConfig
@@ -66,6 +69,7 @@ class Soak:
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The command's arguments."""
     parser.add_argument("--frames", type=int, default=1000, help="frames to track (default: %(default)s)")
+    parser.add_argument("--minutes", type=float, help="track for so long instead, however many frames that are")
     parser.add_argument("--targets", type=int, default=2, help="targets at once (default: %(default)s)")
     parser.add_argument("--model", default="mini", help="SAM 2 model, with random weights (default: %(default)s)")
     parser.add_argument(
@@ -81,7 +85,7 @@ def run(arguments: argparse.Namespace) -> None:
         raise InputError(
             f"--frames is {arguments.frames}; it must be above {WARM_FRAMES}, after which growth is measured."
         )
-    soak = run_soak(arguments.frames, arguments.targets, arguments.model, arguments.changes)
+    soak = run_soak(arguments.frames, arguments.targets, arguments.model, arguments.changes, arguments.minutes)
     table = Table("frame", "resident, MB", "targets' memory, MB", "step, ms", "threads", "files")
     last = len(soak.seconds) - WINDOW
     for start in sorted({0, WARM_FRAMES, last // 2, last}):
@@ -97,12 +101,13 @@ def run(arguments: argparse.Namespace) -> None:
     console = Console()
     console.print(table)
     console.print(
+        f"{len(soak.seconds)} frames in {sum(soak.seconds) / 60:.1f} minutes of steps. "
         f"After frame {WARM_FRAMES} resident memory grew by {soak.growth() / MEGABYTE:.1f} MB, "
         f"and a step takes {soak.slowdown():.2f} times as long. The highest id was {soak.highest_id}."
     )
 
 
-def run_soak(frames: int, targets: int, model: str, changes: bool = False) -> Soak:
+def run_soak(frames: int, targets: int, model: str, changes: bool = False, minutes: float | None = None) -> Soak:
     """Track through generated pictures that change from frame to frame.
 
     Args:
@@ -110,6 +115,7 @@ def run_soak(frames: int, targets: int, model: str, changes: bool = False) -> So
         targets: at most, at once.
         model: `ModelConfig.name`.
         changes: descriptions, boxes and masks come and go; else as many boxes stay all the time.
+        minutes: for how long, instead of `frames`, but for `WARM_FRAMES` and `WINDOW` at least.
     """
     tracker = TextTracker.from_config(
         TrackerConfig(
@@ -122,7 +128,7 @@ def run_soak(frames: int, targets: int, model: str, changes: bool = False) -> So
     for number in range(0 if changes else targets):
         tracker.set_box((20 + 30 * number, 40, 80, 80))
     soak = Soak()
-    for index in track(range(frames), "tracking", transient=True):
+    for index in _numbers(frames, minutes):
         if changes and index % CHANGE_FRAMES == 0:
             _change(tracker, index // CHANGE_FRAMES)
         result = tracker.step(np.roll(video[index % len(video)], index, axis=1), index * 33_000_000)
@@ -135,6 +141,22 @@ def run_soak(frames: int, targets: int, model: str, changes: bool = False) -> So
         soak.files.append(_count("fd"))
         soak.highest_id = max([soak.highest_id, *(each.id for each in result.objects)])
     return soak
+
+
+def _numbers(frames: int, minutes: float | None) -> Iterator[int]:
+    """Of frames, with a progress bar."""
+    if minutes is None:
+        yield from track(range(frames), "tracking", transient=True)
+        return
+    seconds, begin = round(60 * minutes), time.monotonic()
+    with Progress(transient=True) as progress:
+        task = progress.add_task("tracking", total=seconds)
+        for index in itertools.count():
+            passed = time.monotonic() - begin
+            progress.update(task, completed=passed)
+            if passed >= seconds and index >= WARM_FRAMES + WINDOW:
+                return
+            yield index
 
 
 def _change(tracker: TextTracker, number: int) -> None:
