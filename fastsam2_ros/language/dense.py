@@ -11,11 +11,13 @@ what a vector says is about its own place. Here the class token, which has no pl
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 import torch.nn.functional as F
 from open_clip.timm_model import TimmModel
 from open_clip.transformer import ResidualAttentionBlock, VisionTransformer
-from torch import Tensor, nn
+from torch import Tensor
 
 NEIGHBOURHOOD = 5.0
 """Standard deviation of the Gaussian window, patches (the paper's value)."""
@@ -30,21 +32,15 @@ def patch_size(tower: VisionTransformer | TimmModel) -> tuple[int, int]:
     return int(height), int(width)
 
 
-def tail(tower: VisionTransformer | TimmModel) -> nn.Module | None:
-    """What a convolutional tower has between its trunk's coarsest map and the map that it pools; None: it has no such map.
-
-    Of timm's EfficientNets, that is the last convolution, which `features_only` leaves out; of most others, nothing.
-    """
-    if not isinstance(tower, TimmModel):
-        return None
-    parts = [getattr(tower.trunk, name) for name in ("conv_head", "bn2") if hasattr(tower.trunk, name)]
-    return nn.Sequential(*parts)
+def mean_within(maps: Tensor, shares: Tensor) -> Tensor:
+    """Mean of maps (B, C, h, w) over their cells, weighted by (B, 1, h, w), [0, 1]; of all cells where all weigh 0: (B, C)."""
+    weights = torch.where(shares.sum((2, 3), keepdim=True) > 0, shares, 1.0).to(maps)
+    return (maps * weights).sum((2, 3)) / weights.sum((2, 3))
 
 
-def of_map(tower: TimmModel, maps: Tensor) -> Tensor:
-    """Features of every patch from the trunk's coarsest map: (B, C, h, w) to float32 (B, D, h, w), unit norm along D."""
-    after = tail(tower)
-    return _projected(tower, maps if after is None else after(maps))
+def of_maps(tower: TimmModel, maps: Sequence[Tensor]) -> Tensor:
+    """Features of every patch from the maps of a `Pyramid`'s trunk, (1, C, h, w) each: float32 (1, D, rows, columns)."""
+    return _projected(tower, tower.trunk.of_maps(maps))
 
 
 def _projected(tower: TimmModel, maps: Tensor) -> Tensor:

@@ -103,8 +103,7 @@ class ClipTask:
         self.model.requires_grad_(True)
         classifier = imagenet.load(imagenet.package_file())
         tower = self.model.visual
-        own = tower.trunk.state_dict()
-        tower.trunk.load_state_dict({name: classifier.state_dict()[name] for name in own})
+        tower.trunk.load_classifier(classifier)
         tower.trunk.requires_grad_(False)
         self._weight, self._bias = classifier.classifier.weight.detach(), classifier.classifier.bias.detach()
         train, val = (None, None) if real is None else (real / "train", real / "val")

@@ -1,13 +1,13 @@
 """What the frozen image tower makes of things with names or looks, kept: then a step of CLIP's training costs little.
 
-Things are crops, and cells of the map before pooling that one thing covers: of the generated world, of photographs with
-masks, and of named pictures.
+Things are crops, whole and within the thing's mask alone, and cells of the map before pooling that one thing covers: of the
+generated world, of photographs with masks, and of named pictures. Objects of photographs are seen in other colours too.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,18 +15,23 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from fastsam2_ros.images import RgbImage
 from fastsam2_ros.lab.synthetic.looks import SHAPES, Look
 from fastsam2_ros.lab.synthetic.world import HELD_OUT_SEED, generate
+from fastsam2_ros.lab.training.colours import colour_of, recoloured
 from fastsam2_ros.lab.training.crops import square_crop
 from fastsam2_ros.lab.training.nouns import clean
 from fastsam2_ros.lab.training.phrases import attributes
 from fastsam2_ros.lab.training.stills import Ids, open_stills
+from fastsam2_ros.language.dense import mean_within
 from fastsam2_ros.language.vocabulary import COLOURS
 from fastsam2_ros.streaming.model import IMAGE_MEAN, IMAGE_STD
 
+Mask = npt.NDArray[np.uint8]
+"""(side, side), 0 to 255."""
 UNKNOWN = -1
 WORLD, REAL, GROUND, UNNAMED = 0, 1, 2, 3
 """Where a thing is from: the generated world; a photograph, where it has a name; nothing but the generated world's or a
@@ -34,14 +39,14 @@ photograph's background; a photograph, where nobody says what it is.
 """
 SEEN, COVERED = 0.5, 0.5
 """Visible part of a thing from which on it counts, and share of a cell that it must cover."""
-CELLS = 24
+CELLS = 12
 """Of a frame and a thing in it, at most."""
 JITTERS = 2
 """Crops of each real thing, by boxes that are a little off."""
-CLEAR_COLOUR = 0.6
-"""Share of a thing's pixels of one colour from which on it is said to have it."""
-SIDE, STRIDE = 512, 32
-"""Of dense frames, which are stretched to a square as SAM 2's are, pixels; and of their cells."""
+FRAMES = 3
+"""Of the generated world, one scene in so many gives cells too."""
+SIDE = 512
+"""Of dense frames, which are stretched to a square as SAM 2's are, pixels."""
 SMALLEST = 20
 """Side of a real thing's box, pixels."""
 
@@ -51,7 +56,7 @@ class Gallery:
     """n things.
 
     Attributes:
-        features: fp16 (n, C), before the projection.
+        features: fp16 (n, C), before they are standardised and projected.
         names: bool (n, words), what each is called.
         shapes, colours, patterns: int64 (n,), of the generated world's shapes, everyday colours, and patterns; `UNKNOWN`.
         origins: int64 (n,).
@@ -133,31 +138,37 @@ class _Eye:
 
     def __init__(self, trunk: Any) -> None:
         self._trunk = trunk
-        self._waiting: list[RgbImage] = []
+        self._waiting: list[tuple[RgbImage, Mask | None]] = []
         self.features: list[Tensor] = []
         self.things: list[_Thing] = []
         self.cells: list[bool] = []
         self._crops: list[_Thing] = []
 
-    def crop(self, image: RgbImage, thing: _Thing) -> None:
-        self._waiting.append(image)
+    def crop(self, image: RgbImage, thing: _Thing, mask: Mask | None = None) -> None:
+        self._waiting.append((image, mask))
         self._crops.append(thing)
         if len(self._waiting) == 32:
             self.flush()
 
     def flush(self) -> None:
-        if self._waiting:
-            self.features.append(self._maps(np.stack(self._waiting)).mean((2, 3)).half())
-            self.things += self._crops
-            self.cells += [False] * len(self._crops)
-            self._waiting, self._crops = [], []
+        """Each crop as a whole, and what is within its mask."""
+        if not self._waiting:
+            return
+        maps = self._maps(np.stack([image for image, _ in self._waiting]))
+        masks = [np.full(image.shape[:2], 255, np.uint8) if mask is None else mask for image, mask in self._waiting]
+        shares = F.adaptive_avg_pool2d(torch.from_numpy(np.stack(masks))[:, None].float() / 255, maps.shape[-2:])
+        masked = [place for place, (_, mask) in enumerate(self._waiting) if mask is not None]
+        self.features += [maps.mean((2, 3)).half(), mean_within(maps, shares)[masked].half()]
+        self.things += [*self._crops, *(self._crops[place] for place in masked)]
+        self.cells += [False] * (len(self._crops) + len(masked))
+        self._waiting, self._crops = [], []
 
     def frame(self, rng: np.random.Generator, image: RgbImage, ids: Ids, things: dict[int, _Thing]) -> None:
         """Cells that one thing covers; number 0 is the background."""
         self.flush()
         square = np.asarray(cv2.resize(image, (SIDE, SIDE), interpolation=cv2.INTER_AREA), np.uint8)
-        grid = SIDE // STRIDE
-        maps = self._maps(square[None])[0].flatten(1).T  # (cells, C)
+        map_of = self._maps(square[None])[0]
+        grid, maps = map_of.shape[-1], map_of.flatten(1).T  # (cells, C)
         for number, thing in things.items():
             share = cv2.resize((ids == number).astype(np.float32), (grid, grid), interpolation=cv2.INTER_AREA).ravel()
             clear = np.flatnonzero(share > 0.999 if number == 0 else share >= COVERED)
@@ -184,11 +195,12 @@ def _see_world(rng: np.random.Generator, eye: _Eye, side: int, index: int, seed:
         things[each.id] = _Thing(frozenset(), shape, colour, pattern, WORLD)
         box = world.boxes[0, each.id - 1]
         if world.visible[0, each.id - 1] >= SEEN and not np.isnan(box).any() and min(box[2:]) >= 8:
-            eye.crop(square_crop(frame, _shaken(rng, box), side), things[each.id])
+            eye.crop(*_cut(rng, frame, ids == each.id, _shaken(rng, box), side, things[each.id]))
     ground = _Thing(origin=GROUND)
     for box in _empty_boxes(rng, ids, 2):
         eye.crop(square_crop(frame, box, side), ground)
-    eye.frame(rng, frame, ids, {0: ground, **things})
+    if index % FRAMES == 0:
+        eye.frame(rng, frame, ids, {0: ground, **things})
 
 
 def _see_stills(rng: np.random.Generator, eye: _Eye, side: int, real: Path) -> None:
@@ -204,7 +216,11 @@ def _see_stills(rng: np.random.Generator, eye: _Eye, side: int, real: Path) -> N
             things[number] = thing
             if min(box[2:]) >= SMALLEST:
                 for _ in range(JITTERS):
-                    eye.crop(square_crop(image, _shaken(rng, box), side), thing)
+                    eye.crop(*_cut(rng, image, mask, _shaken(rng, box), side, thing))
+                colour = int(rng.integers(len(COLOURS)))
+                painted = recoloured(rng, image, mask, COLOURS[colour])
+                other = replace(thing, colour=colour)
+                eye.crop(*_cut(rng, painted, mask, _shaken(rng, box), side, other))
         known = {number: thing for number, thing in things.items() if thing.names}
         if known:
             eye.frame(rng, image, ids, {0: _Thing(origin=GROUND, names=frozenset(["?"])), **known})
@@ -219,8 +235,23 @@ def _see_named(rng: np.random.Generator, eye: _Eye, side: int, real: Path) -> No
             if image is None:
                 continue
             rgb = np.asarray(cv2.cvtColor(image, cv2.COLOR_BGR2RGB), np.uint8)
-            for _ in range(JITTERS):
-                eye.crop(square_crop(rgb, _part(rng, rgb), side), _Thing(names))
+            eye.crop(square_crop(rgb, _part(rng, rgb), side), _Thing(names))
+
+
+def _cut(
+    rng: np.random.Generator,
+    image: RgbImage,
+    mask: npt.NDArray[np.bool_],
+    box: tuple[float, float, float, float],
+    side: int,
+    thing: _Thing,
+) -> tuple[RgbImage, _Thing, Mask]:
+    """A crop of a thing, and its mask in it, about as far off as masks from a prompt are."""
+    shape = square_crop(mask.astype(np.uint8) * np.uint8(255), box, side, 0)
+    extent = int(rng.integers(1, 12))
+    change = cv2.dilate if rng.random() < 0.6 else cv2.erode
+    changed = np.asarray(change(shape, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (extent, extent))), np.uint8)
+    return square_crop(image, box, side), thing, changed if changed.any() else shape
 
 
 def _part(rng: np.random.Generator, image: RgbImage) -> tuple[float, float, float, float]:
@@ -244,31 +275,6 @@ def _empty_boxes(rng: np.random.Generator, ids: Ids, count: int) -> Iterator[tup
         if count and not ids[int(y) : int(y + extent) + 1, int(x) : int(x + extent) + 1].any():
             count -= 1
             yield float(x), float(y), float(extent), float(extent)
-
-
-def colour_of(pixels: npt.NDArray[np.uint8]) -> int:
-    """The everyday colour that most of the pixels, uint8 (n, 3), have; `UNKNOWN` where there is none."""
-    hue, saturation, value = cv2.cvtColor(pixels[None], cv2.COLOR_RGB2HSV)[0].T.astype(float) * np.array(
-        [[2.0], [1 / 255], [1 / 255]]
-    )
-    coloured = (saturation > 0.4) & (value > 0.3)
-    warm = (hue >= 12) & (hue < 42)
-    masks = {
-        "black": value < 0.22,
-        "white": (saturation < 0.16) & (value > 0.75),
-        "gray": (saturation < 0.14) & (value >= 0.25) & (value <= 0.7),
-        "red": coloured & ((hue >= 344) | (hue < 12)),
-        "orange": coloured & warm & (value > 0.7) & (saturation > 0.6),
-        "brown": coloured & warm & (value <= 0.6),
-        "yellow": coloured & (hue >= 44) & (hue < 66) & (value > 0.5),
-        "green": coloured & (hue >= 76) & (hue < 165),
-        "blue": coloured & (hue >= 185) & (hue < 255),
-        "purple": coloured & (hue >= 262) & (hue < 300),
-        "pink": (saturation > 0.2) & (value > 0.6) & (hue >= 305) & (hue < 344),
-    }
-    shares = {name: float(mask.mean()) for name, mask in masks.items()}
-    best = max(shares, key=lambda name: shares[name])
-    return COLOURS.index(best) if shares[best] >= CLEAR_COLOUR else UNKNOWN
 
 
 def shape_words(words: Sequence[str]) -> Tensor:
