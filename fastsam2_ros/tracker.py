@@ -59,7 +59,7 @@ class TextTracker:
         self._search = search
         self._new_stages = partial(Stages, sam, search, scorer=scorer, observer=observer)
         with neutral_torch(inference=False):
-            search.share_trunk(self._sam.trunk_map)
+            search.share_trunk(self._sam.trunk_maps)
             self._stages = self._new_stages(config)
             self._state = self._stages.blank_state(TargetList(config.max_targets))
 

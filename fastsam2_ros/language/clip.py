@@ -19,6 +19,7 @@ from torch import Tensor
 from fastsam2_ros.config import LanguageConfig
 from fastsam2_ros.errors import InputError
 from fastsam2_ros.language import dense, weights
+from fastsam2_ros.language.pyramid import Pyramid
 from fastsam2_ros.language.vocabulary import TEMPLATES
 from fastsam2_ros.results import Box
 from fastsam2_ros.streaming.trunk import fold
@@ -30,6 +31,8 @@ _TALL = 8
 """Height over width of a crop's content from which its rows are resized first, since its width times its side is less."""
 PROBE, SAME_FEATURES = 128, 0.99
 """Side of a picture by which trunks are compared, pixels; and cosine of their features above which they are the same."""
+MASK_SIDE = 80
+"""Of a mask that is cut out with a crop, pixels."""
 CROP_CONTEXT = 1.2
 """Side of a square crop over the longer side of its box: CLIP was trained on things with some surroundings."""
 
@@ -129,43 +132,44 @@ class Clip:
         return dense.encode(self._model.visual, (image - self._mean) / self._std)[0]
 
     @torch.inference_mode()
-    def dense_of_map(self, trunk_map: Tensor) -> Tensor:
+    def dense_of_maps(self, trunk_maps: Sequence[Tensor]) -> Tensor:
         """What `dense_features` would give, from another model's trunk that `has_trunk` found to be the same.
 
         Args:
-            trunk_map: (1, C, h, w), its coarsest map, over the whole frame.
+            trunk_maps: (1, C, h, w) each, fine to coarse, over the whole frame.
 
         Returns:
-            float32 (D, h, w), unit norm along D.
+            float32 (D, rows, columns), unit norm along D.
         """
-        return dense.of_map(self._model.visual, trunk_map.float())[0]
+        return dense.of_maps(self._model.visual, [each.float() for each in trunk_maps])[0]
 
     @torch.inference_mode()
-    def has_trunk(self, trunk_map: Callable[[Tensor], Tensor | None]) -> bool:
+    def has_trunk(self, trunk_maps: Callable[[Tensor], Sequence[Tensor]]) -> bool:
         """Whether another model's trunk sees what this one's does: tried on a picture of noise.
 
         Args:
-            trunk_map: from float32 (3, H, W), [0, 1], to (1, C, h, w); None: not a trunk that could be the same.
+            trunk_maps: from float32 (3, H, W), [0, 1], to what `dense_of_maps` takes; empty: it cannot be the same.
         """
-        if dense.tail(self._model.visual) is None:
+        if not isinstance(getattr(self._model.visual, "trunk", None), Pyramid):
             return False
         noise = torch.rand(3, PROBE, PROBE, generator=torch.Generator().manual_seed(0)).to(self._device)
-        theirs = trunk_map(noise)
-        if theirs is None:
-            return False
-        own = dense.encode(self._model.visual, ((noise - self._mean) / self._std)[None])
-        try:
-            return bool((own * dense.of_map(self._model.visual, theirs.float())).sum(1).min() > SAME_FEATURES)
-        except RuntimeError:  # other channels, or another grid
-            return False
+        theirs = trunk_maps(noise)
+        own = self._model.visual.trunk.stages(((noise - self._mean) / self._std)[None])
+        return len(theirs) == len(own) and all(
+            mine.shape == other.shape
+            and bool(F.cosine_similarity(mine.flatten(), other.float().flatten(), dim=0) > SAME_FEATURES)
+            for mine, other in zip(own, theirs, strict=True)
+        )
 
     @torch.inference_mode()
-    def embed_crops(self, frame: npt.NDArray[np.uint8], boxes: Sequence[Box]) -> Tensor:
+    def embed_crops(self, frame: npt.NDArray[np.uint8], boxes: Sequence[Box], masks: Tensor | None = None) -> Tensor:
         """Embed what is in boxes of a frame: square crops with a little around, the mean colour beyond the frame.
 
         Args:
             frame: uint8 (H, W, 3), RGB.
             boxes: x, y, width, height in pixels; the part inside the frame counts.
+            masks: bool (n, h, w), over the whole frame: a convolutional tower then looks at what is in them alone, with the
+                rest of the crop around; a VisionTransformer has one vector for a crop, and does not look at them.
 
         Returns:
             float32 (n, D), unit norm.
@@ -174,8 +178,13 @@ class Clip:
             InputError: not such an array; or a box is not finite, is empty, or lies outside the frame.
         """
         pixels = self._pixels(frame)
-        crops = [self._crop(pixels, box) for box in boxes]
-        batches = [self._model.encode_image(torch.stack(crops[i : i + BATCH])) for i in range(0, len(crops), BATCH)]
+        squares = [_square(box, pixels.shape[1:]) for box in boxes]
+        batches = []
+        for start in range(0, len(boxes), BATCH):
+            chosen = slice(start, start + BATCH)
+            crops = torch.stack([self._crop(pixels, square) for square in squares[chosen]])
+            shares = None if masks is None else _cut_masks(masks[chosen], squares[chosen], pixels.shape[1:])
+            batches.append(self._encode(crops, shares))
         if not batches:
             return torch.zeros(0, dense.width(self._model.visual), device=self._device)
         return F.normalize(torch.cat(batches).float(), dim=-1)
@@ -189,21 +198,24 @@ class Clip:
         # A copy, since frames may be read-only or have negative strides.
         return torch.from_numpy(frame.copy()).to(self._device).permute(2, 0, 1).float() / 255
 
-    def _crop(self, pixels: Tensor, box: Box) -> Tensor:
+    def _crop(self, pixels: Tensor, square: tuple[int, int, int]) -> Tensor:
         """(3, S, S): normalised, of the model's own image size."""
         height, width = pixels.shape[1:]
-        x, y, w, h = box
-        left, top, right, bottom = max(x, 0.0), max(y, 0.0), min(x + w, width), min(y + h, height)
-        if not (all(map(math.isfinite, box)) and right > left and bottom > top):
-            raise InputError(f"The box {box} is empty, not finite, or outside the frame of {width} x {height} pixels.")
-        side = max(1, round(CROP_CONTEXT * max(right - left, bottom - top)))
-        x0, y0 = round((left + right - side) / 2), round((top + bottom - side) / 2)
+        x0, y0, side = square
         x1, y1 = x0 + side, y0 + side
         inside = pixels[:, max(y0, 0) : y1, max(x0, 0) : x1]
         normalised = (inside - self._mean) / self._std  # zero is the mean colour
         beside, above = (max(-x0, 0), max(x1 - width, 0)), (max(-y0, 0), max(y1 - height, 0))
         size = self._model.visual.image_size
         return _fitted(normalised, beside, above, (size, size) if isinstance(size, int) else tuple(size))
+
+    def _encode(self, crops: Tensor, masks: Tensor | None) -> Tensor:
+        """(n, D) of crops (n, 3, S, S), within masks (n, 1, s, s), where the tower has maps."""
+        tower = self._model.visual
+        if masks is None or not isinstance(tower, TimmModel):
+            return self._model.encode_image(crops)
+        maps = tower.trunk.forward_features(crops)
+        return tower.head(dense.mean_within(maps, F.adaptive_avg_pool2d(masks, (maps.shape[2], maps.shape[3]))))
 
     def _encode_texts(self, sentences: Sequence[str]) -> Tensor:
         """(n, D)."""
@@ -234,6 +246,32 @@ def encode_texts(model: Any, tokens: Tensor) -> Tensor:
     if isinstance(projection, torch.nn.Linear):
         return projection(x)
     return x if projection is None else x @ projection
+
+
+def _square(box: Box, size: Sequence[int]) -> tuple[int, int, int]:
+    """Left, top and side of a box's crop, pixels; parts of it may lie outside the frame of `size` (H, W).
+
+    Raises:
+        InputError: the box is not finite, is empty, or lies outside the frame.
+    """
+    height, width = size
+    x, y, w, h = box
+    left, top, right, bottom = max(x, 0.0), max(y, 0.0), min(x + w, width), min(y + h, height)
+    if not (all(map(math.isfinite, box)) and right > left and bottom > top):
+        raise InputError(f"The box {box} is empty, not finite, or outside the frame of {width} x {height} pixels.")
+    side = max(1, round(CROP_CONTEXT * max(right - left, bottom - top)))
+    return round((left + right - side) / 2), round((top + bottom - side) / 2), side
+
+
+def _cut_masks(masks: Tensor, squares: Sequence[tuple[int, int, int]], size: Sequence[int]) -> Tensor:
+    """What of masks (n, h, w), over a frame of `size` (H, W), lies in squares of it: float32 (n, 1, MASK_SIDE, MASK_SIDE)."""
+    height, width = size
+    steps = (torch.arange(MASK_SIDE, device=masks.device) + 0.5) / MASK_SIDE
+    grids = []
+    for x, y, side in squares:
+        columns, rows = 2 * (x + side * steps) / width - 1, 2 * (y + side * steps) / height - 1
+        grids.append(torch.stack(torch.meshgrid(columns, rows, indexing="xy"), dim=-1))
+    return F.grid_sample(masks[:, None].float(), torch.stack(grids), align_corners=False)
 
 
 def _fitted(part: Tensor, beside: tuple[int, int], above: tuple[int, int], size: tuple[int, int]) -> Tensor:

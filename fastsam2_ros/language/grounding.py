@@ -84,7 +84,8 @@ def ground(
     relevance = _token_relevance(dense, texts, negatives, clip.logit_scale, features)
     found = _segment(features, relevance, frame.shape[:2], descriptions, segmenter, limit=config.max_candidates)
     if found:
-        crops = clip.embed_crops(frame, [grounding.box for _, grounding in found])
+        masks = torch.stack([grounding.mask for _, grounding in found])
+        crops = clip.embed_crops(frame, [grounding.box for _, grounding in found], masks)
         found = _judge(found, crops, texts, negatives, clip.logit_scale)
     return _assign(found, len(descriptions), config.min_margin)
 

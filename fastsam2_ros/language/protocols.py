@@ -24,8 +24,8 @@ class Features(Protocol):
         """Rows and columns of the tokens."""
 
     @property
-    def trunk_map(self) -> Tensor | None:
-        """(1, C, h, w), what the encoder's trunk makes of the frame, where it may be a CLIP's trunk too."""
+    def trunk_maps(self) -> Sequence[Tensor]:
+        """(1, C, h, w) each, fine to coarse: what the encoder's trunk makes of the frame; empty: no CLIP has it."""
 
 
 class Segmenter(Protocol):
@@ -58,5 +58,5 @@ class ImageTextEncoder(Protocol):
     def dense_features(self, frame: npt.NDArray[np.uint8]) -> Tensor:
         """float32 (D, h, w), unit norm along D, over the whole frame."""
 
-    def embed_crops(self, frame: npt.NDArray[np.uint8], boxes: Sequence[Box]) -> Tensor:
-        """float32 (n, D), unit norm."""
+    def embed_crops(self, frame: npt.NDArray[np.uint8], boxes: Sequence[Box], masks: Tensor | None = None) -> Tensor:
+        """float32 (n, D), unit norm; of what is in masks, bool (n, h, w) over the whole frame, where the model can."""

@@ -60,7 +60,7 @@ class Pyramid(nn.Module):
 
     def of_maps(self, maps: Sequence[Tensor]) -> Tensor:
         """From maps at strides of 4, 8, 16 and 32 pixels, (B, C, h, w) each, to (B, num_features, h, w) of the third."""
-        size = maps[2].shape[-2:]
+        size = maps[2].shape[-2], maps[2].shape[-1]
         last = F.interpolate(self.bn2(self.conv_head(maps[3])), size, mode="bilinear", align_corners=False)
         finer = [F.adaptive_avg_pool2d(each, size) for each in maps[:2]]
         return self.standardised(torch.cat([*finer, maps[2], last], dim=1).movedim(1, -1)).movedim(-1, 1)

@@ -52,20 +52,19 @@ class TextSearch:
         """Of a video that has not begun."""
         return TextRelevance(self._clip)
 
-    def share_trunk(self, trunk_map: Callable[[Tensor], Tensor | None]) -> None:
+    def share_trunk(self, trunk_maps: Callable[[Tensor], Sequence[Tensor]]) -> None:
         """Take dense features from SAM 2's trunk from now on, if CLIP's is the same one: it then runs once for a frame.
 
         Args:
-            trunk_map: SAM 2's, see `Clip.has_trunk`.
+            trunk_maps: SAM 2's, see `Clip.has_trunk`.
         """
-        self._shares = self._clip is not None and self._clip.has_trunk(trunk_map)
+        self._shares = self._clip is not None and self._clip.has_trunk(trunk_maps)
 
     def dense(self, frame: npt.NDArray[np.uint8], features: Features) -> Tensor | None:
         """A keyframe's dense features, (D, h, w); None without a language model."""
         if self._clip is None:
             return None
-        seen = features.trunk_map if self._shares else None
-        return self._clip.dense_features(frame) if seen is None else self._clip.dense_of_map(seen)
+        return self._clip.dense_of_maps(features.trunk_maps) if self._shares else self._clip.dense_features(frame)
 
     def search(
         self,

@@ -91,9 +91,9 @@ class StreamingSam2:
     @torch.inference_mode()
     def encode(self, frame: npt.NDArray[np.uint8]) -> FrameFeatures:
         """Run the image encoder. frame: uint8 (H, W, 3), RGB."""
-        seen: list[Tensor] = []
+        seen: list[tuple[Tensor, ...]] = []
         trunk = self.model.image_encoder.trunk
-        hook = trunk.register_forward_hook(lambda _module, _images, maps: seen.append(maps[-1]))
+        hook = trunk.register_forward_hook(lambda _module, _images, maps: seen.append(tuple(maps)))
         try:
             with self._autocast():
                 backbone = self.model.forward_image(self._normalised(frame))
@@ -101,8 +101,8 @@ class StreamingSam2:
             hook.remove()
         maps = tuple(backbone["backbone_fpn"][-3:])
         size = frame.shape[0], frame.shape[1]
-        coarsest = seen[0] if isinstance(trunk, TimmTrunk) else None
-        return FrameFeatures(maps, self._flat(maps[2])[0], self.grid, size, coarsest)
+        kept = seen[0] if isinstance(trunk, TimmTrunk) else ()
+        return FrameFeatures(maps, self._flat(maps[2])[0], self.grid, size, kept)
 
     @torch.inference_mode()
     def stride_16(self, frame: npt.NDArray[np.uint8]) -> Tensor:
@@ -111,13 +111,13 @@ class StreamingSam2:
             return self._flat(self.model.image_encoder.trunk(self._normalised(frame))[2].float())[0]
 
     @torch.inference_mode()
-    def trunk_map(self, image: Tensor) -> Tensor | None:
-        """`FrameFeatures.trunk_map` of a picture alone: float32 (3, H, W), [0, 1], to (1, C, h, w)."""
+    def trunk_maps(self, image: Tensor) -> tuple[Tensor, ...]:
+        """`FrameFeatures.trunk_maps` of a picture alone: float32 (3, H, W), [0, 1]."""
         trunk = self.model.image_encoder.trunk
         if not isinstance(trunk, TimmTrunk):
-            return None
+            return ()
         with self._autocast():
-            return trunk(((image.to(self.device) - self._mean) / self._std)[None])[-1]
+            return tuple(trunk(((image.to(self.device) - self._mean) / self._std)[None]))
 
     @torch.inference_mode()
     def condition(

@@ -18,14 +18,14 @@ class FrameFeatures:
         tokens: (g * g, C), the coarsest map, row-major.
         grid: (g, g). The grid covers the whole frame, which is stretched to a square for the encoder.
         size: (H, W) of the frame, pixels.
-        trunk_map: (1, C, h, w), the trunk's coarsest map, where the trunk is a timm model (`trunk.TimmTrunk`).
+        trunk_maps: (1, C, h, w) each, the trunk's, fine to coarse, where it is a timm model (`trunk.TimmTrunk`); else none.
     """
 
     maps: tuple[Tensor, Tensor, Tensor]
     tokens: Tensor
     grid: tuple[int, int]
     size: tuple[int, int]
-    trunk_map: Tensor | None = None
+    trunk_maps: tuple[Tensor, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -1,8 +1,8 @@
 """Training of the mini CLIP: a projection of the frozen trunk's features, and a text tower, made to agree.
 
-The trunk is a classifier's, and stays as it is. What its class vectors are called teaches the text tower 1,000 nouns
-without any picture; what the classifier says of real things, and what is known of them, teaches both sides to agree on
-those; the generated world has what neither knows, colours and patterns told apart.
+The trunk is a classifier's, and stays as it is. Its class vectors say what the features of a thing of each class are like: that
+teaches the text tower 1,000 nouns without any picture. What the classifier says of real things, and what is known of them,
+teaches both sides to agree on those; the generated world has what neither knows, colours and patterns told apart.
 """
 
 from __future__ import annotations
@@ -40,6 +40,10 @@ MARGIN = 0.04
 LARGEST_SCALE = 60.0
 DROPPED = 0.1
 """Share of a thing's features that are left out in a step."""
+GAP = 10.0
+"""Lead of a class over the mean of all, by the classifier, from which on a thing is surely of that class."""
+OTHERWISE = 0.5
+"""How much of what a real thing has beside the mean is given to a thing that is made up of a class's features."""
 NAMED_AT_ONCE = 2
 # Negatives that speak of things in the world would be wrong now and then.
 _NEGATIVES = tuple(text for text in NEGATIVES if not set(text.split()) & WORDS)
@@ -109,8 +113,12 @@ class ClipTask:
         train, val = (None, None) if real is None else (real / "train", real / "val")
         self._gallery = self._features(out / GALLERY, train, self._shape.scenes)
         self._held_out = self._features(out / f"held-out-{GALLERY}", val, self._shape.validation, VALIDATION_SEED)
+        every = self._gallery.features.float()
         with torch.no_grad():
             self.model.logit_scale.fill_(float(np.log(20.0)))
+            tower.trunk.mean.copy_(every.mean(0))
+            tower.trunk.scale.copy_(1 / every.std(0).clamp(min=1e-3))
+            self._directions = self._class_directions()
             self._start_projection(tower.head.proj)
         probabilities = self._probabilities(self._gallery)
         self._speaker = Speaker(self._gallery, probabilities)
@@ -133,7 +141,7 @@ class ClipTask:
         texts = F.normalize(encode_texts(model, self.tokenizer(sentences).to(device)).float(), dim=-1)
         said, negatives = texts[: len(batch.statements)], texts[len(batch.statements) :]
         raw = self._gallery.features[batch.rows].float().to(device)
-        things = F.normalize(model.visual.head(F.dropout(raw, DROPPED)), dim=-1)
+        things = self._seen(model, raw, DROPPED)
         truth = self._speaker.truth(batch.rows, batch.statements).to(device)
         scale = model.logit_scale.exp()
         of_thing = _attributes(self._gallery, batch.rows).to(device)
@@ -144,7 +152,7 @@ class ClipTask:
             "true": contrast(things, truth, said, negatives, scale),
             "thing attributes": classify(things, of_thing, self._codes, scale),
             "text attributes": classify(said, of_text, self._codes, scale),
-            "classes": self._classes(called, classes, scale),
+            "classes": self._classes(called, batch, scale),
             "classifier": self._taught(raw, things, batch.rows, called, classes, scale),
         }
         loss = torch.stack(list(terms.values())).sum()
@@ -159,7 +167,7 @@ class ClipTask:
         """
         built: Any = model
         gallery, figures = self._held_out, {}
-        things = F.normalize(built.visual.head(gallery.features.float()), dim=-1)
+        things = self._seen(built, gallery.features.float())
 
         def embedded(words: list[str]) -> Tensor:
             return torch.cat([self._embedded(built, words[i : i + 64]) for i in range(0, len(words), 64)])
@@ -203,24 +211,42 @@ class ClipTask:
         first = self._gallery.names[rows].int().argmax(1)
         return [rows[first == name] for name in first.unique()]
 
+    @staticmethod
+    def _seen(model: Any, raw: Tensor, dropped: float = 0.0) -> Tensor:
+        """Embeddings (n, D), unit norm, of the gallery's features (n, C)."""
+        visual = model.visual
+        return F.normalize(visual.head(F.dropout(visual.trunk.standardised(raw), dropped)), dim=-1)
+
+    def _last(self, features: Tensor) -> Tensor:
+        """What of them the classifier looks at."""
+        return features[..., -self._weight.shape[1] :]
+
     def _probabilities(self, gallery: Gallery) -> Tensor:
         """(n, 1000), what the classifier says of each thing."""
         parts = gallery.features.split(4096)
-        return torch.cat([(part.float() @ self._weight.T + self._bias).softmax(1) for part in parts])
+        return torch.cat([(self._last(part.float()) @ self._weight.T + self._bias).softmax(1) for part in parts])
+
+    def _class_directions(self) -> Tensor:
+        """(1000, C): what the features of a thing of each class have beside the mean, as things that are seen vary."""
+        centred = self._gallery.features.float() - self.model.visual.trunk.mean
+        weight = self._weight - self._weight.mean(0)
+        directions = weight @ (self._last(centred).T @ centred) / len(centred)
+        return directions * (GAP / (self._last(directions) * weight).sum(1, keepdim=True))
 
     def _start_projection(self, projection: nn.Linear) -> None:
-        """The directions in which the classes' vectors differ most; what all things have in common is taken away."""
-        weight = self._weight - self._weight.mean(0)
-        _, _, axes = torch.linalg.svd(weight, full_matrices=False)
+        """The directions in which classes differ most; what all things have in common is taken away by the trunk."""
+        _, _, axes = torch.linalg.svd(self._directions * self.model.visual.trunk.scale, full_matrices=False)
         projection.weight.copy_(axes[: projection.out_features])
-        projection.bias.copy_(-projection.weight @ self._gallery.features.float().mean(0))
+        projection.bias.zero_()
 
-    def _classes(self, called: Tensor, classes: Tensor, scale: Tensor) -> Tensor:
-        """Names of classes and the classes' own vectors find one another; no picture is needed."""
-        weight = self._weight - self._weight.mean(0)
-        own = F.normalize(weight[classes] @ self.model.visual.head.proj.weight.T, dim=-1)
-        similarity = scale * (called @ own.T)
-        same = torch.arange(len(classes), device=classes.device)
+    def _classes(self, called: Tensor, batch: NamingBatch, scale: Tensor) -> Tensor:
+        """Names of classes, and things made up of the classes' features, find one another; no picture is needed."""
+        device = scale.device
+        mean = self.model.visual.trunk.mean
+        seen = self._gallery.features[batch.rows[: len(batch.classes)]].float().to(device)
+        made_up = mean + self._directions[batch.classes].to(device) + OTHERWISE * (seen - mean)
+        similarity = scale * (called @ self._seen(self.model, made_up, DROPPED).T)
+        same = torch.arange(len(called), device=device)
         return (F.cross_entropy(similarity, same) + F.cross_entropy(similarity.T, same)) / 2
 
     def _taught(
@@ -228,7 +254,7 @@ class ClipTask:
     ) -> Tensor:
         """Real things are nearer to the names of what the classifier takes them for, as much as it is sure of it."""
         real = (self._gallery.origins[rows] != WORLD).to(raw.device)
-        says = (raw[real] @ self._weight[classes].T + self._bias[classes]).softmax(1)
+        says = (self._last(raw[real]) @ self._weight[classes].T + self._bias[classes]).softmax(1)
         thinks = (scale * (things[real] @ called.T)).log_softmax(1)
         return -(says * thinks).sum(1).mean() if real.any() else thinks.sum()
 

@@ -156,7 +156,9 @@ class _Eye:
             return
         maps = self._maps(np.stack([image for image, _ in self._waiting]))
         masks = [np.full(image.shape[:2], 255, np.uint8) if mask is None else mask for image, mask in self._waiting]
-        shares = F.adaptive_avg_pool2d(torch.from_numpy(np.stack(masks))[:, None].float() / 255, maps.shape[-2:])
+        shares = F.adaptive_avg_pool2d(
+            torch.from_numpy(np.stack(masks))[:, None].float() / 255, (maps.shape[2], maps.shape[3])
+        )
         masked = [place for place, (_, mask) in enumerate(self._waiting) if mask is not None]
         self.features += [maps.mean((2, 3)).half(), mean_within(maps, shares)[masked].half()]
         self.things += [*self._crops, *(self._crops[place] for place in masked)]
@@ -286,7 +288,7 @@ def shape_words(words: Sequence[str]) -> Tensor:
 
 _ALSO = {
     "ball": ("sphere", "basketball", "baseball"),
-    "box": ("cube", "block", "carton", "crate", "chest"),
+    "box": ("brick", "cube", "block", "carton", "crate", "chest"),
     "ring": ("hoop", "bagel", "donut"),
     "moon": ("crescent", "banana"),
     "mug": ("cup", "pitcher"),

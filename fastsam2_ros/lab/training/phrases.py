@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import numpy as np
 
 from fastsam2_ros.lab.synthetic.looks import COLOURS, PATTERNS, SHAPES, Look, describe
@@ -20,6 +22,18 @@ _SAID = (
 )
 _SIZE_SAID = 0.1
 _TEMPLATED = 0.8
+_ALSO_CALLED = {
+    "box": ("brick", "toy brick", "toy block", "cube"),
+    "ball": ("toy ball",),
+    "ring": ("hoop",),
+    "mug": ("coffee mug", "coffee cup"),
+    "duck": ("toy duck", "rubber duck"),
+    "car": ("toy car",),
+    "boat": ("toy boat",),
+    "house": ("toy house",),
+}
+"""What the descriptions of the world do not call its things, but people do."""
+_OTHERWISE_CALLED = 0.25
 WORDS = frozenset(word for shape in ("", *SHAPES) for text in describe(shape=shape) for word in text.split())
 """That descriptions call things by: nouns and articles."""
 ABSENT_NOUNS = tuple(noun for noun in NOUNS if not {*WORDS, *COLOURS, *EVERYDAY_COLOURS} & set(noun.split()))
@@ -44,6 +58,9 @@ def phrase(rng: np.random.Generator, look: Look) -> tuple[str, tuple[int, int, i
         look.colour if colour else "", look.pattern if pattern else "", look.shape if shape else "", size
     )
     sentence = options[rng.integers(len(options))]
+    others = _ALSO_CALLED.get(look.shape, ())
+    if shape and others and rng.random() < _OTHERWISE_CALLED:
+        sentence = re.sub(rf"\b{look.shape}\b", others[rng.integers(len(others))], sentence)
     # A plain look may be phrased without the word.
     said_pattern = pattern and (look.pattern != "plain" or "plain" in sentence)
     known = attributes(look)
