@@ -21,7 +21,7 @@ class WordClip:
     def embed_texts(self, descriptions, templates=vocabulary.TEMPLATES):
         return torch.nn.functional.one_hot(torch.tensor([self._axis(text) for text in descriptions]), 2000).float()
 
-    def embed_crops(self, frame, boxes):
+    def embed_crops(self, frame, boxes, masks=None):
         crop = torch.zeros(len(boxes), 2000)
         crop[:, [self._axis(word) for word in self._words]] = 0.7
         return crop

@@ -12,7 +12,7 @@ from fastsam2_ros.language.clip import Clip
 from fastsam2_ros.language.search import TextSearch
 from fastsam2_ros.streaming import loading
 from fastsam2_ros.streaming.model import StreamingSam2
-from fastsam2_ros.streaming.trunk import create, fold
+from fastsam2_ros.streaming.trunk import fold
 
 CPU = torch.device("cpu")
 CONFIG = LanguageConfig(name=str(MODEL), weights="untrained")
@@ -29,11 +29,8 @@ def sam(clip):
     from fastsam2_ros.language import weights
 
     built, _ = weights.build(weights.find(CONFIG), CONFIG.seed)
-    own = built.visual.trunk.state_dict()
-    maps = create("tf_efficientnet_lite0")
-    maps.load_state_dict({name: own[name] for name in maps.state_dict()})
     model = loading.build(loading.find_config("mini"))
-    model.image_encoder.trunk.model.load_state_dict(fold(maps).state_dict())
+    model.image_encoder.trunk.model.load_state_dict(fold(built.visual.trunk.stages).state_dict())
     return StreamingSam2(model)
 
 
@@ -43,37 +40,54 @@ def frame():
 
 
 def test_the_same_trunk_is_known(clip, sam):
-    assert clip.has_trunk(sam.trunk_map)
+    assert clip.has_trunk(sam.trunk_maps)
 
 
 def test_another_trunk_is_known(clip):
     torch.manual_seed(5)
-    assert not clip.has_trunk(StreamingSam2(loading.build(loading.find_config("mini"))).trunk_map)
+    assert not clip.has_trunk(StreamingSam2(loading.build(loading.find_config("mini"))).trunk_maps)
 
 
 def test_a_trunk_that_is_no_timm_model_is_not_shared(clip):
-    assert not clip.has_trunk(lambda _: None)
+    assert not clip.has_trunk(lambda _: ())
 
 
-def test_dense_features_of_the_shared_map_are_those_of_the_frame(clip, sam, frame):
+def test_dense_features_of_the_shared_maps_are_those_of_the_frame(clip, sam, frame):
     size = clip._image_size
     clip._image_size = sam.model.image_size
     try:
         own = clip.dense_features(frame)
     finally:
         clip._image_size = size
-    shared = clip.dense_of_map(sam.encode(frame).trunk_map)
+    shared = clip.dense_of_maps(sam.encode(frame).trunk_maps)
     assert shared.shape == own.shape
     assert (shared * own).sum(0).min() > 0.99
 
 
 def test_a_search_that_shares_does_not_run_its_own(sam, frame, monkeypatch):
     search = TextSearch(CONFIG, CPU)
-    search.share_trunk(sam.trunk_map)
+    search.share_trunk(sam.trunk_maps)
     monkeypatch.setattr(search._clip, "dense_features", None)
-    assert search.dense(frame, sam.encode(frame)).shape[1:] == (16, 16)
+    assert search.dense(frame, sam.encode(frame)).shape[1:] == (32, 32)
 
 
-def test_released_models_keep_no_map(frame):
+def test_released_models_keep_no_maps(frame):
     config = ModelConfig(name="tiny", checkpoint="untrained", device="cpu")
-    assert loading.load_sam2(config).streaming.trunk_map(torch.zeros(3, 64, 64)) is None
+    assert loading.load_sam2(config).streaming.trunk_maps(torch.zeros(3, 64, 64)) == ()
+
+
+def test_a_mask_over_all_is_none(clip, frame):
+    box = (100.0, 100.0, 120.0, 120.0)
+    whole = clip.embed_crops(frame, [box], torch.ones(1, 64, 64, dtype=torch.bool))
+    torch.testing.assert_close(whole, clip.embed_crops(frame, [box]), atol=1e-5, rtol=1e-4)
+
+
+def test_what_is_outside_of_the_mask_does_not_count(clip, frame):
+    other, mask = frame.copy(), torch.zeros(1, 64, 64, dtype=torch.bool)
+    other[:, 400:] = 255 - other[:, 400:]
+    mask[:, 10:30, 5:15] = True
+    box = (0.0, 0.0, 512.0, 512.0)
+    near, far = (
+        torch.stack([clip.embed_crops(each, [box], of)[0] for each in (frame, other)]) for of in (mask, None)
+    )
+    assert (near[0] * near[1]).sum() > (far[0] * far[1]).sum() + 1e-4
