@@ -83,6 +83,7 @@ def test_a_mask_over_all_is_none(clip, frame):
     torch.testing.assert_close(whole, clip.embed_crops(frame, [box]), atol=1e-5, rtol=1e-4)
 
 
+@torch.inference_mode()
 def test_a_crop_counts_within_its_mask_alone(clip, frame):
     mask = torch.zeros(1, 64, 64, dtype=torch.bool)
     mask[:, :, :32] = True  # the left half of the frame, and of the crop
