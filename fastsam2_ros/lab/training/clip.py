@@ -37,6 +37,8 @@ GALLERY = "gallery.pt"
 VALIDATION_SEED = 2 * HELD_OUT_SEED
 MARGIN = 0.04
 """Cosine by which the right answer must lead in training, so that some lead is left in use."""
+NEAREST = 4
+"""False texts that a thing is nearest to, which count as much as all of them together."""
 LARGEST_SCALE = 60.0
 DROPPED = 0.1
 """Share of a thing's features that are left out in a step."""
@@ -315,6 +317,10 @@ def contrast(things: Tensor, truth: Tensor, texts: Tensor, negatives: Tensor, sc
     # not drown the others.
     typical = false.logsumexp(1) - wrong.sum(1).clamp(min=1).log()
     down = F.softplus(typical - against[:, 0] + scale * MARGIN)
+    # But the nearest false ones are what look-alikes are asked for by.
+    nearest = false.topk(min(NEAREST, false.shape[1]), dim=1).values
+    refused = _mean_of_each(F.softplus(nearest - against + scale * MARGIN), nearest > -torch.inf)
+    down = (down + refused) / 2
     some, none = wrong.any(1) & true.any(1), wrong.any(1) & ~true.any(1)
     down = _mean_where(down, some) + _mean_where(down, none)
     # Text to thing: each thing it is true of against all that it is not true of.
@@ -351,9 +357,12 @@ def _attributes(gallery: Gallery, rows: Tensor) -> Tensor:
 
 def _mean_of(values: Tensor, where: Tensor) -> Tensor:
     """Mean over rows of each row's mean over the columns named by `where`; rows without any are left out."""
-    count = where.sum(1)
-    rows = torch.where(where, values, 0.0).sum(1) / count.clamp(min=1)
-    return rows.sum() / (count > 0).sum().clamp(min=1)
+    return _mean_of_each(values, where).sum() / where.any(1).sum().clamp(min=1)
+
+
+def _mean_of_each(values: Tensor, where: Tensor) -> Tensor:
+    """(rows,), each row's mean over the columns named by `where`; 0 without any."""
+    return torch.where(where, values, 0.0).sum(1) / where.sum(1).clamp(min=1)
 
 
 def _mean_where(values: Tensor, where: Tensor) -> Tensor:
