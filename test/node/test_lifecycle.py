@@ -87,7 +87,7 @@ def up(manager):
 def test_nothing_is_loaded_before_the_manager_says_so(managed):
     graph, manager = managed()
     assert manager.state() == "unconfigured"
-    assert graph.node._tracker is None
+    assert graph.node.cameras[""]._tracker is None
 
 
 @pytest.mark.parametrize(
@@ -166,7 +166,7 @@ def test_a_command_of_an_inactive_time_waits(managed):
     assert manager.change("configure")
     graph.wait_for(graph.description.get_subscription_count)
     graph.say("plate")
-    graph.wait_for(lambda: graph.node._worker._commands)
+    graph.wait_for(lambda: graph.node.cameras[""]._queue._commands)
     assert manager.change("activate")
     graph.wait_for_status(lambda status: status.descriptions == ["plate"])
 
@@ -288,14 +288,14 @@ def test_a_setting_that_is_changed_while_models_are_loaded_takes_effect(loading)
     assert manager.change("activate")
     graph.wait_for(graph.image.get_subscription_count)
     graph.send_good(1)
-    assert graph.node._tracker.config.max_targets == 3
+    assert graph.node.cameras[""]._tracker.config.max_targets == 3
 
 
 def test_a_description_that_is_given_while_models_are_loaded_waits(loading):
     graph, manager, released, answer = loading
     graph.wait_for(graph.description.get_subscription_count)
     graph.say("plate")
-    graph.wait_for(lambda: graph.node._worker._commands)
+    graph.wait_for(lambda: graph.node.cameras[""]._queue._commands)
     released.set()
     graph.wait_for(answer.done)
     assert manager.change("activate")

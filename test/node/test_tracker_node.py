@@ -154,7 +154,7 @@ def test_the_compressed_topic_is_named_after_the_image_topic(context, rules, top
         cli_args=["--ros-args", *remappings],
         parameter_overrides=[Parameter("image_transport", value="compressed")],
     )
-    assert node._image_topic == topic
+    assert node.cameras[""].topic == topic
     node.destroy_node()
 
 
@@ -165,7 +165,7 @@ def test_callbacks_are_done_before_5_ms(context):
     times = []
     for _ in range(50):
         started = time.perf_counter()
-        node._on_image(message)
+        node.cameras[""]._on_image(message)
         times.append(time.perf_counter() - started)
     node.close()
     assert statistics.median(times) < 0.005
@@ -199,7 +199,8 @@ def test_a_camera_that_ends_is_an_error_with_the_time_since(graph):
 
 def test_rates_fall_to_zero_when_no_images_come(graph):
     graph = graph(CentreTracker(), subscribe=("status",), description="cup")
-    graph.node._worker._input = graph.node._worker._output = RateMeter(window=0.5)
+    queue = graph.node.cameras[""]._queue
+    queue._input = queue._output = RateMeter(window=0.5)
     graph.send_good(1)
     graph.send_good(2)
 

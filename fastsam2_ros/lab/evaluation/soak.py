@@ -21,6 +21,7 @@ from fastsam2_ros.config import UNTRAINED, LanguageConfig, ModelConfig, TrackerC
 from fastsam2_ros.errors import InputError
 from fastsam2_ros.lab.evaluation.upstream import noise_video
 from fastsam2_ros.language.search import NONE
+from fastsam2_ros.process_memory import resident_bytes
 from fastsam2_ros.tracker import TextTracker
 
 EXAMPLE = "fastsam2 soak --frames 1000"
@@ -134,7 +135,7 @@ def run_soak(frames: int, targets: int, model: str, changes: bool = False, minut
         result = tracker.step(np.roll(video[index % len(video)], index, axis=1), index * 33_000_000)
         if index == WARM_FRAMES - 1:
             gc.collect()
-        soak.resident.append(_resident_bytes())
+        soak.resident.append(resident_bytes())
         soak.bank.append(tracker.memory_bytes)
         soak.seconds.append(sum(result.stage_seconds.values()))
         soak.threads.append(_count("task"))
@@ -175,8 +176,3 @@ def _change(tracker: TextTracker, number: int) -> None:
 def _count(kind: str) -> int:
     """Threads ("task") or open files ("fd") of this process."""
     return len(list(Path("/proc/self", kind).iterdir()))
-
-
-def _resident_bytes() -> int:
-    pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1])
-    return pages * 4096
