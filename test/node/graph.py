@@ -37,12 +37,14 @@ OUTPUTS = {
 class Graph:
     """Everything that the node publishes is kept in `heard`, by topic; `wait_for` waits for what is to come."""
 
-    def __init__(self, context, tracker, *, subscribe=tuple(OUTPUTS), **values):
+    def __init__(self, context, tracker, *, subscribe=tuple(OUTPUTS), namespace="", **values):
         parameters = [Parameter(name, value=value) for name, value in values.items()]
         self.heard = defaultdict(list)
         self._changed = threading.Condition()
-        self.node = TrackerNode(lambda config: tracker, context=context, parameter_overrides=parameters)
-        self.peer = Node("peer", context=context)
+        self.node = TrackerNode(
+            lambda config: tracker, context=context, parameter_overrides=parameters, namespace=namespace
+        )
+        self.peer = Node("peer", context=context, namespace=namespace)
         matched = PublisherEventCallbacks(matched=self._notify)
         subscribed = SubscriptionEventCallbacks(matched=self._notify)
         compressed = values.get("image_transport") == "compressed"
