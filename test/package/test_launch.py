@@ -60,6 +60,10 @@ def test_a_wrong_argument_ends_the_launch_by_name(perform, given):
         perform(**given)
 
 
+def test_several_cameras_are_one_node(perform):
+    assert len(perform(cameras="[front, left]", image="/a /b")) == 1
+
+
 def sizes(name):
     tree = ElementTree.parse(ROOT / "config" / f"{name}.xml")
     return {tag: int(tree.findtext(f".//{{*}}{tag}")) for tag in ("segment_size", "maxMessageSize")}
