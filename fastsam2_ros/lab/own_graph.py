@@ -12,7 +12,7 @@ _PROFILES = ("FASTDDS_DEFAULT_PROFILES_FILE", "FASTRTPS_DEFAULT_PROFILES_FILE")
 
 
 def own_graph(environment: Mapping[str, str]) -> dict[str, str]:
-    """The variables to add, so that no robot nearby hears the demo's commands or gets its images.
+    """The variables to add, so that no robot nearby hears what is commanded here or gets its images.
 
     The domain is one of 1 to 100, by chance; from Iron on, discovery also ends at this machine. Where `environment` names no
     profile for Fast DDS, config/fastdds.xml is added: raw images need more shared memory than the default.
@@ -24,7 +24,7 @@ def own_graph(environment: Mapping[str, str]) -> dict[str, str]:
     if any(environment.get(name) for name in _PROFILES):
         return added
     prefixes = [*environment.get("AMENT_PREFIX_PATH", "").split(os.pathsep), sys.prefix]
-    places = [Path(__file__).parents[3], *(Path(each) / "share" / "fastsam2_ros" for each in prefixes if each)]
+    places = [Path(__file__).parents[2], *(Path(each) / "share" / "fastsam2_ros" for each in prefixes if each)]
     files = [file for place in places if (file := place / "config" / "fastdds.xml").is_file()]
     if files:
         # Fast DDS 2, of Humble and Jazzy, knows the second name only.

@@ -1,4 +1,4 @@
-"""The demo's other processes: started, watched, and ended whatever happens."""
+"""Other processes of the demo and of `make hard`: started, watched, and ended whatever happens."""
 
 from __future__ import annotations
 
@@ -54,6 +54,25 @@ class Processes:
             self._require_success(each, process.poll() or 0)
         # Not asked again: it may have ended, and badly, since then.
         return self._running[name].returncode is not None
+
+    def pid(self, name: str) -> int:
+        """Its number."""
+        return self._running[name].pid
+
+    def text(self, name: str) -> str:
+        """What it has printed so far."""
+        return (self._logs / f"{name}.log").read_text(encoding="utf-8", errors="replace")
+
+    def wait(self, name: str, seconds: float) -> int:
+        """Its exit code, once it has ended; minus the signal's number where that ended it.
+
+        Raises:
+            FastSam2Error: it goes on for so many seconds.
+        """
+        try:
+            return self._running[name].wait(seconds)
+        except subprocess.TimeoutExpired:
+            raise FastSam2Error(f"The process '{name}' does not end within {seconds:.0f} s.") from None
 
     def stop(self, name: str) -> None:
         """End it with SIGINT.
