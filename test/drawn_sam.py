@@ -59,8 +59,8 @@ class DrawnSam:
         return features.tokens[None].repeat(len(memories), 1, 1)
 
     def attention_counts(self, memories, index, tokens):
-        layouts = [memory.layout(index) for memory in memories]
-        return [AttentionCounts(TOKENS if kept is None else len(kept), *each) for kept, each in zip(tokens, layouts, strict=True)]  # fmt: skip
+        counts = [TOKENS if kept is None else len(kept) for kept in tokens]
+        return [AttentionCounts(count, *each.layout(index)) for count, each in zip(counts, memories, strict=True)]
 
     def decode(self, features, conditioned):
         self._fail_if_asked("decode")
@@ -132,5 +132,5 @@ class DrawnSearch(TextSearch):
         return [self._found(text) if self._random.random() < 0.6 else None for text in descriptions]
 
     def _found(self, text):
-        nothing = torch.zeros(0)
-        return Grounding(text, self._sam.rectangle(), (0.0, 0.0, 1.0, 1.0), nothing, nothing, float(self._random.random()), 0.1)  # fmt: skip
+        nothing, score = torch.zeros(0), float(self._random.random())
+        return Grounding(text, self._sam.rectangle(), (0.0, 0.0, 1.0, 1.0), nothing, nothing, score, 0.1)

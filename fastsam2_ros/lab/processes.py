@@ -6,8 +6,9 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Mapping
 from pathlib import Path
-from types import TracebackType
+from types import MappingProxyType, TracebackType
 from typing import IO
 
 from fastsam2_ros.errors import FastSam2Error
@@ -34,14 +35,18 @@ class Processes:
             # A script's shell starts what runs in its background so, and processes would inherit it: none could be ended.
             signal.signal(signal.SIGINT, signal.default_int_handler)
 
-    def start(self, name: str, module: str, *words: str | Path) -> None:
-        """Run `python -m module words...` as `name`; what it prints goes to `name`.log."""
+    def start(
+        self, name: str, module: str, *words: str | Path, environment: Mapping[str, str] = MappingProxyType({})
+    ) -> None:
+        """Run `python -m module words...` as `name`, with variables added to this process's own; what it prints goes to
+        `name`.log.
+        """
         log = (self._logs / f"{name}.log").open("wb")
         self._files.append(log)
         command = [sys.executable, "-u", "-m", module, *map(str, words)]
         # The environment goes along whole: two variables of the ROS wheels belong together.
         self._running[name] = subprocess.Popen(
-            command, stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT, env=dict(os.environ)
+            command, stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT, env={**os.environ, **environment}
         )
 
     def ended(self, name: str) -> bool:

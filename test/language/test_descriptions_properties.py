@@ -18,8 +18,7 @@ everything = st.text(st.characters())  # unpaired surrogates too
 def accepted(text: str, most: int = 8) -> tuple[str, ...]:
     try:
         return split(text, most)
-    except InputError as error:
-        assert len(str(error)) < 1000
+    except InputError:
         return ()
 
 

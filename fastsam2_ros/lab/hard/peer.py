@@ -10,12 +10,17 @@ from contextlib import suppress
 from types import TracebackType
 from typing import Any
 
+import cv2
 import numpy as np
+from builtin_interfaces.msg import Time
 from diagnostic_msgs.msg import DiagnosticArray
+from lifecycle_msgs.msg import Transition
+from lifecycle_msgs.srv import ChangeState
 from rcl_interfaces.msg import Parameter, ParameterType, ParameterValue
 from rcl_interfaces.srv import SetParameters
 from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
 from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
+from rosgraph_msgs.msg import Clock
 from sensor_msgs.msg import CompressedImage, Image, RegionOfInterest
 from std_msgs.msg import Header, String
 from std_srvs.srv import Trigger
@@ -55,10 +60,12 @@ class Peer:
         self._compressed = node.create_publisher(CompressedImage, "image/compressed", 10)
         self._description = node.create_publisher(String, "target_description", 10)
         self._box = node.create_publisher(RegionOfInterest, "target_box", 10)
+        self._clock = node.create_publisher(Clock, "/clock", 10)
         for name, (topic, kind, qos) in _OUTPUTS.items():
             node.create_subscription(kind, topic, self._keep(name), qos)
         self._reset = node.create_client(Trigger, f"{NODE}/reset")
         self._parameters = node.create_client(SetParameters, f"{NODE}/set_parameters")
+        self._transition = node.create_client(ChangeState, f"{NODE}/change_state")
         self._executor = SingleThreadedExecutor()
         self._executor.add_node(node)
         self._thread = threading.Thread(target=self._spin, name="peer")
@@ -89,9 +96,9 @@ class Peer:
         """The newest one; None before the first."""
         return self.heard["status"][-1] if self.heard["status"] else None
 
-    def wait_until_active(self, seconds: float = 150.0) -> None:
-        """Wait until the node takes images and knows this side."""
-        publishers = (self._image, self._description, self._box)
+    def wait_until_active(self, seconds: float = 150.0, *, compressed: bool = False) -> None:
+        """Wait until the node takes images, raw or compressed ones, and knows this side."""
+        publishers = (self._compressed if compressed else self._image, self._description, self._box)
         self.wait_until(
             lambda: self.status and self.status.active and all(each.get_subscription_count() for each in publishers),
             "the node is active",
@@ -110,6 +117,20 @@ class Peer:
         """Publish an image; fields of the message may be others than the image has."""
         self._image.publish(image(stamp_ns, rgb, **fields))
 
+    def send_file(self, stamp_ns: int, data: bytes, format: str = "png") -> None:
+        """Publish a compressed image: the bytes of a file, or any others."""
+        filled = array.array("B", data)
+        self._compressed.publish(CompressedImage(header=header(stamp_ns), format=format, data=filled))
+
+    def send_jpeg(self, stamp_ns: int, rgb: RgbImage) -> None:
+        """Publish an image as JPEG."""
+        data = cv2.imencode(".jpg", cv2.cvtColor(rgb, cv2.COLOR_RGB2BGR))[1].tobytes()
+        self.send_file(stamp_ns, data, "rgb8; jpeg compressed bgr8")
+
+    def tick(self, seconds: int) -> None:
+        """Publish a simulated time."""
+        self._clock.publish(Clock(clock=Time(sec=seconds)))
+
     def reset(self) -> Any:
         """Have all targets forgotten; the future of the answer."""
         return self._reset.call_async(Trigger.Request())
@@ -118,6 +139,10 @@ class Peer:
         """Set parameters, with __ for the point in their names; the future of the answer."""
         listing = [Parameter(name=name.replace("__", "."), value=_value(value)) for name, value in values.items()]
         return self._parameters.call_async(SetParameters.Request(parameters=listing))
+
+    def change_state(self, transition: int) -> Any:
+        """Ask for a transition of the life cycle, a constant of lifecycle_msgs/Transition; the future of the answer."""
+        return self._transition.call_async(ChangeState.Request(transition=Transition(id=transition)))
 
     def result(self, future: Any, seconds: float = 30.0) -> Any:
         """What a service answered."""
