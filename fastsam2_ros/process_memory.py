@@ -1,4 +1,4 @@
-"""Memory that this process takes."""
+"""Memory that a process takes."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ import os
 from pathlib import Path
 
 
-def resident_bytes() -> int:
-    """Resident memory."""
-    pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1])
+def resident_bytes(pid: int | str = "self") -> int:
+    """Resident memory of the process with this number; raises `OSError` where there is none."""
+    pages = int(Path("/proc", str(pid), "statm").read_text(encoding="ascii").split()[1])
     return pages * os.sysconf("SC_PAGE_SIZE")
 
 
