@@ -7,7 +7,7 @@ RUN := scripts/run
 export VIDEO BAG DESCRIPTION MODEL CHECKPOINT
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test bench clean
+.PHONY: help setup demo test hard bench clean
 
 help: ## list the targets
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/'
@@ -29,6 +29,9 @@ test: setup ## all checks: format, lint, types, build, tests. TESTS= narrows the
 	$(RUN) mypy
 	$(RUN) colcon --log-level error build --symlink-install --event-handlers status-
 	$(RUN) pytest -n 2 --dist loadfile $(TESTS)
+
+hard: setup ## kills, floods, full disks, bad input and bombs over ROS 2, for minutes; a table of what survived. ARGS= for fastsam2 hard
+	@$(RUN) fastsam2 hard $(ARGS)
 
 bench: setup ## time a step by stage beside upstream's; table and JSON in docs/results/. ARGS= for fastsam2 bench
 	@$(RUN) fastsam2 bench $(ARGS)

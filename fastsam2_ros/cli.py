@@ -36,6 +36,8 @@ COMMANDS = {
     "bench": ("fastsam2_ros.lab.evaluation.bench", "time a step by stage, beside upstream's"),
     "equality": ("fastsam2_ros.lab.evaluation.equality", "show that unpruned masks equal upstream's"),
     "soak": ("fastsam2_ros.lab.evaluation.soak", "show that memory and time of a step do not grow"),
+    "hard": ("fastsam2_ros.lab.hard.command", "kills, floods, full disks and bad input over ROS 2, and what survived"),
+    "soak-node": ("fastsam2_ros.lab.hard.soak_node", "show that the node takes no more, however long it runs"),
 }
 """Name: module and one line of help.
 

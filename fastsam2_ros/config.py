@@ -12,7 +12,7 @@ MINI = "mini"
 """The models that come with this package, of SAM 2 and of open_clip."""
 UNTRAINED = "untrained"
 """In place of a checkpoint or of weights: random ones."""
-KINDS = {bool: "true or false", int: "a whole number", float: "a number", str: "a text"}
+KINDS = {bool: "true or false", int: "a whole number", float: "a number", str: "a text", tuple: "a list of texts"}
 """What a setting of a type must be, for people."""
 MAX_MEGAPIXELS = 64.0
 """Default of `TrackerConfig.max_megapixels`."""
@@ -122,7 +122,8 @@ class PruningConfig:
     )
     target_rate: float = option(
         0.0,
-        "Frames per second to hold: keep ratios sink while steps take longer, to the floor at most. 0: no deadline.",
+        "Frames per second to hold, of all cameras together: keep ratios sink while steps take longer, to the floor at most. "
+        "0: no deadline.",
         minimum=0.0,
         maximum=1000.0,
     )

@@ -214,7 +214,10 @@ def _head(format: str, buffer: npt.NDArray[np.uint8]) -> tuple[int, int, bool]:
             with Image.open(io.BytesIO(buffer.tobytes()), formats=_FILE_FORMATS) as image:
                 return *image.size, image.mode[0] in "LI"
     except Image.DecompressionBombError as error:
-        raise InputError(f"The compressed image (format {format!r}) is too large: {error}") from error
+        raise InputError(
+            f"The compressed image (format {format!r}) has more than {2 * (Image.MAX_IMAGE_PIXELS or 0) / 1e6:.0f} megapixels, "
+            "which are never decoded; max_megapixels can be no higher. Have the camera send smaller ones."
+        ) from error
     except (UnidentifiedImageError, OSError, ValueError, SyntaxError) as error:
         raise _undecodable(format, buffer) from error
 

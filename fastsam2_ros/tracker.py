@@ -54,8 +54,8 @@ class TextTracker:
     ) -> None:
         check(config)
         self.config = config
+        self._loaded = sam
         self._sam = sam.streaming
-        self._untrained = sam.untrained
         self._search = search
         self._new_stages = partial(Stages, sam, search, scorer=scorer, observer=observer)
         with neutral_torch(inference=False):
@@ -77,6 +77,10 @@ class TextTracker:
             search = TextSearch(config.language.suited(config.model.name), sam.streaming.device)
         return cls(sam, search, config)
 
+    def sibling(self) -> TextTracker:
+        """Another one with these settings, for another video; the models, which are in memory once, serve both."""
+        return TextTracker(self._loaded, self._search, self.config)
+
     def __reduce_ex__(self, protocol: object) -> NoReturn:
         raise TypeError(
             "A TextTracker cannot be copied or pickled: it holds models on a device, and the state of one video. "
@@ -86,7 +90,7 @@ class TextTracker:
     @property
     def untrained(self) -> bool:
         """True where the weights of SAM 2 or of the language model are random."""
-        return self._untrained or self._search.untrained
+        return self._loaded.untrained or self._search.untrained
 
     @property
     def device(self) -> torch.device:
@@ -194,6 +198,22 @@ class TextTracker:
         name = descriptions.single(description) or UNNAMED
         self._state.targets.ask(Request(mask=mask.copy(), description=name))
 
+    def encode(self, frames: Sequence[npt.NDArray[np.uint8]]) -> list[FrameFeatures]:
+        """What `step` takes as `features`, of frames that siblings will step through: one batch for all.
+
+        Args:
+            frames: uint8 (H, W, 3), RGB; of any sizes.
+
+        Raises:
+            InputError: one is not such an array.
+        """
+        for frame in frames:
+            _check_frame(frame)
+        watch = Stopwatch(self.device)
+        with neutral_torch(), watch.stage("encode"):
+            encoded = self._sam.encode_batch(frames)
+        return [replace(each, seconds=watch.seconds["encode"] / len(frames)) for each in encoded]
+
     def step(
         self,
         frame: npt.NDArray[np.uint8],
@@ -210,7 +230,7 @@ class TextTracker:
         Args:
             frame: uint8 (H, W, 3), RGB; any size, which may change between frames.
             stamp_ns: nanoseconds; where it does not rise, the last good interval is taken.
-            features: what this model's encoder made of the frame, where another tracker has had it encoded already.
+            features: what this model's encoder made of the frame, where it was encoded already (`encode`).
             view_tokens: give in the result's `tokens` what was pruned and why.
 
         Raises:
@@ -244,6 +264,7 @@ class TextTracker:
         warnings: list[str] = []
         with watch.stage("encode"):
             features = self._sam.encode(rgb) if features is None else features
+        watch.seconds["encode"] += features.seconds
         tracked = [target for target in state.targets.targets if target.memory is not None]
         with watch.stage("motion"):
             motion = state.motion.update(rgb, stamp_ns, _where(tracked))

@@ -58,12 +58,20 @@ def replay(context: LaunchContext) -> list[ExecuteProcess]:
     """The process that plays the bag."""
     given = {name: LaunchConfiguration(name).perform(context) for name in ("bag", *ARGUMENTS)}
     transport = LaunchConfiguration("image_transport", default="").perform(context)
-    image = LaunchConfiguration("image", default="/camera/image_raw").perform(context)
+    images = launching.image_topics(
+        LaunchConfiguration("image", default=launching.IMAGE).perform(context),
+        launching.parameters({"cameras": LaunchConfiguration("cameras", default="").perform(context)}).get(
+            "cameras", []
+        ),
+        LaunchConfiguration("namespace", default="").perform(context),
+    )
     executable = Path(get_package_prefix("fastsam2_ros")) / "lib" / "fastsam2_ros" / "fastsam2"
     return [
         ExecuteProcess(
             cmd=launching.replay_command(
-                executable, given, f"{image}/compressed" if transport == "compressed" else image
+                executable,
+                given,
+                [f"{topic}/compressed" if transport == "compressed" else topic for topic in images],
             ),
             additional_env=launching.dds_profile(os.environ, CONFIG / "fastdds.xml"),
             output="screen",

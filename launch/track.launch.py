@@ -22,9 +22,13 @@ def generate_launch_description() -> LaunchDescription:
     """Arguments, the node, and RViz on request."""
     return LaunchDescription(
         [
-            DeclareLaunchArgument("image", default_value="/camera/image_raw", description="the camera's image topic"),
+            DeclareLaunchArgument(
+                "image",
+                default_value=launching.IMAGE,
+                description="the camera's image topic; of several cameras, one topic each, separated by spaces",
+            ),
             DeclareLaunchArgument("namespace", default_value="", description="namespace of the node and its topics"),
-            DeclareLaunchArgument("name", default_value="fastsam2_tracker", description="name of the node"),
+            DeclareLaunchArgument("name", default_value=launching.NODE, description="name of the node"),
             DeclareLaunchArgument(
                 "params_file", default_value=str(CONFIG / "tracker.yaml"), description="YAML file with parameters"
             ),
@@ -39,12 +43,7 @@ def generate_launch_description() -> LaunchDescription:
                 for name, text in launching.arguments().items()
             ),
             OpaqueFunction(function=tracker),
-            Node(
-                package="rviz2",
-                executable="rviz2",
-                arguments=["-d", str(CONFIG / "rviz.rviz")],
-                condition=IfCondition(LaunchConfiguration("rviz")),
-            ),
+            OpaqueFunction(function=viewer, condition=IfCondition(LaunchConfiguration("rviz"))),
         ]
     )
 
@@ -52,14 +51,15 @@ def generate_launch_description() -> LaunchDescription:
 def tracker(context: LaunchContext) -> list[Node]:
     """The node, with those parameters that were given as arguments on top of the file."""
     given = {name: LaunchConfiguration(name).perform(context) for name in launching.arguments()}
+    chosen = launching.parameters(given)
     values = {
         # The type is told, or a description such as 'yes' or '7' would become a bool or a number.
-        name: ParameterValue(value, value_type=type(value))
-        for name, value in launching.parameters(given).items()
+        name: value if isinstance(value, list) else ParameterValue(value, value_type=type(value))
+        for name, value in chosen.items()
     }
     values["use_sim_time"] = ParameterValue(LaunchConfiguration("use_sim_time"), value_type=bool)
     file = launching.existing("params_file", LaunchConfiguration("params_file").perform(context))
-    image = LaunchConfiguration("image").perform(context)
+    images = launching.image_remappings(LaunchConfiguration("image").perform(context), chosen.get("cameras", []))
     return [
         Node(
             package="fastsam2_ros",
@@ -67,7 +67,11 @@ def tracker(context: LaunchContext) -> list[Node]:
             name=LaunchConfiguration("name"),
             namespace=LaunchConfiguration("namespace"),
             parameters=[file, values],
-            remappings=[("image", image), ("image/compressed", f"{image}/compressed")],
+            remappings=[
+                (f"{name}{transport}", f"{topic}{transport}")
+                for name, topic in images.items()
+                for transport in ("", "/compressed")
+            ],
             # For this process alone: others keep their own memory.
             additional_env=launching.dds_profile(os.environ, CONFIG / "fastdds_node.xml"),
             ros_arguments=["--log-level", LaunchConfiguration("log_level")],
@@ -75,5 +79,21 @@ def tracker(context: LaunchContext) -> list[Node]:
             respawn_delay=2.0,
             output="screen",
             sigterm_timeout="30",  # seconds: on a slow CPU, the step at work takes longer than the usual 5 to end
+        )
+    ]
+
+
+def viewer(context: LaunchContext) -> list[Node]:
+    """RViz, with the topics of this node."""
+    given = {name: LaunchConfiguration(name).perform(context) for name in ("image", "cameras", "name", "namespace")}
+    cameras = launching.parameters({"cameras": given["cameras"]}).get("cameras", [])
+    images = launching.image_topics(given["image"], cameras, given["namespace"])
+    remappings = launching.viewer_remappings(images, cameras, given["name"], given["namespace"])
+    return [
+        Node(
+            package="rviz2",
+            executable="rviz2",
+            arguments=["-d", str(CONFIG / "rviz.rviz")],
+            remappings=list(remappings.items()),
         )
     ]

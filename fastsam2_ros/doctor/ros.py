@@ -19,6 +19,8 @@ _OPTIONAL = {
     "vision_msgs.msg": ("~/detections", "vision-msgs"),
     "cv_bridge": ("rare image encodings", "cv-bridge"),
     "launch_ros": ("the launch files", "launch-ros"),
+    "diagnostic_updater": ("/diagnostics with the rate of its parameter", "diagnostic-updater"),
+    "bondpy": ("a bond with Nav2's lifecycle manager", "bondpy"),
 }
 _PROFILES = ("FASTDDS_DEFAULT_PROFILES_FILE", "FASTRTPS_DEFAULT_PROFILES_FILE")
 _SMALLEST = 256 * 2**20

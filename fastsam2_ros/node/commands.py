@@ -1,4 +1,4 @@
-"""What the node is told to track."""
+"""What the node is told to track in one camera's images."""
 
 from __future__ import annotations
 
@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any
 from sensor_msgs.msg import RegionOfInterest
 
 from fastsam2_ros.node import messages
+from fastsam2_ros.node.node_log import NodeLog
+from fastsam2_ros.node.queues import CameraQueue
 from fastsam2_ros.node.reports import Reports
-from fastsam2_ros.node.worker import Worker
 from fastsam2_ros.printable import printable
 
 if TYPE_CHECKING:
@@ -22,31 +23,32 @@ WAITING_BOXES = 32
 class Commands:
     """Leaves commands for the worker, and reports what came of them. The newest text replaces one that still waits."""
 
-    def __init__(self, worker: Worker[Any], reports: Reports) -> None:
-        self._worker = worker
+    def __init__(self, queue: CameraQueue[Any], log: NodeLog, reports: Reports) -> None:
+        self._queue = queue
+        self._log = log
         self._reports = reports
 
     def look_for(self, text: str) -> None:
         """Track what the text describes."""
-        self._worker.submit("text", lambda tracker: self._accept_text(tracker, text))
+        self._queue.submit("text", lambda tracker: self._accept_text(tracker, text))
 
     def track_box(self, box: RegionOfInterest) -> None:
         """Track what is in a box of the next frame."""
-        if not self._worker.submit("box", lambda tracker: self._accept_box(tracker, box), most=WAITING_BOXES):
-            self._reports.complain("box", f"More than {WAITING_BOXES} boxes wait for a frame; the oldest is given up.")
+        if not self._queue.submit("box", lambda tracker: self._accept_box(tracker, box), most=WAITING_BOXES):
+            self._log.complain("box", f"More than {WAITING_BOXES} boxes wait for a frame; the oldest is given up.")
 
     def reset(self) -> None:
         """Forget all targets, and what still waits."""
-        self._worker.discard("text", "box")
-        self._worker.submit("reset", self._reset)
+        self._queue.discard("text", "box")
+        self._queue.submit("reset", self._reset)
 
     def reconfigure(self, config: TrackerConfig) -> None:
         """Go on with other settings."""
-        self._worker.submit("settings", lambda tracker: tracker.reconfigure(config))
+        self._queue.submit("settings", lambda tracker: tracker.reconfigure(config))
 
     def forget(self) -> None:
         """Forget all that still waits."""
-        self._worker.discard("text", "box", "reset", "settings")
+        self._queue.discard("text", "box", "reset", "settings")
 
     # In the worker's thread.
 
@@ -54,7 +56,7 @@ class Commands:
         before = list(self._reports.descriptions)
         self._reports.descriptions = tracker.set_target(text)
         # The same text may be published again and again.
-        if before == list(self._reports.descriptions) and not self._reports.is_open("target"):
+        if before == list(self._reports.descriptions) and "target" not in self._log.problems:
             return
         wanted = "; ".join(self._reports.descriptions)
         self._accepted(f"Looking for: {printable(wanted)}" if wanted else "Nothing to look for.")
@@ -71,6 +73,6 @@ class Commands:
         self._accepted("All targets are forgotten.")
 
     def _accepted(self, text: str) -> None:
-        self._reports.clear("target")
-        self._reports.say("accepted", text)
+        self._log.clear("target")
+        self._log.say("accepted", text)
         self._reports.publish_status()

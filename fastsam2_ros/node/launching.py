@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,10 @@ SHORT = {
     "keep_ratio": "pruning.keep_ratio",
 }
 """Launch arguments that are shorter than the names of their parameters."""
+NODE = "fastsam2_tracker"
+"""Name of the node, unless another is given."""
+IMAGE = "/camera/image_raw"
+"""The image topic of the only camera, unless another is given."""
 _LONGEST = 4096
 _PROFILES = ("FASTDDS_DEFAULT_PROFILES_FILE", "FASTRTPS_DEFAULT_PROFILES_FILE")
 _WORDS = {"true": True, "false": False}
@@ -54,7 +58,7 @@ def parameters(given: Mapping[str, str]) -> dict[str, Any]:
 
 
 def _typed(argument: str, text: str, kind: type) -> Any:
-    """A launch argument's text as bool, int, float or str."""
+    """A launch argument's text as bool, int, float, str or list of str."""
     if kind is str:
         if len(text) > _LONGEST or "\n" in text:
             raise InputError(
@@ -62,6 +66,8 @@ def _typed(argument: str, text: str, kind: type) -> Any:
                 "this one, include this one in a group that forwards nothing (docs/commanding.md, Launch)."
             )
         return text
+    if kind is tuple:
+        return text.strip(" []").replace(",", " ").split()
     try:
         if kind is bool:
             return _WORDS[text.strip().lower()]
@@ -87,6 +93,45 @@ def dds_profile(environment: Mapping[str, str], profile: Path) -> dict[str, str]
     return {_PROFILES[environment.get("ROS_DISTRO") in ("humble", "iron", "jazzy")]: str(profile)}
 
 
+def image_remappings(image: str, cameras: Sequence[str]) -> dict[str, str]:
+    """The topics that images come on, by the names that the node has for them.
+
+    Args:
+        image: the launch argument: one topic, or one for each camera, separated by spaces.
+        cameras: names, where there are several; with `IMAGE`, nothing is remapped.
+
+    Raises:
+        InputError: another number of topics than of cameras.
+    """
+    names, topics = [f"{camera}/image" for camera in cameras] or ["image"], image.split()
+    if cameras and image == IMAGE:
+        return {}
+    if len(topics) != len(names):
+        raise InputError(
+            f"The launch argument image is {printable(image)}, but the cameras are {', '.join(cameras) or 'just one'}: "
+            f"give {len(names)} topic(s), separated by spaces, in the same order."
+        )
+    return dict(zip(names, topics, strict=True))
+
+
+def image_topics(image: str, cameras: Sequence[str], namespace: str) -> list[str]:
+    """The topics that the node will subscribe to. Arguments as for `image_remappings`, and the node's namespace."""
+    prefix = f"/{namespace.strip('/')}/" if namespace.strip("/") else "/"
+    return [*image_remappings(image, cameras).values()] or [f"{prefix}{camera}/image" for camera in cameras]
+
+
+def viewer_remappings(images: Sequence[str], cameras: Sequence[str], name: str, namespace: str) -> dict[str, str]:
+    """From the topics in config/rviz.rviz to those of this node, of the first of several cameras.
+
+    Args:
+        images: topics that the node subscribes to (`image_topics`).
+        cameras, name, namespace: of the node.
+    """
+    prefix = "/".join(["", *(part for part in (namespace.strip("/"), name, *cameras[:1]) if part)])
+    outputs = {f"/{NODE}/{topic}": f"{prefix}/{topic}" for topic in ("overlay", "tokens")}
+    return {IMAGE: images[0], **outputs}
+
+
 def existing(argument: str, path: str) -> str:
     """The path.
 
@@ -98,14 +143,14 @@ def existing(argument: str, path: str) -> str:
     return str(Path(path).expanduser())
 
 
-def replay_command(executable: Path, given: Mapping[str, str], image: str) -> list[str]:
+def replay_command(executable: Path, given: Mapping[str, str], images: Sequence[str]) -> list[str]:
     """The words that play the bag.
 
     Args:
         executable: `fastsam2`.
         given: launch arguments: bag, topics, remap, rate, loop, start, clock, wait.
-        image: topic that the tracker subscribes to. Where the bag's topics are not chosen, all are played, and only this
-            one is waited for.
+        images: topics that the tracker subscribes to. Where the bag's topics are not chosen, all are played, and only
+            these are waited for.
 
     Raises:
         InputError: an argument of the wrong kind, or no such bag.
@@ -118,7 +163,7 @@ def replay_command(executable: Path, given: Mapping[str, str], image: str) -> li
             words.append(f"--{name}")
     for rule in given["remap"].split():
         words += ["--remap", rule]
-    words += ["--wait-for", image]
+    words += ["--wait-for", *images]
     if given["topics"].split():
         words += ["--topics", *given["topics"].split()]
     return words

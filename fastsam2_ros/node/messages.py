@@ -18,7 +18,7 @@ from std_msgs.msg import Header
 from fastsam2_ros import msg
 from fastsam2_ros.images import encode_image
 from fastsam2_ros.message_fields import region_of_interest, tracked_object
-from fastsam2_ros.node.worker import Counts
+from fastsam2_ros.node.queues import Counts
 from fastsam2_ros.results import Box, TrackedObject, TrackResult, TrackState
 
 
@@ -153,11 +153,12 @@ def diagnostics(
     stopped: Container[str],
     silence: float | None,
     slowest: float,
+    memory: Mapping[str, int],
 ) -> DiagnosticStatus:
     """diagnostic_msgs/DiagnosticStatus: OK, WARN where there is a problem, ERROR where nothing comes out because of it.
 
     Args:
-        name: of the node.
+        name: of the entry.
         status: the newest one.
         counts: as they are now.
         phase: state of the node's life cycle.
@@ -165,6 +166,7 @@ def diagnostics(
         stopped: subjects whose problems are errors.
         silence: seconds since the last image; None before the first.
         slowest: time in the slowest callback, seconds.
+        memory: that the process takes, bytes by kind.
     """
     state = TrackState(status.state).name
     values = {
@@ -179,8 +181,10 @@ def diagnostics(
         "dropped": str(counts.dropped),
         "keep ratio": f"{status.keep_ratio:.2f}",
         "processing time (ms)": f"{status.processing_time * 1e3:.1f}",
+        "latency (ms)": f"{status.latency * 1e3:.1f}",
         "slowest callback (ms)": f"{slowest * 1e3:.2f}",
     }
+    values |= {f"{kind} (MB)": f"{size / 2**20:.0f}" for kind, size in memory.items()}
     values |= {f"problem ({subject})": text for subject, text in problems.items()}
     errors = [text for subject, text in problems.items() if subject in stopped]
     level, message = DiagnosticStatus.OK, state
@@ -190,7 +194,7 @@ def diagnostics(
         level, message = DiagnosticStatus.ERROR, errors[-1]
     return DiagnosticStatus(
         level=level,
-        name=f"{name}: tracker",
+        name=name,
         message=message,
         hardware_id=f"{status.model} on {status.device}",
         values=[KeyValue(key=key, value=value) for key, value in values.items()],

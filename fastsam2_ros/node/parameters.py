@@ -21,6 +21,7 @@ from fastsam2_ros.config import (
     option,
 )
 from fastsam2_ros.errors import InputError
+from fastsam2_ros.node.addressing import check_cameras
 from fastsam2_ros.node.parameter_names import unknown_parameters
 
 _LARGEST = {int: 2**63 - 1, float: sys.float_info.max}
@@ -44,6 +45,11 @@ class NodeConfig:
         live=False,
     )
     description: str = option("", "What to look for from the start; later by the topic target_description.", live=False)
+    cameras: tuple[str, ...] = option(
+        (),
+        "Names of several cameras, such as [front, left]: images come on front/image, results go to ~/front/mask and so on. "
+        "All share one model; each has its own targets. Empty: one camera, on image. Read when the node starts.",
+    )
     autostart: bool = option(
         True,
         "Load the models and begin to work by itself. false: a lifecycle manager, such as Nav2's, configures and activates "
@@ -65,6 +71,7 @@ def declare(node: Node) -> tuple[TrackerConfig, NodeConfig]:
     values = {name: _declare(node, name, field) for name, field in {**flat_options(), **OWN}.items()}
     config = NodeConfig(**{name: values.pop(name) for name in OWN})
     check(config)
+    check_cameras(config.cameras)
     if unknown := unknown_parameters(node):
         node.get_logger().warning(unknown)
     return from_mapping(values), config
@@ -87,6 +94,8 @@ def changed(
     known = {name: typed(name, value, options[name].default) for name, value in values.items() if name in options}
     new_own = replace(own, **{name: value for name, value in known.items() if name in OWN})
     check(new_own)
+    if new_own.cameras != own.cameras:
+        raise InputError("cameras is read when the node starts: start it again with others.")
     new = from_mapping({**flat_values(config), **{name: value for name, value in known.items() if name not in OWN}})
     fixed = [*fixed_differences(config, new), *(name for name in OWN if getattr(own, name) != getattr(new_own, name))]
     if loaded and fixed:
@@ -132,18 +141,24 @@ def sentence(metadata: Mapping[str, Any]) -> str:
 
 def _declare(node: Node, name: str, field: Any) -> Any:
     descriptor = describe(name, field.default, field.metadata)
-    return typed(name, node.declare_parameter(name, field.default, descriptor).value, field.default)
+    default = list(field.default) if isinstance(field.default, tuple) else field.default
+    return typed(name, node.declare_parameter(name, default, descriptor).value, field.default)
 
 
 def typed(name: str, value: Any, default: Any) -> Any:
-    """`value` in the type of `default`; whole numbers become floats where the setting is one.
+    """`value` in the type of `default`; whole numbers become floats where the setting is one, and lists of texts tuples.
 
     Raises:
         InputError: it is of another type.
     """
     if isinstance(default, float) and isinstance(value, int) and not isinstance(value, bool):
         return float(value)
-    if type(value) is not type(default):
+    if isinstance(default, tuple) and (value is None or isinstance(value, (list, tuple))):
+        # ROS's files know no empty list of texts: it arrives as nothing, or is written as one empty text.
+        value = tuple(each for each in value or () if each != "")
+        if all(isinstance(each, str) for each in value):
+            return value
+    if type(value) is not type(default) or isinstance(default, tuple):
         hint = " Put it in quotes." if isinstance(default, str) else ""
         raise InputError(f"The parameter {name} is {value!r}; it must be {KINDS[type(default)]}.{hint}")
     return value

@@ -85,12 +85,6 @@ class ProblemLog:
                 self._open.pop(subject, None)
 
     @property
-    def newest(self) -> str:
-        """The newest problem that is still open; empty: all is well."""
-        with self._lock:
-            return next(reversed(self._open.values()), "")
-
-    @property
     def problems(self) -> dict[str, str]:
         """Those that are open, by subject; the newest comes last."""
         with self._lock:

@@ -1,40 +1,48 @@
-"""The publishers of the results."""
+"""What is published about every frame."""
 
 from __future__ import annotations
 
+from typing import Any
+
 from rclpy.node import Node
-from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
+from rclpy.publisher import Publisher
 from sensor_msgs.msg import CompressedImage, Image
 from std_msgs.msg import Header
 
 from fastsam2_ros import msg
 from fastsam2_ros.images import RgbImage
-from fastsam2_ros.node import messages
+from fastsam2_ros.node import messages, qos
 from fastsam2_ros.pictures.overlay import draw
 from fastsam2_ros.pictures.tokens import History, draw_tokens
 from fastsam2_ros.results import TrackResult
-
-RELIABLE = QoSProfile(depth=10, reliability=ReliabilityPolicy.RELIABLE)
-LATCHED = QoSProfile(depth=1, reliability=ReliabilityPolicy.RELIABLE, durability=DurabilityPolicy.TRANSIENT_LOCAL)
 
 
 class Publishers:
     """Publishes what was found out about one frame, under that frame's own header.
 
     Images are only made while someone subscribes to them.
+
+    Args:
+        node: whose publishers they are.
+        prefix: of the topics, such as `~/` or `~/front/`.
     """
 
-    def __init__(self, node: Node) -> None:
-        self._mask = node.create_publisher(Image, "~/mask", RELIABLE)
-        self._compressed_mask = node.create_publisher(CompressedImage, "~/mask/compressed", RELIABLE)
-        self._labels = node.create_publisher(Image, "~/labels", RELIABLE)
-        self._overlay = node.create_publisher(Image, "~/overlay", RELIABLE)
-        self._tokens = node.create_publisher(Image, "~/tokens", RELIABLE)
+    def __init__(self, node: Node, prefix: str) -> None:
+        def new(kind: type[Any], name: str) -> Publisher[Any]:
+            self.all.append(qos.new_publisher(node, kind, prefix + name, qos.reliable()))
+            return self.all[-1]
+
+        self.all: list[Publisher[Any]] = []
+        self._mask = new(Image, "mask")
+        self._compressed_mask = new(CompressedImage, "mask/compressed")
+        self._labels = new(Image, "labels")
+        self._overlay = new(Image, "overlay")
+        self._tokens = new(Image, "tokens")
         self._history = History()
-        self._tracks = node.create_publisher(msg.TrackedObjectArray, "~/tracks", RELIABLE)
+        self._tracks = new(msg.TrackedObjectArray, "tracks")
         self._vision = messages.vision_msgs()
         if self._vision is not None:
-            self._detections = node.create_publisher(self._vision.Detection2DArray, "~/detections", RELIABLE)
+            self._detections = new(self._vision.Detection2DArray, "detections")
 
     def wants_tokens(self) -> bool:
         """Whether someone subscribes to the picture of tokens, which needs `TrackResult.tokens`."""

@@ -88,21 +88,33 @@ class StreamingSam2:
         """Empty memory for one more target."""
         return TargetMemory(self.memory_frames - 1, self.prompt_frames, self.model.max_obj_ptrs_in_encoder - 1)
 
-    @torch.inference_mode()
     def encode(self, frame: npt.NDArray[np.uint8]) -> FrameFeatures:
         """Run the image encoder. frame: uint8 (H, W, 3), RGB."""
+        return self.encode_batch([frame])[0]
+
+    @torch.inference_mode()
+    def encode_batch(self, frames: Sequence[npt.NDArray[np.uint8]]) -> list[FrameFeatures]:
+        """Run the image encoder once on frames of any sizes, each uint8 (H, W, 3), RGB."""
         seen: list[tuple[Tensor, ...]] = []
         trunk = self.model.image_encoder.trunk
         hook = trunk.register_forward_hook(lambda _module, _images, maps: seen.append(tuple(maps)))
         try:
             with self._autocast():
-                backbone = self.model.forward_image(self._normalised(frame))
+                backbone = self.model.forward_image(torch.cat([self._normalised(frame) for frame in frames]))
         finally:
             hook.remove()
-        maps = tuple(backbone["backbone_fpn"][-3:])
-        size = frame.shape[0], frame.shape[1]
-        kept = seen[0] if isinstance(trunk, TimmTrunk) else ()
-        return FrameFeatures(maps, self._flat(maps[2])[0], self.grid, size, kept)
+        fine, middle, coarse = (maps.split(1) for maps in backbone["backbone_fpn"][-3:])
+        trunk_maps = seen[0] if isinstance(trunk, TimmTrunk) else ()
+        return [
+            FrameFeatures(
+                (fine[row], middle[row], coarse[row]),
+                self._flat(coarse[row])[0],
+                self.grid,
+                (frame.shape[0], frame.shape[1]),
+                tuple(each[row : row + 1] for each in trunk_maps),
+            )
+            for row, frame in enumerate(frames)
+        ]
 
     @torch.inference_mode()
     def stride_16(self, frame: npt.NDArray[np.uint8]) -> Tensor:

@@ -19,6 +19,7 @@ class FrameFeatures:
         grid: (g, g). The grid covers the whole frame, which is stretched to a square for the encoder.
         size: (H, W) of the frame, pixels.
         trunk_maps: (1, C, h, w) each, the trunk's, fine to coarse, where it is a timm model (`trunk.TimmTrunk`); else none.
+        seconds: that the encoder took, where that is counted here; of a batch, this frame's share.
     """
 
     maps: tuple[Tensor, Tensor, Tensor]
@@ -26,6 +27,7 @@ class FrameFeatures:
     grid: tuple[int, int]
     size: tuple[int, int]
     trunk_maps: tuple[Tensor, ...] = ()
+    seconds: float = 0.0
 
 
 @dataclass(frozen=True)

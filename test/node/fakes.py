@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
@@ -31,10 +31,20 @@ class CentreTracker:
         self.steps: list[tuple[tuple[int, ...], int]] = []
         self.views: list[bool] = []
         self.threads: set[int] = set()
+        self.siblings: list[CentreTracker] = []
+        self.batches: list[int] = []
         self._stamp = -1
 
     def warm_up(self) -> None:
         self.threads.add(threading.get_ident())
+
+    def sibling(self) -> CentreTracker:
+        self.siblings.append(CentreTracker(self.config, self.before_step))
+        return self.siblings[-1]
+
+    def encode(self, frames: Sequence[np.ndarray]) -> list[tuple[int, ...]]:
+        self.batches.append(len(frames))
+        return [frame.shape for frame in frames]
 
     def reconfigure(self, config: TrackerConfig) -> None:
         self.config = config
@@ -54,7 +64,10 @@ class CentreTracker:
             raise InputError(f"The box {box} is empty. Give a width and a height above 0.")
         self.box = box
 
-    def step(self, frame: np.ndarray, stamp_ns: int, *, view_tokens: bool = False) -> TrackResult:
+    def step(
+        self, frame: np.ndarray, stamp_ns: int, *, features: object = None, view_tokens: bool = False
+    ) -> TrackResult:
+        assert features in (None, frame.shape)
         self.threads.add(threading.get_ident())
         self.views.append(view_tokens)
         self.before_step()

@@ -37,21 +37,35 @@ OUTPUTS = {
 class Graph:
     """Everything that the node publishes is kept in `heard`, by topic; `wait_for` waits for what is to come."""
 
-    def __init__(self, context, tracker, *, subscribe=tuple(OUTPUTS), **values):
+    def __init__(self, context, tracker, *, subscribe=tuple(OUTPUTS), namespace="", **values):
         parameters = [Parameter(name, value=value) for name, value in values.items()]
         self.heard = defaultdict(list)
         self._changed = threading.Condition()
-        self.node = TrackerNode(lambda config: tracker, context=context, parameter_overrides=parameters)
-        self.peer = Node("peer", context=context)
+        self.node = TrackerNode(
+            lambda config: tracker, context=context, parameter_overrides=parameters, namespace=namespace
+        )
+        self.peer = Node("peer", context=context, namespace=namespace)
         matched = PublisherEventCallbacks(matched=self._notify)
         subscribed = SubscriptionEventCallbacks(matched=self._notify)
         compressed = values.get("image_transport") == "compressed"
         type_, topic = (CompressedImage, "image/compressed") if compressed else (Image, "image")
-        self.image = self.peer.create_publisher(type_, topic, 10, event_callbacks=matched)
+        before = {name: f"{name}/" if name else "" for name in values.get("cameras", [""])}
+
+        def publishers(kind, name):
+            return {
+                camera: self.peer.create_publisher(kind, prefix + name, 10, event_callbacks=matched)
+                for camera, prefix in before.items()
+            }
+
+        self.images, self.boxes = publishers(type_, topic), publishers(RegionOfInterest, "target_box")
+        self.image, self.box = next(iter(self.images.values())), next(iter(self.boxes.values()))
         self.description = self.peer.create_publisher(String, "target_description", 10, event_callbacks=matched)
-        self.box = self.peer.create_publisher(RegionOfInterest, "target_box", 10, event_callbacks=matched)
-        inputs = (self.image, self.description, self.box)
-        topics = {name: (f"fastsam2_tracker/{name}", *OUTPUTS[name]) for name in subscribe}
+        inputs = (*self.images.values(), self.description, *self.boxes.values())
+        topics = {
+            prefix + name: (f"fastsam2_tracker/{prefix}{name}", *OUTPUTS[name])
+            for name in subscribe
+            for prefix in before.values()
+        }
         topics |= {"log": ("/rosout", Log, LATCHED), "diagnostics": ("/diagnostics", DiagnosticArray, ALL)}
         outputs = [
             self.peer.create_subscription(type_, topic, self._keep(name), qos, event_callbacks=subscribed)
@@ -63,7 +77,7 @@ class Graph:
         self._thread = threading.Thread(target=self._spin)
         self._thread.start()
         self.node.start()
-        awaited = inputs if values.get("autostart", True) else inputs[1:]  # Images are taken while active.
+        awaited = inputs if values.get("autostart", True) else inputs[len(before) :]  # Images are taken while active.
         self.wait_for(lambda: all(publisher.get_subscription_count() for publisher in awaited))
         self.wait_for(lambda: all(subscription.get_publisher_count() for subscription in outputs))
 
@@ -87,16 +101,20 @@ class Graph:
         with self._changed:
             assert self._changed.wait_for(condition, timeout), f"it did not happen within {timeout} s"
 
-    def wait_for_status(self, condition):
-        """The first status, of those heard and those to come, that meets the condition."""
-        self.wait_for(lambda: any(condition(status) for status in self.heard["status"]))
-        return next(status for status in self.heard["status"] if condition(status))
+    def wait_for_status(self, condition, camera=""):
+        """The first status of a camera, of those heard and those to come, that meets the condition."""
+        statuses = self.heard[f"{camera}/status" if camera else "status"]
+        self.wait_for(lambda: any(condition(status) for status in statuses))
+        return next(status for status in statuses if condition(status))
 
     def wait_for_diagnostics(self, condition):
         """The first of the node's diagnostics, of those heard and those to come, that meets the condition."""
-        self.wait_for(lambda: any(condition(message.status[0]) for message in self.heard["diagnostics"]))
-        entries = [message.status[0] for message in self.heard["diagnostics"]]
-        return next(entry for entry in entries if condition(entry))
+
+        def entries():
+            return [entry for message in self.heard["diagnostics"] for entry in message.status]
+
+        self.wait_for(lambda: any(condition(entry) for entry in entries()))
+        return next(entry for entry in entries() if condition(entry))
 
     def log(self, level=Log.WARN):
         return [line.msg for line in self.heard["log"] if line.level >= level]
@@ -104,13 +122,13 @@ class Graph:
     def say(self, text):
         self.description.publish(String(data=text))
 
-    def send(self, stamp, size=(48, 64), **fields):
-        self.image.publish(image(stamp, size, **fields))
+    def send(self, stamp, size=(48, 64), camera="", **fields):
+        (self.images[camera] if camera else self.image).publish(image(stamp, size, **fields))
 
-    def send_good(self, stamp, size=(48, 64)):
+    def send_good(self, stamp, size=(48, 64), camera=""):
         """Send an image and wait until it was processed; stamp: above 0, which is that of the first status."""
-        self.send(stamp, size)
-        return self.wait_for_status(lambda status: status.header.stamp == header(stamp).stamp)
+        self.send(stamp, size, camera)
+        return self.wait_for_status(lambda status: status.header.stamp == header(stamp).stamp, camera)
 
     def close(self):
         self._executor.shutdown()

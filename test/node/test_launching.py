@@ -15,7 +15,7 @@ GIVEN = {"rate": "1.0", "start": "0", "wait": "60", "loop": "false", "clock": "f
 def words(tmp_path, **given):
     (tmp_path / "bag").mkdir(exist_ok=True)
     given = {**GIVEN, "bag": str(tmp_path / "bag"), **given}
-    return launching.replay_command(Path("/lib/fastsam2"), given, "/camera/image")
+    return launching.replay_command(Path("/lib/fastsam2"), given, ["/camera/image"])
 
 
 def test_every_parameter_is_an_argument_with_its_description():
@@ -43,6 +43,9 @@ def test_what_is_not_given_is_left_to_the_file():
         ("max_targets", "3", "max_targets", 3),
         ("autostart", "False", "autostart", False),
         ("lost_seconds", ".5", "lost_seconds", 0.5),
+        ("cameras", "[front, left]", "cameras", ["front", "left"]),
+        ("cameras", "front left", "cameras", ["front", "left"]),
+        ("cameras", "front", "cameras", ["front"]),
     ],
 )
 def test_a_value_has_the_type_of_its_parameter(argument, text, parameter, value):
@@ -115,4 +118,49 @@ def test_a_wrong_argument_of_the_replay_is_named(tmp_path, name, value):
 
 def test_a_bag_that_is_not_there_is_named():
     with pytest.raises(InputError, match="/no/such/bag"):
-        launching.replay_command(Path("fastsam2"), {**GIVEN, "bag": "/no/such/bag"}, "/image")
+        launching.replay_command(Path("fastsam2"), {**GIVEN, "bag": "/no/such/bag"}, ["/image"])
+
+
+@pytest.mark.parametrize(
+    ("image", "cameras", "remappings"),
+    [
+        ("/cam", [], {"image": "/cam"}),
+        ("/a /b", ["front", "left"], {"front/image": "/a", "left/image": "/b"}),
+        (launching.IMAGE, ["front", "left"], {}),
+        (launching.IMAGE, [], {"image": launching.IMAGE}),
+    ],
+)
+def test_every_camera_has_its_image_topic(image, cameras, remappings):
+    assert launching.image_remappings(image, cameras) == remappings
+
+
+@pytest.mark.parametrize(("image", "cameras"), [("/a /b", []), ("/a", ["front", "left"]), ("", [])])
+def test_another_number_of_image_topics_than_of_cameras_is_refused(image, cameras):
+    with pytest.raises(InputError, match="argument image is"):
+        launching.image_remappings(image, cameras)
+
+
+@pytest.mark.parametrize(
+    ("image", "cameras", "namespace", "topics"),
+    [
+        ("/cam", [], "robot", ["/cam"]),
+        (launching.IMAGE, ["front", "left"], "", ["/front/image", "/left/image"]),
+        (launching.IMAGE, ["front"], "/robot/", ["/robot/front/image"]),
+        ("/a /b", ["front", "left"], "robot", ["/a", "/b"]),
+    ],
+)
+def test_a_replay_waits_for_the_topics_that_the_node_has(image, cameras, namespace, topics):
+    assert launching.image_topics(image, cameras, namespace) == topics
+
+
+@pytest.mark.parametrize(
+    ("cameras", "name", "namespace", "overlay"),
+    [
+        ([], "fastsam2_tracker", "", "/fastsam2_tracker/overlay"),
+        ([], "eyes", "robot", "/robot/eyes/overlay"),
+        (["front", "left"], "eyes", "/robot/", "/robot/eyes/front/overlay"),
+    ],
+)
+def test_rviz_shows_this_nodes_topics(cameras, name, namespace, overlay):
+    remappings = launching.viewer_remappings(["/a", "/b"], cameras, name, namespace)
+    assert (remappings["/fastsam2_tracker/overlay"], remappings["/camera/image_raw"]) == (overlay, "/a")

@@ -11,6 +11,7 @@ from rcl_interfaces.srv import SetParametersAtomically
 from rclpy.parameter import Parameter
 from std_srvs.srv import Trigger
 
+from fastsam2_ros.config import TrackerConfig
 from fastsam2_ros.errors import ModelError
 
 from .fakes import CentreTracker
@@ -87,7 +88,7 @@ def up(manager):
 def test_nothing_is_loaded_before_the_manager_says_so(managed):
     graph, manager = managed()
     assert manager.state() == "unconfigured"
-    assert graph.node._tracker is None
+    assert graph.node.cameras[""]._tracker is None
 
 
 @pytest.mark.parametrize(
@@ -133,6 +134,51 @@ def test_a_transition_out_of_order_is_refused_and_changes_nothing(managed, trans
     assert manager.state() == state
 
 
+AFTER = {
+    ("unconfigured", "configure"): "inactive",
+    ("inactive", "activate"): "active",
+    ("inactive", "cleanup"): "unconfigured",
+    ("active", "deactivate"): "inactive",
+}
+"""The state that a transition leads to; every other one is refused."""
+
+
+def orders(length):
+    """All orders of so many transitions, each starting with the end of the one before (a de Bruijn sequence)."""
+    names, walk, seen = list(NAMES), ["configure"] * length, {("configure",) * length}
+    while following := next((each for each in reversed(names) if (*walk[1 - length :], each) not in seen), None):
+        seen.add((*walk[1 - length :], following))
+        walk.append(following)
+    assert len(seen) == len(names) ** length
+    return walk
+
+
+def test_transitions_in_every_order_lead_to_the_state_that_they_should(managed):
+    """Every order of three, while images and texts come; and after that, the node tracks as ever."""
+    graph, manager = managed()
+    state = "unconfigured"
+    for number, transition in enumerate(orders(3)):
+        graph.send(number + 1)
+        graph.say(f"thing {number}")
+        assert manager.change(transition) is ((state, transition) in AFTER), (number, state, transition)
+        state = AFTER.get((state, transition), state)
+        assert manager.state() == state
+    for transition in {"unconfigured": ["configure", "activate"], "inactive": ["activate"], "active": []}[state]:
+        assert manager.change(transition)
+    graph.wait_for(graph.image.get_subscription_count)
+    graph.say("cup")
+    graph.wait_for_status(lambda status: status.descriptions == ["cup"])
+    assert graph.send_good(1000).descriptions == ["cup"]
+
+
+@pytest.mark.parametrize("wrong", list(NAMES))
+def test_nothing_follows_a_shutdown(managed, wrong):
+    _, manager = managed()
+    assert manager.change("shutdown")
+    assert not manager.change(wrong)
+    assert manager.state() == "finalized"
+
+
 def test_an_active_node_tracks(managed):
     graph, manager = managed(description="cup")
     up(manager)
@@ -166,7 +212,7 @@ def test_a_command_of_an_inactive_time_waits(managed):
     assert manager.change("configure")
     graph.wait_for(graph.description.get_subscription_count)
     graph.say("plate")
-    graph.wait_for(lambda: graph.node._worker._commands)
+    graph.wait_for(lambda: graph.node.cameras[""]._queue._commands)
     assert manager.change("activate")
     graph.wait_for_status(lambda status: status.descriptions == ["plate"])
 
@@ -288,14 +334,14 @@ def test_a_setting_that_is_changed_while_models_are_loaded_takes_effect(loading)
     assert manager.change("activate")
     graph.wait_for(graph.image.get_subscription_count)
     graph.send_good(1)
-    assert graph.node._tracker.config.max_targets == 3
+    assert graph.node.cameras[""]._tracker.config.max_targets == 3
 
 
 def test_a_description_that_is_given_while_models_are_loaded_waits(loading):
     graph, manager, released, answer = loading
     graph.wait_for(graph.description.get_subscription_count)
     graph.say("plate")
-    graph.wait_for(lambda: graph.node._worker._commands)
+    graph.wait_for(lambda: graph.node.cameras[""]._queue._commands)
     released.set()
     graph.wait_for(answer.done)
     assert manager.change("activate")
@@ -320,6 +366,34 @@ def test_parameters_change_between_frames_while_tracking(graph):
         graph.send_good(count)
         assert tracker.config.lost_seconds == count
     assert len(tracker.threads) == 1
+
+
+def test_parameters_change_while_images_flood_in(graph):
+    """No image is lost from the counts, no change is lost, and each one is whole."""
+    tracker, pairs = CentreTracker(), []
+    tracker.before_step = lambda: pairs.append((tracker.config.lost_seconds, tracker.config.search_seconds))
+    graph = graph(tracker, subscribe=("status",), description="cup")
+    manager, done = Manager(graph), threading.Event()
+
+    def flood():
+        for stamp in range(1, 100_000):
+            graph.send(stamp)
+            if done.wait(timeout=0.001):
+                return
+
+    camera = threading.Thread(target=flood)
+    camera.start()
+    for count in range(1, 51):
+        assert manager.set(lost_seconds=count, search_seconds=count).successful
+        assert not manager.set(lost_seconds=count + 0.5, search_seconds=-1).successful
+    done.set()
+    camera.join()
+    graph.send_good(200_000)
+    defaults = (TrackerConfig().lost_seconds, TrackerConfig().search_seconds)
+    assert [pair for pair in pairs if pair != defaults and pair[0] != pair[1]] == []
+    assert pairs[-1] == (50.0, 50.0)
+    status = graph.heard["status"][-1]
+    assert status.received == status.processed + status.dropped
 
 
 def test_a_parameter_out_of_range_is_refused_and_nothing_changes(graph):

@@ -10,7 +10,7 @@ from std_msgs.msg import Header
 
 from fastsam2_ros.message_fields import region_of_interest, stamp_to_ns
 from fastsam2_ros.node import messages
-from fastsam2_ros.node.worker import Counts
+from fastsam2_ros.node.queues import Counts
 from fastsam2_ros.results import TrackedObject, TrackResult, TrackState
 
 HEADER = Header(frame_id="camera")
@@ -205,7 +205,15 @@ def test_a_status_without_targets_is_searching():
 
 def diagnostics(status_, silence=None, **problems):
     return messages.diagnostics(
-        "/node", status_, Counts(), "active", problems, stopped={"camera"}, silence=silence, slowest=0.001
+        "/node: tracker",
+        status_,
+        Counts(),
+        "active",
+        problems,
+        stopped={"camera"},
+        silence=silence,
+        slowest=0.001,
+        memory={"resident memory": 3 * 2**20},
     )
 
 

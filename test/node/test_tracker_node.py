@@ -10,7 +10,6 @@ import rclpy
 from diagnostic_msgs.msg import DiagnosticStatus
 from rclpy.node import Node
 from rclpy.parameter import Parameter
-from rclpy.qos import QoSProfile, ReliabilityPolicy
 from sensor_msgs.msg import CompressedImage, Image, RegionOfInterest
 
 from fastsam2_ros.node.rates import RateMeter
@@ -154,7 +153,7 @@ def test_the_compressed_topic_is_named_after_the_image_topic(context, rules, top
         cli_args=["--ros-args", *remappings],
         parameter_overrides=[Parameter("image_transport", value="compressed")],
     )
-    assert node._image_topic == topic
+    assert node.cameras[""].topic == topic
     node.destroy_node()
 
 
@@ -165,7 +164,7 @@ def test_callbacks_are_done_before_5_ms(context):
     times = []
     for _ in range(50):
         started = time.perf_counter()
-        node._on_image(message)
+        node.cameras[""]._on_image(message)
         times.append(time.perf_counter() - started)
     node.close()
     assert statistics.median(times) < 0.005
@@ -197,9 +196,43 @@ def test_a_camera_that_ends_is_an_error_with_the_time_since(graph):
     assert int(values["last image (s ago)"]) >= 3
 
 
+def test_a_camera_that_starts_again_is_well_again(graph):
+    graph = graph(CentreTracker(), subscribe=("status",), description="cup")
+    graph.send_good(1)
+    graph.send_good(2)
+    graph.peer.destroy_publisher(graph.image)
+    graph.wait_for_diagnostics(lambda entry: "publisher has gone" in entry.message)
+    graph.image = graph.peer.create_publisher(Image, "image", 10)
+    graph.wait_for(graph.image.get_subscription_count)
+    seen = len(graph.heard["diagnostics"])
+    graph.send_good(3)
+    graph.wait_for(
+        lambda: any(entry.status[0].level == DiagnosticStatus.OK for entry in graph.heard["diagnostics"][seen:])
+    )
+
+
+def test_two_nodes_in_namespaces_do_not_disturb_each_other(context, graph):
+    """What is published for one is neither tracked nor answered by the other."""
+    here = graph(CentreTracker(), namespace="/here")
+    there = graph(CentreTracker(), namespace="/there")
+    here.say("cup")
+    there.say("plate")
+    here.wait_for_status(lambda status: status.descriptions == ["cup"])
+    there.wait_for_status(lambda status: status.descriptions == ["plate"])
+    here.send_good(1)
+    here.send_good(2)
+    there.send_good(3)
+    here.wait_for(lambda: len(here.heard["tracks"]) == 2)
+    there.wait_for(lambda: there.heard["tracks"])
+    said = [[track.description for track in each.objects] for made in (here, there) for each in made.heard["tracks"]]
+    assert said == [["cup"], ["cup"], ["plate"]]
+    assert [made.heard["status"][-1].received for made in (here, there)] == [2, 1]
+
+
 def test_rates_fall_to_zero_when_no_images_come(graph):
     graph = graph(CentreTracker(), subscribe=("status",), description="cup")
-    graph.node._worker._input = graph.node._worker._output = RateMeter(window=0.5)
+    queue = graph.node.cameras[""]._queue
+    queue._input = queue._output = RateMeter(window=0.5)
     graph.send_good(1)
     graph.send_good(2)
 
@@ -222,15 +255,6 @@ def test_a_publisher_of_another_type_is_told(graph, domain):
     assert entry.level == DiagnosticStatus.ERROR
     camera.destroy_node()
     rclpy.try_shutdown(context=elsewhere)
-
-
-def test_a_camera_that_offers_too_little_is_told_with_the_cure(graph):
-    graph = graph(CentreTracker(), subscribe=("status",), image_reliability="reliable")
-    best_effort = QoSProfile(depth=1, reliability=ReliabilityPolicy.BEST_EFFORT)
-    publisher = graph.peer.create_publisher(Image, "image", best_effort)
-    entry = graph.wait_for_diagnostics(lambda entry: any(each.key == "problem (qos)" for each in entry.values))
-    assert "image_reliability" in next(each.value for each in entry.values if each.key == "problem (qos)")
-    graph.peer.destroy_publisher(publisher)
 
 
 def test_a_reliable_camera_is_taken_by_either(graph):

@@ -10,6 +10,7 @@ from . import project
 from .project import ROOT
 
 FULL_HD = 1920 * 1080 * 3  # bytes of one raw image
+PIECE = 65_500  # bytes of an image's pieces where UDP is a transport too: its largest message
 DOCKER = 64 * 2**20  # bytes of shared memory that a container has by default
 
 
@@ -60,14 +61,24 @@ def test_a_wrong_argument_ends_the_launch_by_name(perform, given):
         perform(**given)
 
 
+def test_several_cameras_are_one_node(perform):
+    assert len(perform(cameras="[front, left]", image="/a /b")) == 1
+
+
 def sizes(name):
     tree = ElementTree.parse(ROOT / "config" / f"{name}.xml")
-    return {tag: int(tree.findtext(f".//{{*}}{tag}")) for tag in ("segment_size", "maxMessageSize")}
+    tags = ("segment_size", "maxMessageSize", "port_queue_capacity")
+    return {tag: int(tree.findtext(f".//{{*}}{tag}")) for tag in tags}
 
 
 def test_shared_memory_of_a_camera_holds_large_images():
     size = sizes("fastdds")
     assert FULL_HD < size["maxMessageSize"] < size["segment_size"]
+
+
+@pytest.mark.parametrize("name", ["fastdds", "fastdds_node"])
+def test_a_queue_holds_the_pieces_of_several_images_of_4k(name):
+    assert sizes(name)["port_queue_capacity"] > 5 * (3840 * 2160 * 3 / PIECE)
 
 
 def test_camera_and_tracker_fit_into_a_containers_shared_memory():

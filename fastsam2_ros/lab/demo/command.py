@@ -18,11 +18,11 @@ from fastsam2_ros.bags.track import add_settings
 from fastsam2_ros.config import TrackerConfig
 from fastsam2_ros.errors import BagError, InputError
 from fastsam2_ros.lab.demo import pictures, report
-from fastsam2_ros.lab.demo.environment import own_graph
 from fastsam2_ros.lab.demo.footage import Footage, generated, shortened
 from fastsam2_ros.lab.demo.recording import Recording
 from fastsam2_ros.lab.demo.session import run_session
 from fastsam2_ros.lab.demo.settings import demo_settings, write_parameters
+from fastsam2_ros.lab.own_graph import own_graph
 
 EXAMPLE = 'fastsam2 demo --video kitchen.mp4 --description "red mug" --model tiny'
 

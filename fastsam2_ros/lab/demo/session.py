@@ -14,7 +14,7 @@ from fastsam2_ros.bags.graph import joined_graph, message_class
 from fastsam2_ros.bags.result_files import LABELS_TOPIC, MASK_TOPIC, TOKENS_TOPIC, TRACKS_TOPIC
 from fastsam2_ros.errors import FastSam2Error
 from fastsam2_ros.lab.demo.footage import IMAGE_TOPIC, Footage
-from fastsam2_ros.lab.demo.processes import Processes
+from fastsam2_ros.lab.processes import Processes
 from fastsam2_ros.message_fields import stamp_to_ns
 from fastsam2_ros.results import TrackState
 

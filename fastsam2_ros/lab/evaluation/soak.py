@@ -10,7 +10,6 @@ import time
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
-from pathlib import Path
 
 import numpy as np
 from rich.console import Console
@@ -20,6 +19,7 @@ from rich.table import Table
 from fastsam2_ros.config import UNTRAINED, LanguageConfig, ModelConfig, TrackerConfig
 from fastsam2_ros.errors import InputError
 from fastsam2_ros.lab.evaluation.upstream import noise_video
+from fastsam2_ros.lab.process_usage import MEGABYTE, ProcessUsage
 from fastsam2_ros.language.search import NONE
 from fastsam2_ros.tracker import TextTracker
 
@@ -29,7 +29,6 @@ CHANGE_FRAMES = 5
 TEXTS = ("red ball; blue box", "Red Ball", "green mug; red ball; yellow cube", "")
 WARM_FRAMES = 50
 WINDOW = 25
-MEGABYTE = 1 << 20
 
 
 @dataclass
@@ -134,11 +133,12 @@ def run_soak(frames: int, targets: int, model: str, changes: bool = False, minut
         result = tracker.step(np.roll(video[index % len(video)], index, axis=1), index * 33_000_000)
         if index == WARM_FRAMES - 1:
             gc.collect()
-        soak.resident.append(_resident_bytes())
+        usage = ProcessUsage.of()
+        soak.resident.append(usage.resident)
         soak.bank.append(tracker.memory_bytes)
         soak.seconds.append(sum(result.stage_seconds.values()))
-        soak.threads.append(_count("task"))
-        soak.files.append(_count("fd"))
+        soak.threads.append(usage.threads)
+        soak.files.append(usage.files)
         soak.highest_id = max([soak.highest_id, *(each.id for each in result.objects)])
     return soak
 
@@ -170,13 +170,3 @@ def _change(tracker: TextTracker, number: int) -> None:
     )
     with suppress(InputError):
         requests[number % 3]()
-
-
-def _count(kind: str) -> int:
-    """Threads ("task") or open files ("fd") of this process."""
-    return len(list(Path("/proc/self", kind).iterdir()))
-
-
-def _resident_bytes() -> int:
-    pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1])
-    return pages * 4096

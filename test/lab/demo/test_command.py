@@ -21,7 +21,7 @@ from fastsam2_ros.lab.demo.recording import Recording
 from fastsam2_ros.lab.demo.session import RECORDED
 from fastsam2_ros.message_fields import stamp_to_ns
 
-from .running import running
+from ..running import running
 
 FRAMES = 8
 ROOT = Path(__file__).parents[3]

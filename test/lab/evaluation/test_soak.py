@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from fastsam2_ros.lab.evaluation.soak import MEGABYTE, Soak, run_soak
+from fastsam2_ros.lab.evaluation.soak import Soak, run_soak
+from fastsam2_ros.lab.process_usage import MEGABYTE
 
 
 def test_memory_is_flat_after_the_warm_up():

@@ -1,4 +1,4 @@
-"""The demo's other processes: started, watched, and ended whatever happens."""
+"""Other processes of the demo and of `make hard`: started, watched, and ended whatever happens."""
 
 from __future__ import annotations
 
@@ -6,8 +6,9 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Mapping
 from pathlib import Path
-from types import TracebackType
+from types import MappingProxyType, TracebackType
 from typing import IO
 
 from fastsam2_ros.errors import FastSam2Error
@@ -34,14 +35,18 @@ class Processes:
             # A script's shell starts what runs in its background so, and processes would inherit it: none could be ended.
             signal.signal(signal.SIGINT, signal.default_int_handler)
 
-    def start(self, name: str, module: str, *words: str | Path) -> None:
-        """Run `python -m module words...` as `name`; what it prints goes to `name`.log."""
+    def start(
+        self, name: str, module: str, *words: str | Path, environment: Mapping[str, str] = MappingProxyType({})
+    ) -> None:
+        """Run `python -m module words...` as `name`, with variables added to this process's own; what it prints goes to
+        `name`.log.
+        """
         log = (self._logs / f"{name}.log").open("wb")
         self._files.append(log)
         command = [sys.executable, "-u", "-m", module, *map(str, words)]
         # The environment goes along whole: two variables of the ROS wheels belong together.
         self._running[name] = subprocess.Popen(
-            command, stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT, env=dict(os.environ)
+            command, stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT, env={**os.environ, **environment}
         )
 
     def ended(self, name: str) -> bool:
@@ -54,6 +59,25 @@ class Processes:
             self._require_success(each, process.poll() or 0)
         # Not asked again: it may have ended, and badly, since then.
         return self._running[name].returncode is not None
+
+    def pid(self, name: str) -> int:
+        """Its number."""
+        return self._running[name].pid
+
+    def text(self, name: str) -> str:
+        """What it has printed so far."""
+        return (self._logs / f"{name}.log").read_text(encoding="utf-8", errors="replace")
+
+    def wait(self, name: str, seconds: float) -> int:
+        """Its exit code, once it has ended; minus the signal's number where that ended it.
+
+        Raises:
+            FastSam2Error: it goes on for so many seconds.
+        """
+        try:
+            return self._running[name].wait(seconds)
+        except subprocess.TimeoutExpired:
+            raise FastSam2Error(f"The process '{name}' does not end within {seconds:.0f} s.") from None
 
     def stop(self, name: str) -> None:
         """End it with SIGINT.

@@ -1,10 +1,10 @@
-"""The demo keeps to itself."""
+"""The demo and `make hard` keep to themselves."""
 
 from pathlib import Path
 
 import pytest
 
-from fastsam2_ros.lab.demo.environment import own_graph
+from fastsam2_ros.lab.own_graph import own_graph
 
 
 def test_domain_is_one_that_every_system_has_ports_for() -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from fastsam2_ros.errors import FastSam2Error
-from fastsam2_ros.lab.demo.processes import Processes
+from fastsam2_ros.lab.processes import Processes
 
 from .running import running
 

@@ -1,0 +1,183 @@
+"""Several cameras of one node, over DDS."""
+
+import threading
+
+import pytest
+from diagnostic_msgs.msg import DiagnosticStatus
+from rclpy.parameter import Parameter
+from sensor_msgs.msg import Image, RegionOfInterest
+from std_srvs.srv import Trigger
+
+from fastsam2_ros.errors import InputError
+from fastsam2_ros.node.tracker_node import TrackerNode
+
+from .fakes import CentreTracker
+from .graph import header
+from .test_lifecycle import Manager, up
+
+CAMERAS = ["front", "left"]
+
+
+@pytest.fixture
+def cameras(graph):
+    """A node with two cameras."""
+
+    def make(tracker=None, **options):
+        options = {"subscribe": ("status", "tracks", "mask"), "cameras": CAMERAS, **options}
+        return graph(tracker or CentreTracker(), **options)
+
+    return make
+
+
+def test_every_camera_has_results_of_its_own_images(cameras):
+    graph = cameras(description="cup")
+    graph.send_good(1, (30, 40), "front")
+    graph.send_good(2, (48, 64), "left")
+    graph.wait_for(lambda: graph.heard["front/mask"] and graph.heard["left/mask"])
+    assert [(each.header, each.height) for each in graph.heard["front/mask"]] == [(header(1), 30)]
+    assert [(each.header, each.height) for each in graph.heard["left/mask"]] == [(header(2), 48)]
+
+
+def test_a_silent_camera_holds_up_no_other(cameras):
+    graph = cameras(description="cup")
+    for stamp in range(1, 6):
+        graph.send_good(stamp, camera="front")
+    assert graph.heard["front/status"][-1].processed == 5
+    assert graph.heard["left/status"][-1].received == 0
+
+
+def test_a_silent_camera_is_told_by_its_name_while_the_other_is_well(cameras):
+    graph = cameras(description="cup")
+    graph.send_good(1, camera="left")
+    graph.wait_for_diagnostics(lambda entry: entry.name.endswith(": front") and entry.level == DiagnosticStatus.ERROR)
+    graph.wait_for(lambda: any(line.startswith("front: /front/image") for line in graph.log()))
+    graph.send_good(2, camera="left")
+    seen = len(graph.heard["diagnostics"])
+    graph.wait_for(lambda: len(graph.heard["diagnostics"]) > seen)
+    _, left = graph.heard["diagnostics"][-1].status
+    assert (left.name, left.level) == ("/fastsam2_tracker: left", DiagnosticStatus.OK)
+
+
+def test_a_camera_that_starts_again_goes_on(cameras):
+    graph = cameras(description="cup")
+    graph.send_good(1, camera="front")
+    graph.peer.destroy_publisher(graph.images["front"])
+    graph.send_good(2, camera="left")
+    graph.images["front"] = graph.peer.create_publisher(Image, "front/image", 10)
+    graph.wait_for(graph.images["front"].get_subscription_count)
+    assert graph.send_good(3, camera="front").descriptions == ["cup"]
+
+
+def test_one_text_is_for_all(cameras):
+    graph = cameras()
+    graph.say("red mug; plate")
+    for camera in CAMERAS:
+        graph.wait_for_status(lambda status: status.descriptions == ["red mug", "plate"], camera)
+
+
+def test_a_text_with_a_cameras_name_is_for_that_one(cameras):
+    graph = cameras(description="cup")
+    graph.send_good(1, camera="left")
+    graph.say("front: red mug")
+    graph.wait_for_status(lambda status: status.descriptions == ["red mug"], "front")
+    assert graph.send_good(2, camera="left").descriptions == ["cup"]
+
+
+def test_the_description_of_the_start_can_name_cameras(cameras):
+    graph = cameras(description="front: cup; left: plate")
+    graph.wait_for_status(lambda status: status.descriptions == ["cup"], "front")
+    graph.wait_for_status(lambda status: status.descriptions == ["plate"], "left")
+
+
+def test_a_box_is_for_its_camera(cameras):
+    graph = cameras()
+    graph.boxes["left"].publish(RegionOfInterest(x_offset=5, y_offset=6, width=7, height=8))
+    graph.wait_for(lambda: any(line.startswith("left: Tracking what is in the box") for line in graph.log(level=20)))
+    assert graph.send_good(1, camera="front").descriptions == []
+    assert graph.send_good(1, camera="left").descriptions == ["thing in a box"]
+
+
+def test_models_are_loaded_once(cameras):
+    tracker = CentreTracker()
+    graph = cameras(tracker)
+    assert len(tracker.siblings) == 1
+    assert [each._tracker for each in graph.node.cameras.values()] == [tracker, *tracker.siblings]
+
+
+def test_frames_that_wait_together_are_encoded_together(cameras):
+    entered, released = threading.Event(), threading.Event()
+    tracker = CentreTracker(before_step=lambda: (entered.set(), released.wait(10)))
+    graph = cameras(tracker, description="cup")
+    graph.send(1, camera="front")
+    assert entered.wait(10)
+    graph.send(2, camera="front")
+    graph.send(2, camera="left")
+    graph.wait_for(lambda: all(each._queue.has_work() for each in graph.node.cameras.values()))
+    released.set()
+    for camera in CAMERAS:
+        graph.wait_for_status(lambda status: status.header.stamp == header(2).stamp, camera)
+    assert tracker.batches == [2]
+
+
+def test_what_fails_for_one_camera_is_told_of_that_one(cameras):
+    graph = cameras(description="cup")
+    graph.send(1, camera="front", encoding="x99")
+    graph.wait_for_status(lambda status: "x99" in status.message, "front")
+    assert graph.send_good(2, camera="left").message == ""
+    assert any(line.startswith("front: ") and "x99" in line for line in graph.log())
+
+
+def test_settings_change_for_all(cameras):
+    tracker = CentreTracker()
+    graph = cameras(tracker)
+    assert Manager(graph).set(lost_seconds=7.0).successful
+    for camera in CAMERAS:
+        graph.send_good(1, camera=camera)
+    assert [each.config.lost_seconds for each in (tracker, *tracker.siblings)] == [7.0, 7.0]
+
+
+def test_a_reset_is_for_all(cameras):
+    graph = cameras(description="cup")
+    for camera in CAMERAS:
+        graph.send_good(1, camera=camera)
+    Manager(graph).call("reset", Trigger.Request())
+    for camera in CAMERAS:
+        graph.wait_for_status(lambda status: status.processed == 1 and not status.descriptions, camera)
+
+
+def test_all_cameras_go_through_the_life_cycle(cameras):
+    graph = cameras(autostart=False, description="cup")
+    manager = Manager(graph)
+    up(manager)
+    graph.wait_for(lambda: all(image.get_subscription_count() for image in graph.images.values()))
+    for camera in CAMERAS:
+        assert graph.send_good(1, camera=camera).descriptions == ["cup"]
+    assert manager.change("deactivate")
+    graph.wait_for(lambda: not any(image.get_subscription_count() for image in graph.images.values()))
+    assert manager.change("cleanup")
+    assert [each._tracker for each in graph.node.cameras.values()] == [None, None]
+
+
+def test_compressed_images_are_taken_from_every_camera(cameras):
+    graph = cameras(image_transport="compressed")
+    assert [each.topic for each in graph.node.cameras.values()] == ["/front/image/compressed", "/left/image/compressed"]
+
+
+def test_names_that_topics_cannot_have_are_refused(context):
+    with pytest.raises(InputError, match="cameras has 'a b'"):
+        TrackerNode(
+            lambda config: CentreTracker(),
+            context=context,
+            parameter_overrides=[Parameter("cameras", value=["a b"])],
+        )
+
+
+def test_cameras_stay_while_the_node_runs(cameras):
+    refused = Manager(cameras()).set(cameras=["front", "back"])
+    assert not refused.successful
+    assert "start it again" in refused.reason
+
+
+def test_an_empty_list_is_the_only_camera(graph):
+    made = graph(CentreTracker(), cameras=[""], description="cup")
+    assert made.send_good(1).descriptions == ["cup"]
