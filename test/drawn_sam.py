@@ -41,8 +41,8 @@ class DrawnSam:
     def new_memory(self) -> TargetMemory:
         return TargetMemory(self.memory_frames - 1, 2, 3)
 
-    def trunk_map(self, image):
-        return None
+    def trunk_maps(self, image):
+        return ()
 
     def encode(self, frame):
         self._fail_if_asked("encode")

@@ -7,7 +7,7 @@ from fastsam2_ros.config import LanguageConfig
 
 def test_mini_gets_the_language_model_that_was_trained_with_it():
     suited = LanguageConfig().suited("mini")
-    assert (suited.name, suited.weights, suited.image_size) == ("mini", "mini", 640)
+    assert (suited.name, suited.weights, suited.image_size) == ("mini", "mini", 512)
 
 
 def test_other_models_get_released_weights():

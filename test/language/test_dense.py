@@ -75,8 +75,8 @@ def convolutional():
 
 
 def test_a_convolutional_tower_tells_its_patches_and_width(convolutional):
-    assert dense.patch_size(convolutional) == (32, 32)
-    assert dense.width(convolutional) == 128
+    assert dense.patch_size(convolutional) == (16, 16)
+    assert dense.width(convolutional) == 256
 
 
 @torch.inference_mode()
@@ -86,8 +86,8 @@ def test_a_convolutional_towers_places_average_to_its_image_encoding(convolution
     places = convolutional.head(convolutional.trunk.forward_features(whole).permute(0, 2, 3, 1))
     torch.testing.assert_close(places.mean((1, 2)), convolutional(whole))
     features = dense.encode(convolutional, whole)
-    assert features.shape == (2, 128, size[0] // 32, size[1] // 32)
-    torch.testing.assert_close(features.norm(dim=1), torch.ones(2, size[0] // 32, size[1] // 32))
+    assert features.shape == (2, 256, size[0] // 16, size[1] // 16)
+    torch.testing.assert_close(features.norm(dim=1), torch.ones(2, size[0] // 16, size[1] // 16))
     # Each is its place's projection, in direction.
     torch.testing.assert_close((features.permute(0, 2, 3, 1) * places).sum(-1), places.norm(dim=-1))
 

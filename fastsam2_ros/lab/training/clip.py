@@ -30,9 +30,10 @@ from fastsam2_ros.lab.training.statements import Speaker, Statement
 from fastsam2_ros.language import weights
 from fastsam2_ros.language.clip import encode_texts
 from fastsam2_ros.language.vocabulary import COLOURS, NEGATIVES, TEMPLATES
+from fastsam2_ros.shipped import MINI_CLIP
 from fastsam2_ros.streaming import trunk
 
-MODEL = Path(__file__).with_name("clip.json")
+MODEL = MINI_CLIP.with_suffix(".json")
 GALLERY = "gallery.pt"
 VALIDATION_SEED = 2 * HELD_OUT_SEED
 MARGIN = 0.04
