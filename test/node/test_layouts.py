@@ -1,4 +1,4 @@
-"""The layouts of RViz and Foxglove against the node's own topics and messages."""
+"""The layouts of RViz and Foxglove, and the table of topics, against the node's own topics and messages."""
 
 import json
 import re
@@ -91,3 +91,18 @@ def test_foxglove_plots_fields_that_the_status_has(foxglove, topics):
 def test_foxglove_publishes_descriptions(foxglove, topics):
     panel = foxglove["configById"]["Publish!description"]
     assert topics[panel["topicName"]] == [panel["datatype"]]
+
+
+OF_ROS = {"/parameter_events", "/rosout", "/fastsam2_tracker/transition_event"}
+"""Topics that every lifecycle node has."""
+
+
+def test_the_table_of_topics_has_every_topic_with_its_type(topics):
+    text = (CONFIG.parent / "docs/commanding.md").read_text()
+    rows = dict(re.findall(r"^\| `(\S+)`(?: \(in\))? \| ([^|]+) \|", text.partition("## Topics")[2], re.MULTILINE))
+
+    for topic in set(topics) - OF_ROS - {launching.IMAGE}:
+        name = topic.replace("/fastsam2_tracker/", "~/") if topic != "/diagnostics" else topic
+        name = name.removeprefix("/") if not name.startswith(("~", "/diagnostics")) else name
+        kind = topics[topic][0].rpartition("/")[2]
+        assert kind in rows.get(name, "it is not there"), name

@@ -23,6 +23,7 @@ from rich.progress import Progress
 from rich.table import Table
 
 from fastsam2_ros.config import UNTRAINED, LanguageConfig, ModelConfig, PruningConfig, TrackerConfig
+from fastsam2_ros.lab.evaluation.node_time import measure
 from fastsam2_ros.lab.evaluation.upstream import noise_video
 from fastsam2_ros.lab.evaluation.upstream_step import UpstreamStep
 from fastsam2_ros.language.search import NONE, TextSearch
@@ -119,6 +120,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--checkpoint", default=UNTRAINED, help="weights; default: random ones, which take the same time"
     )
+    parser.add_argument(
+        "--node", action="store_true", help="the first model in the node too: what a frame costs beside the model"
+    )
     parser.add_argument("--frames", type=int, default=8, help="frames that count (default: %(default)s)")
     parser.add_argument("--out", type=Path, default=Path("docs/results"), help="folder (default: %(default)s)")
 
@@ -132,17 +136,35 @@ def run(arguments: argparse.Namespace) -> None:
         for model, precision, targets in combinations:
             base = Setting(UPSTREAM, model, precision, targets, str(device), checkpoint=arguments.checkpoint)
             timings += compare(list(_variants(base, arguments)), arguments.frames, progress)
+    node = [str(measure(node_config(arguments), SIZE, WARM_FRAMES, arguments.frames))] if arguments.node else []
     machine = describe_machine(device)
     console = Console()
     console.print(result_table(timings))
-    console.print(machine)
+    console.print(*node, machine, sep="\n")
     models = "-".join(Path(model).stem for model in arguments.models)
     stem = arguments.out / f"{date.today().isoformat()}-bench-{device.type}-{models}"
     arguments.out.mkdir(parents=True, exist_ok=True)
-    figures = {"machine": machine, "frames": arguments.frames, "size": SIZE, "timings": [asdict(t) for t in timings]}
+    figures = {
+        "machine": machine,
+        "frames": arguments.frames,
+        "size": SIZE,
+        "timings": [asdict(t) for t in timings],
+        "node": node,
+    }
     stem.with_suffix(".json").write_text(json.dumps(figures, indent=1) + "\n", encoding="utf-8")
-    stem.with_suffix(".md").write_text(markdown(timings, machine, arguments), encoding="utf-8")
+    stem.with_suffix(".md").write_text(markdown(timings, machine, arguments, node), encoding="utf-8")
     console.print(f"Written: {stem}.md and .json")
+
+
+def node_config(arguments: argparse.Namespace) -> TrackerConfig:
+    """What the node is timed with: the first model, one target given by a box."""
+    model = ModelConfig(
+        name=arguments.models[0],
+        checkpoint=arguments.checkpoint,
+        device=arguments.device,
+        precision=arguments.precision[0],
+    )
+    return TrackerConfig(model=model, language=LanguageConfig(name=NONE))
 
 
 def _variants(base: Setting, arguments: argparse.Namespace) -> Iterator[Setting]:
@@ -248,11 +270,12 @@ def result_table(timings: Sequence[Timing]) -> Table:
     return table
 
 
-def markdown(timings: Sequence[Timing], machine: str, arguments: argparse.Namespace) -> str:
+def markdown(timings: Sequence[Timing], machine: str, arguments: argparse.Namespace, node: Sequence[str] = ()) -> str:
     """The page that goes into the repository."""
     words = ["fastsam2 bench --models", *arguments.models, "--targets", *map(str, arguments.targets)]
     words += ["--keep", *map(str, arguments.keep), "--precision", *arguments.precision, f"--frames {arguments.frames}"]
     words += ["--vos-optimized"] if arguments.vos_optimized else []
+    words += ["--node"] if node else []
     lines = [
         f"# Time of a step, {date.today().isoformat()}",
         "",
@@ -266,4 +289,5 @@ def markdown(timings: Sequence[Timing], machine: str, arguments: argparse.Namesp
         "|" + " --- |" * len(HEADER),
     ]
     lines += ["| " + " | ".join(cells) + " |" for cells in rows(timings)]
+    lines += ["", *node] if node else []
     return "\n".join(lines) + "\n"
