@@ -24,7 +24,7 @@ COMMAND = "fastsam2_ros.cli"
 _NODE = "fastsam2_ros.node.main"
 _LIMIT = 600.0
 """Seconds that a command may take, on a busy machine too."""
-ENDING = 120.0
+_ENDING = 120.0
 """Seconds that a process may take to end after a signal."""
 
 
@@ -109,11 +109,11 @@ class Workplace:
     def end(self, name: str, number: signal.Signals) -> Outcome:
         """Send a process a signal, and wait for its end."""
         os.kill(self.processes.pid(name), number)
-        return self.outcome(name)
+        return self.outcome(name, _ENDING)
 
-    def outcome(self, name: str) -> Outcome:
-        """How a process ends."""
-        code = self.processes.wait(name, ENDING)
+    def outcome(self, name: str, seconds: float = _LIMIT) -> Outcome:
+        """How a process ends, within so many seconds."""
+        code = self.processes.wait(name, seconds)
         return Outcome(code, self.processes.text(name))
 
 
