@@ -45,15 +45,17 @@ class Case(Generic[Stage]):
 
 @dataclass(frozen=True)
 class Group(Generic[Stage]):
-    """Cases that are tried one after another on the same stage.
+    """Cases that are tried one after another.
 
     Attributes:
         name: one or two words.
-        stage: is entered before the first and left after the last; gets an empty folder, which is removed afterwards.
+        stage: gets an empty folder, which is removed afterwards.
         kills: processes are killed in it, so that shared memory of theirs is left, and removed here.
+        shared: the stage is entered before the first case and left after the last; else it is another for each.
     """
 
     name: str
     stage: Callable[[Path], AbstractContextManager[Stage]]
     cases: Sequence[Case[Stage]]
     kills: bool = False
+    shared: bool = False

@@ -50,4 +50,5 @@ GROUP = Group(
         Case("no clock", "told in diagnostics; images are tracked all the same", _no_clock),
         Case("jumps", "forward, back and to the ends: each image has its mask, and diagnostics go on", _jumps),
     ),
+    shared=True,
 )

@@ -5,8 +5,9 @@ from __future__ import annotations
 import argparse
 import tempfile
 import time
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -89,7 +90,7 @@ def selected(found: Sequence[Group[Any]], words: Sequence[str]) -> list[Group[An
         whole = not words or group.name in words
         cases = [case for case in group.cases if whole or any(word in case.name for word in words)]
         if cases:
-            chosen.append(Group(group.name, group.stage, cases, group.kills))
+            chosen.append(replace(group, cases=cases))
     return chosen
 
 
@@ -97,30 +98,27 @@ def try_group(group: Group[Any], console: Console) -> list[Row]:
     """Try the cases of a group, and look at what they leave behind. Whatever fails is a row."""
     rows: list[Row] = []
     with tempfile.TemporaryDirectory(prefix="fastsam2_hard_") as folder, Leftovers(Path(folder)) as leftovers:
-        started = time.monotonic()
-        try:
-            with group.stage(Path(folder)) as stage:
-                for case in group.cases:
-                    rows.append(try_case(group.name, case, stage))
-                    _tell(console, rows[-1])
-        except Exception as error:
-            rows.append(_failed(group.name, Case("the stage", "is built up and taken down", _nothing), error, started))
-            _tell(console, rows[-1])
+        for row in _rows(group, Path(folder)):
+            rows.append(row)
+            _tell(console, row)
         rows.append(_left(group, leftovers))
         _tell(console, rows[-1])
     return rows
 
 
-def try_case(group: str, case: Case[Any], stage: Any) -> Row:
+def try_case(group: str, case: Case[Any], stage: AbstractContextManager[Any]) -> Row:
     """Try one case. An error of any kind is a row."""
     started = time.monotonic()
+    survived: bool | None = False
     try:
-        seen = case.try_it(stage)
+        with stage as entered:
+            seen = case.try_it(entered)
+        survived = True
     except SkippedError as error:
-        return Row(group, case.name, case.right, None, str(error), time.monotonic() - started)
+        survived, seen = None, str(error)
     except Exception as error:
-        return _failed(group, case, error, started)
-    return Row(group, case.name, case.right, True, seen, time.monotonic() - started)
+        seen = _told(error)
+    return Row(group, case.name, case.right, survived, seen, time.monotonic() - started)
 
 
 def table(rows: Sequence[Row]) -> Table:
@@ -132,6 +130,23 @@ def table(rows: Sequence[Row]) -> Table:
     return found
 
 
+def _rows(group: Group[Any], folder: Path) -> Iterator[Row]:
+    if not group.shared:
+        for number, case in enumerate(group.cases):
+            own = folder / str(number)
+            own.mkdir()
+            yield try_case(group.name, case, group.stage(own))
+        return
+    started = time.monotonic()
+    try:
+        with group.stage(folder) as stage:
+            for case in group.cases:
+                yield try_case(group.name, case, nullcontext(stage))
+    except Exception as error:
+        right = "is built up and taken down"
+        yield Row(group.name, "the stage", right, False, _told(error), time.monotonic() - started)
+
+
 def _left(group: Group[Any], leftovers: Leftovers) -> Row:
     removed = leftovers.remove_segments() if group.kills else 0
     left = leftovers.left()
@@ -140,9 +155,8 @@ def _left(group: Group[Any], leftovers: Leftovers) -> Row:
     return Row(group.name, "leftovers", "no process, disk or shared memory is left", not left, seen, 0.0)
 
 
-def _failed(group: str, case: Case[Any], error: Exception, started: float) -> Row:
-    text = str(error) if isinstance(error, FastSam2Error) else f"{type(error).__name__}: {error}"
-    return Row(group, case.name, case.right, False, text, time.monotonic() - started)
+def _told(error: Exception) -> str:
+    return str(error) if isinstance(error, FastSam2Error) else f"{type(error).__name__}: {error}"
 
 
 def _tell(console: Console, row: Row) -> None:
@@ -150,7 +164,3 @@ def _tell(console: Console, row: Row) -> None:
         f"{_VERDICTS[row.survived]} {row.group}: {row.name}, {row.seconds:.1f} s: {escape(printable(row.seen, _SHOWN))}"
     )
     console.print(text, highlight=False)
-
-
-def _nothing(_: object) -> str:
-    return ""

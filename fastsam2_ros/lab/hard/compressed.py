@@ -98,4 +98,5 @@ GROUP = Group(
         Case("bad files", "dropped by name; the next is tracked", _bad_files),
         Case("the log", "printable lines of the node's alone", _quiet),
     ),
+    shared=True,
 )

@@ -168,4 +168,5 @@ GROUP = Group(
         Case("the process", "no more threads and files, under 400 MB more memory", _usage),
         Case("SIGTERM", "exit code 0 and a summary", _ends),
     ),
+    shared=True,
 )

@@ -96,7 +96,7 @@ class Peer:
         """The newest one; None before the first."""
         return self.heard["status"][-1] if self.heard["status"] else None
 
-    def wait_until_active(self, seconds: float = 150.0, *, compressed: bool = False) -> None:
+    def wait_until_active(self, seconds: float = 400.0, *, compressed: bool = False) -> None:
         """Wait until the node takes images, raw or compressed ones, and knows this side."""
         publishers = (self._compressed if compressed else self._image, self._description, self._box)
         self.wait_until(

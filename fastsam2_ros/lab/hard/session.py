@@ -18,7 +18,7 @@ from fastsam2_ros.lab.process_usage import ProcessUsage
 from fastsam2_ros.message_fields import stamp_to_ns
 from fastsam2_ros.results import TrackState
 
-PATIENCE = 60.0
+PATIENCE = 120.0
 """Seconds in which a node that works has answered, on a busy machine too."""
 _STEP_NS = 100_000_000
 

@@ -22,9 +22,9 @@ from fastsam2_ros.lab.synthetic.world import WorldSequence
 
 COMMAND = "fastsam2_ros.cli"
 _NODE = "fastsam2_ros.node.main"
-_LIMIT = 240.0
+_LIMIT = 600.0
 """Seconds that a command may take, on a busy machine too."""
-ENDING = 60.0
+_ENDING = 120.0
 """Seconds that a process may take to end after a signal."""
 
 
@@ -99,18 +99,21 @@ class Workplace:
 
     @contextmanager
     def peer(self) -> Iterator[Peer]:
-        """Somebody on the graph."""
+        """Somebody on the graph. Ctrl-C and SIGTERM go on ending the command, and not just what waits for an event."""
+        handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
         with joined_graph("fastsam2_hard") as (node, _), Peer(node) as peer:
+            for number, handler in handlers.items():
+                signal.signal(number, handler)
             yield peer
 
     def end(self, name: str, number: signal.Signals) -> Outcome:
         """Send a process a signal, and wait for its end."""
         os.kill(self.processes.pid(name), number)
-        return self.outcome(name)
+        return self.outcome(name, _ENDING)
 
-    def outcome(self, name: str) -> Outcome:
-        """How a process ends."""
-        code = self.processes.wait(name, ENDING)
+    def outcome(self, name: str, seconds: float = _LIMIT) -> Outcome:
+        """How a process ends, within so many seconds."""
+        code = self.processes.wait(name, seconds)
         return Outcome(code, self.processes.text(name))
 
 

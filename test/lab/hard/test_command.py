@@ -54,13 +54,23 @@ def test_a_case_that_fails_does_not_stop_the_next() -> None:
     assert [row.seen for row in rows[:3]] == ["5 of 6 frames", "KeyError: 'key'", "no disk can be mounted"]
 
 
-def test_a_stage_that_fails_is_a_row() -> None:
+@pytest.mark.parametrize("shared", [False, True])
+def test_a_stage_that_fails_is_a_row(shared) -> None:
     @contextmanager
     def broken(folder):
         raise OSError("no graph")
         yield
 
-    assert [row.seen for row in tried(GOOD, stage=broken)] == ["OSError: no graph", "nothing"]
+    assert [row.seen for row in tried(GOOD, stage=broken, shared=shared)] == ["OSError: no graph", "nothing"]
+
+
+@pytest.mark.parametrize("shared", [False, True])
+def test_cases_have_a_stage_of_their_own_or_one_for_all(shared) -> None:
+    folders = []
+    case = Case("looks", "", lambda folder: folders.append(folder) or "")
+    tried(case, case, shared=shared)
+    assert len(set(folders)) == (1 if shared else 2)
+    assert not any(folder.exists() for folder in folders)
 
 
 @pytest.mark.parametrize(
