@@ -38,6 +38,7 @@ from fastsam2_ros.printable import printable
 from fastsam2_ros.results import TrackResult
 
 if TYPE_CHECKING:
+    from fastsam2_ros.language.detections import DetectionFinder
     from fastsam2_ros.tracker import TextTracker
 
 NOT_LOADED, LASTING_FAULT = 1, 2
@@ -72,6 +73,7 @@ class TrackerNode(BackgroundLifecycleNode):
         self._loaded = False  # the models are, or are being loaded: what they are made of cannot change
         self._tracker: TextTracker | None = None
         self._images: Any = None
+        self._finder: DetectionFinder | None = None
         self._slowest = 0.0  # seconds in the slowest callback
         self._outputs = Publishers(self)
         self._reports = Reports(self, self._worker.counts, lambda: self._config)
@@ -82,6 +84,7 @@ class TrackerNode(BackgroundLifecycleNode):
         # A command that is given while the models are loaded waits in the worker.
         self.create_subscription(String, "target_description", self._on_description, RELIABLE)
         self.create_subscription(RegionOfInterest, "target_box", self._on_box, RELIABLE)
+        self.create_subscription(Image, "target_example", self._on_example, RELIABLE)
         self.create_service(Trigger, "~/reset", self._on_reset)
         self.add_on_set_parameters_callback(self._on_parameters)
         # A steady clock: simulated time may not run.
@@ -117,6 +120,11 @@ class TrackerNode(BackgroundLifecycleNode):
         try:
             tracker = self._make_tracker(config)
             tracker.warm_up()
+            if own.finder == "detections":
+                from fastsam2_ros.node import detections  # imports torch
+
+                self._finder = self._finder or detections.subscribe(self)
+                tracker.find_with(self._finder)
         except BaseException as error:  # SystemExit, which libraries raise, would end this thread and leave the node.
             self._forget_models()
             self._reports.fail("models", error)
@@ -210,6 +218,12 @@ class TrackerNode(BackgroundLifecycleNode):
     def _on_box(self, message: RegionOfInterest) -> None:
         with self._timed():
             self._commands.track_box(message)
+
+    def _on_example(self, message: Image) -> None:
+        with self._timed():
+            self._commands.look_like(
+                message, lambda picture: frames.decode(picture, ImageDecoder(self._config.max_megapixels))
+            )
 
     def _on_reset(self, request: Trigger.Request, response: Trigger.Response) -> Trigger.Response:
         self._commands.reset()

@@ -6,6 +6,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable
+from types import SimpleNamespace
 
 import numpy as np
 
@@ -54,6 +55,17 @@ class CentreTracker:
             raise InputError(f"The box {box} is empty. Give a width and a height above 0.")
         self.box = box
 
+    @property
+    def targets(self) -> list[SimpleNamespace]:
+        return [SimpleNamespace(description=text) for text in self.descriptions]
+
+    def set_example(self, image: np.ndarray) -> str:
+        self.descriptions += (f"thing of {image.shape[1]} x {image.shape[0]} pixels",)
+        return self.descriptions[-1]
+
+    def find_with(self, finder: object) -> None:
+        self.finder = finder
+
     def step(self, frame: np.ndarray, stamp_ns: int, *, view_tokens: bool = False) -> TrackResult:
         self.threads.add(threading.get_ident())
         self.views.append(view_tokens)
@@ -90,6 +102,7 @@ class CentreTracker:
                 centroid=(width / 2, height / 2),
                 area=int(mask.sum()),
                 mask=mask,
+                reason="seen with a score of 0.75",
             )
             for index, text in enumerate(self.descriptions)
         )

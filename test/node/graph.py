@@ -50,7 +50,8 @@ class Graph:
         self.image = self.peer.create_publisher(type_, topic, 10, event_callbacks=matched)
         self.description = self.peer.create_publisher(String, "target_description", 10, event_callbacks=matched)
         self.box = self.peer.create_publisher(RegionOfInterest, "target_box", 10, event_callbacks=matched)
-        inputs = (self.image, self.description, self.box)
+        self.example = self.peer.create_publisher(Image, "target_example", 10, event_callbacks=matched)
+        inputs = (self.image, self.description, self.box, self.example)
         topics = {name: (f"fastsam2_tracker/{name}", *OUTPUTS[name]) for name in subscribe}
         topics |= {"log": ("/rosout", Log, LATCHED), "diagnostics": ("/diagnostics", DiagnosticArray, ALL)}
         outputs = [
