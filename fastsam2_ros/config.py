@@ -174,6 +174,12 @@ class LanguageConfig:
         minimum=-2.0,
         maximum=2.0,
     )
+    vocabulary: str = option(
+        "",
+        "Path of a text file with the names that a box's automatic description is chosen from, one a line. Empty: those "
+        "that come with the package.",
+        live=False,
+    )
     max_candidates: int = option(8, "Peaks of relevance that are tried as prompts.", minimum=1, maximum=64)
     seed: int = option(0, "Seed of the weights where weights is 'untrained'.", minimum=0, maximum=2**63 - 1, live=False)
 
@@ -203,6 +209,13 @@ class TrackerConfig:
     language: LanguageConfig = field(default_factory=LanguageConfig)
     max_targets: int = option(8, "Targets tracked at once; further descriptions are refused.", minimum=1, maximum=256)
     uncertain_score: float = option(0.5, "Score below which a visible target is UNCERTAIN.", minimum=0.0, maximum=1.0)
+    seen_score: float = option(
+        0.25,
+        "Score below which a target counts as out of sight: its mask is not given out, and the frame not remembered. "
+        "Where its look is like the remembered one, .4 of it are enough.",
+        minimum=0.0,
+        maximum=1.0,
+    )
     lost_seconds: float = option(0.3, "Time unseen after which a target is LOST, seconds.", minimum=0.0, maximum=60.0)
     search_seconds: float = option(
         1.0, "Time LOST after which it is searched by its text again, seconds.", minimum=0.0, maximum=600.0

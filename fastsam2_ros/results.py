@@ -40,6 +40,7 @@ class TrackedObject:
         area: pixels in `mask`.
         mask: bool, (H, W) of the source frame.
         keep_ratio: share of the frame's tokens that the budget gave this target, (0, 1]; 0 before it was first found.
+        reason: why it is in its state, in words.
     """
 
     id: int
@@ -51,6 +52,7 @@ class TrackedObject:
     area: int
     mask: npt.NDArray[np.bool_]
     keep_ratio: float = 0.0
+    reason: str = ""
 
     @classmethod
     def of_mask(
@@ -61,18 +63,23 @@ class TrackedObject:
         score: float,
         mask: npt.NDArray[np.bool_],
         keep_ratio: float = 0.0,
+        reason: str = "",
     ) -> TrackedObject:
         """With box, centroid and area measured on the mask, bool (H, W)."""
         columns, rows = np.flatnonzero(mask.any(axis=0)), np.flatnonzero(mask.any(axis=1))
         if not len(rows):
-            return cls(number, description, state, score, None, None, 0, mask, keep_ratio)
+            return cls(number, description, state, score, None, None, 0, mask, keep_ratio, reason)
         left, top, right, bottom = columns[0], rows[0], columns[-1] + 1, rows[-1] + 1
         inside = mask[top:bottom, left:right]
         area = int(np.count_nonzero(inside))
         x = float(inside.sum(axis=0) @ np.arange(left, right)) / area
         y = float(inside.sum(axis=1) @ np.arange(top, bottom)) / area
         box = (float(left), float(top), float(right - left), float(bottom - top))
-        return cls(number, description, state, score, box, (x, y), area, mask, keep_ratio)
+        return cls(number, description, state, score, box, (x, y), area, mask, keep_ratio, reason)
+
+
+FINDING_STAGES = frozenset({"ground", "search"})
+"""Stages of a step that only take time where something is started or searched; the others are those of tracking."""
 
 
 @dataclass(frozen=True)
@@ -139,7 +146,7 @@ class TrackResult:
         keep_ratio: share of the frame's tokens that the budgets gave, mean over the targets that have been found, (0, 1];
             without any, what a target would get that is found now.
         tokens_kept, tokens_total: query tokens that this keep ratio stands for, and tokens of the grid.
-        stage_seconds: seconds by stage: encode, motion, route, attend, decode, remember, ground, resize.
+        stage_seconds: seconds by stage: encode, motion, route, attend, decode, remember, ground, search, resize.
         warnings: what was wrong with the input and what was done about it, one sentence each.
         untrained: True where the weights are random, so that the masks mean nothing.
         attention: one for each target that went through memory attention.

@@ -4,22 +4,24 @@ from __future__ import annotations
 
 import copy
 import logging
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
 import numpy as np
 import numpy.typing as npt
-import torch.nn.functional as F
+import torch
 from torch import Tensor
 
 from fastsam2_ros.config import TrackerConfig
 from fastsam2_ros.errors import InputError
 from fastsam2_ros.language import descriptions
+from fastsam2_ros.language.finder import Finder
 from fastsam2_ros.language.grounding import Grounding
 from fastsam2_ros.language.scoring import mask_iou
 from fastsam2_ros.language.search import NONE, TextRelevance, TextSearch
-from fastsam2_ros.pruning import cues
+from fastsam2_ros.look import Look, likeness, looks_of
 from fastsam2_ros.pruning.budget import Deadline
 from fastsam2_ros.pruning.motion import Motion, MotionEstimator
 from fastsam2_ros.pruning.pruner import TokenPruner
@@ -28,17 +30,20 @@ from fastsam2_ros.pruning.view import target_tokens
 from fastsam2_ros.results import AttentionCounts, TargetTokens
 from fastsam2_ros.stopwatch import Stopwatch
 from fastsam2_ros.streaming.loading import LoadedSam2
+from fastsam2_ros.streaming.memory import TargetMemory
 from fastsam2_ros.streaming.prompts import Prompt, box_mask, clip_box
+from fastsam2_ros.streaming.shares import TokenShares
 from fastsam2_ros.streaming.values import Decoded, FrameFeatures, masks_at
 from fastsam2_ros.targets import Request, Target, TargetList
 
 SAME_THING = 0.5
 """A found mask whose IoU with that of another target is above this is that target."""
-SAME_LOOK = 0.75
-"""Least cosine of the mean token of what a search found to the lost target's remembered one, to be the same thing.
-
-Measured with mini (`fastsam2 looks`): it refuses under 2 % of true finds, and about 80 % of other things.
-"""
+SAME_LOOK = 0.6
+"""Least likeness (`look.likeness`) of what a search found to the lost target's remembered looks, to be the same thing."""
+RETURNING_LOOK = 0.45
+"""The same for what memory attention takes for a target that was out of sight. Less, since the memory speaks for it too."""
+ALIKE_SHARE = 0.4
+"""Of `seen_score`: the least score where the likeness is at least `SAME_LOOK`. A target that has changed has low scores too."""
 UNNAMED = "object"
 """Description of a mask that came without one."""
 _log = logging.getLogger(__name__)
@@ -114,6 +119,7 @@ class Stages:
 
     Args:
         sam, search, config, scorer, observer: as for `TextTracker`.
+        finder: finds targets in place of `search`, where there is one.
 
     Attributes:
         pruner: decides which tokens are left out.
@@ -125,9 +131,11 @@ class Stages:
         search: TextSearch,
         config: TrackerConfig,
         *,
+        finder: Finder | None,
         scorer: Scorer | None,
         observer: Callable[[Sequence[Observation]], None] | None,
     ) -> None:
+        self._finder = finder or search
         self._config = config
         self._language = config.language.suited(config.model.name)
         self._sam = sam.streaming
@@ -170,14 +178,16 @@ class Stages:
             conditioned = self._sam.condition(features, memories, state.index, tokens, before, motion.camera)
         with watch.stage("decode"):
             decoded = self._sam.decode(features, conditioned)
+            looks = looks_of(frame.rgb, features, decoded.low_res)
             visible = (decoded.object_score > 0) & (decoded.covered > 0)
+            visible &= decoded.score >= self._least_scores(tracked, looks).to(visible.device)
+            decoded = decoded.where(visible)
             seen, scores, sizes = visible.tolist(), decoded.score.tolist(), decoded.covered.tolist()
         with watch.stage("remember"):
             # The frame's own mask is known now: what is kept of the frame goes by that.
             maps = None if routed is None else pruner.router.cue_maps(routed[0], decoded.low_res, decoded.score)
             ranked = None if maps is None or not pruner.active else pruner.router.scorer(features.tokens, maps)
-            self._sam.remember(features, decoded, memories, state.index, shares, ranked)
-            prototypes = cues.prototype(features.tokens, decoded.low_res, features.grid)
+            self._remember(state.index, features, decoded, memories, seen, shares, ranked)
         for row, each in enumerate(carried):
             each.observe(
                 decoded.low_res[row],
@@ -190,7 +200,8 @@ class Stages:
                 lost_seconds=self._config.lost_seconds,
             )
             if each.certain:
-                each.prototype = prototypes[row]
+                each.prototype = looks[row].token
+                tracked[row].looks = (*tracked[row].looks[:1], looks[row])
         if self._observer is not None and routed is not None and maps is not None:
             self._observer(
                 [
@@ -208,19 +219,27 @@ class Stages:
         return attention, viewed
 
     def ground(self, state: TrackerState, frame: EncodedFrame, warnings: list[str]) -> TrackerState:
-        """Start what was given since the last frame, and search what is not found yet, or not again."""
+        """Start what was given since the last frame."""
         for request in state.targets.take_waiting():
             state = self._attempt(state, partial(self._start, request=request, frame=frame), warnings)
-        sought = [target.to_search(self._config) for target in state.targets.targets]
-        for target, wanted in zip(state.targets.targets, sought, strict=True):
-            target.since_search = 0.0 if wanted else target.since_search
-        if any(sought):
+        return state
+
+    def search(self, state: TrackerState, frame: EncodedFrame, warnings: list[str]) -> TrackerState:
+        """Search what is not found yet, or not again: all of it while nothing is tracked, else what waits longest."""
+        targets = state.targets.targets
+        due = [place for place, target in enumerate(targets) if target.to_search(self._config)]
+        if any(target.shown for target in targets):
+            due = sorted(due, key=lambda place: -targets[place].since_search)[:1]
+        if due:
             found: dict[int, Grounding] = {}
-            state = self._attempt(state, partial(self._search_for, sought=sought, frame=frame, found=found), warnings)
+            state = self._attempt(state, partial(self._search_for, places=due, frame=frame, found=found), warnings)
             for place, grounding in found.items():
                 state = self._attempt(
                     state, partial(self._take_up, place=place, grounding=grounding, frame=frame), warnings
                 )
+            for place in due:
+                target = state.targets.targets[place]
+                target.searched(found=target.shown)
         if self._uses_text and not state.relevance.ready and any(each.searchable for each in state.targets.targets):
             # What a box started was never searched: without this, nothing would be known of its text.
             state = self._attempt(state, partial(self._learn, frame=frame), warnings)
@@ -250,10 +269,10 @@ class Stages:
         Raises:
             InputError: it is not in this frame.
         """
-        size, has_language = frame.features.size, self._search.config.name != NONE
+        size = frame.features.size
         if request.box is not None:
             inside = clip_box(request.box, size)
-            target = self.new_target(self._search.describe(frame.rgb, inside), by_text=False, searchable=has_language)
+            name = self._search.describe(frame.rgb, inside)
             decoded = self._sam.decode_prompt(frame.features, Prompt.from_box(inside))
             if not decoded.covered > 0:  # nothing stands out in it: what was given counts
                 decoded = self._sam.decode_prompt(frame.features, Prompt.from_mask(box_mask(inside, size)))
@@ -262,39 +281,51 @@ class Stages:
             if mask is None or mask.shape != size:
                 shape = None if mask is None else mask.shape
                 raise InputError(f"The mask of '{name}' is {shape}, but the frame is {size} (H, W).")
-            target = self.new_target(name, by_text=False, searchable=has_language and descriptions.key(name) != UNNAMED)
             decoded = self._sam.decode_prompt(frame.features, Prompt.from_mask(mask))
+        named = request.box is not None or descriptions.key(name) != UNNAMED
+        target = self.new_target(name, by_text=False, searchable=named and self.can_search)
         state.targets.targets.append(target)
         self.aim(state)
         self._prompt(state, target, frame, decoded, float(decoded.score))
 
     def _search_for(
-        self, state: TrackerState, sought: Sequence[bool], frame: EncodedFrame, found: dict[int, Grounding]
+        self, state: TrackerState, places: Sequence[int], frame: EncodedFrame, found: dict[int, Grounding]
     ) -> None:
-        """Search those targets; `found` gets what is, by the target's place in the list."""
-        places = [place for place, wanted in enumerate(sought) if wanted]
-        names = [state.targets.targets[place].description for place in places]
+        """Search the targets at those places of the list; `found` gets what is, by place."""
+        targets = state.targets.targets
+        for place in places:
+            targets[place].refused = ""
+        wanted = [targets[place].wanted for place in places]
+        others = [target.description for target in targets if target.shown and target.searchable]
         dense = self._learn(state, frame)
-        results = self._search.search(frame.rgb, frame.features, names, self._sam, self._language, dense)
+        results = self._finder.search(
+            frame.rgb, frame.features, wanted, self._sam, self._language, dense=dense, others=others
+        )
         found.update({place: each for place, each in zip(places, results, strict=True) if each is not None})
 
     def _take_up(self, state: TrackerState, place: int, grounding: Grounding, frame: EncodedFrame) -> None:
         """Track what was found, unless another target is that already, or it does not look like what was lost."""
         target, features = state.targets.targets[place], frame.features
         if _held(grounding, state.targets.targets):
+            target.refused = "what was found is tracked already"
             return
         (mask,) = masks_at(grounding.mask_logits[None, None], features.size).cpu().numpy()
         decoded = self._sam.decode_prompt(features, Prompt.from_mask(mask))
-        if _looks_like(target, cues.prototype(features.tokens, decoded.low_res, features.grid)[0]):
-            self._prompt(state, target, frame, decoded, grounding.score)
+        (look,) = looks_of(frame.rgb, features, decoded.low_res)
+        alike = likeness(look, target.looks)
+        if alike < SAME_LOOK:
+            target.refused = f"what was found does not look like it ({alike:.2f}, at least {SAME_LOOK})"
+            return
+        self._prompt(state, target, frame, decoded, grounding.score)
 
     def _prompt(self, state: TrackerState, target: Target, frame: EncodedFrame, decoded: Decoded, score: float) -> None:
         """Write a prompt's mask into a target's memory; it is tracked from the next frame on."""
         features, pruner, pruning = frame.features, self.pruner, target.pruning
-        prototype = cues.prototype(features.tokens, decoded.low_res, features.grid)[0]
+        (look,) = looks_of(frame.rgb, features, decoded.low_res)
+        target.looks = (*target.looks[:1], look)
         size = float(decoded.covered)
         visible = size > 0 and bool((decoded.object_score > 0).all())
-        pruning.prompted(decoded.low_res[0], prototype, score, size, visible, frame.ceiling)
+        pruning.prompted(decoded.low_res[0], look.token, score, size, visible, frame.ceiling)
         ranked = None
         if pruner.active:
             shared = self._frame_cues(state, [target], features)
@@ -314,6 +345,45 @@ class Stages:
 
     # ---- pieces ----
 
+    def _least_scores(self, targets: Sequence[Target], looks: Sequence[Look]) -> Tensor:
+        """float32 (targets,): the least score of each for which it counts as seen, where it looks so."""
+        least = []
+        for target, look in zip(targets, looks, strict=True):
+            alike = likeness(look, target.looks)
+            if target.pruning.unseen and alike < RETURNING_LOOK:
+                least.append(math.inf)
+            else:
+                least.append(self._config.seen_score * (ALIKE_SHARE if alike >= SAME_LOOK else 1.0))
+        return torch.tensor(least)
+
+    def _remember(
+        self,
+        index: int,
+        features: FrameFeatures,
+        decoded: Decoded,
+        memories: Sequence[TargetMemory],
+        seen: Sequence[bool],
+        shares: Sequence[TokenShares],
+        ranked: Tensor | None,
+    ) -> None:
+        """Write a frame into the memory of each target that is seen in it; further arguments as for `StreamingSam2.remember`.
+
+        A frame without the target would teach the memory that what is there now is the target, or that there is none.
+        """
+        rows = [row for row, visible in enumerate(seen) if visible]
+        for row, memory in enumerate(memories):
+            if not seen[row]:
+                memory.skip(index)
+        if rows:
+            own = [memories[row] for row in rows]
+            kept = None if ranked is None else ranked[rows]
+            self._sam.remember(features, decoded.of(rows), own, index, [shares[row] for row in rows], kept)
+
+    @property
+    def can_search(self) -> bool:
+        """Whether something can find targets by their texts."""
+        return self._finder is not self._search or self._search.config.name != NONE
+
     @property
     def _uses_text(self) -> bool:
         return "text" in self.pruner.router.on and (self.pruner.active or self._observer is not None)
@@ -326,24 +396,18 @@ class Stages:
     def aim(self, state: TrackerState) -> None:
         """Make the text cue look for what the targets are described as."""
         if self._uses_text:
-            state.relevance.aim([target.description for target in state.targets.targets])
+            state.relevance.aim([target.wanted for target in state.targets.targets])
 
     def blank_state(self, targets: TargetList) -> TrackerState:
         """Before the first frame."""
         return TrackerState(targets, MotionEstimator(), Deadline(self._config.pruning), self._search.new_relevance())
 
-    def new_target(self, description: str, *, by_text: bool, searchable: bool) -> Target:
+    def new_target(self, description: str, *, by_text: bool, searchable: bool, example: Tensor | None = None) -> Target:
         """One that has not been found yet; arguments as the attributes of `Target`."""
-        return Target(description, by_text, searchable, self.pruner.new_state())
+        return Target(description, by_text, searchable, self.pruner.new_state(), example=example)
 
 
 def _held(grounding: Grounding, targets: Sequence[Target]) -> bool:
     """Whether what was found is a target already: one thing is never tracked twice."""
     masks = [target.pruning.mask for target in targets if target.shown]
     return any(mask is not None and mask_iou(grounding.mask_logits, mask[0]) > SAME_THING for mask in masks)
-
-
-def _looks_like(target: Target, look: Tensor) -> bool:
-    """Whether what was found looks like what was lost; so it does where nothing is known of that."""
-    known = target.pruning.prototype
-    return known is None or bool(F.cosine_similarity(known, look, dim=0) >= SAME_LOOK)

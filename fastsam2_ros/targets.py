@@ -7,16 +7,23 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 import numpy.typing as npt
+from torch import Tensor
 
 from fastsam2_ros.config import TrackerConfig
 from fastsam2_ros.errors import InputError
 from fastsam2_ros.language import descriptions
+from fastsam2_ros.language.finder import Wanted
+from fastsam2_ros.look import Look
 from fastsam2_ros.pruning.state import PruningState
 from fastsam2_ros.results import Box, TrackedObject, TrackState
 from fastsam2_ros.streaming.memory import TargetMemory
 
 MAX_ID = 65535
 """Ids have to fit the 16 bits of the labels image."""
+
+
+SLOWEST_SEARCH = 4.0
+"""Searches that find nothing become rarer, each time by half, until their interval is that many times as long."""
 
 
 @dataclass(eq=False)
@@ -26,11 +33,15 @@ class Target:
     Attributes:
         description: text.
         by_text: a text named it, and may end it; else a box or a mask was given.
-        searchable: it can be found again by its text.
+        searchable: it can be found again by its text or example.
         pruning: what pruning carries of it, its last mask and score included.
         id: 1 to 65535; 0 until it was found or given.
         memory: None until then.
         since_search: seconds since it was last searched.
+        example: (D,), the embedding of a picture of it, which is searched in place of its text; None: the text is.
+        failed_searches: in a row.
+        looks: when it was first found, and when it was last seen with certainty.
+        refused: why what the last search found was not taken; empty: nothing was found, or it was taken.
     """
 
     description: str
@@ -41,6 +52,10 @@ class Target:
     state: TrackState = TrackState.SEARCHING
     memory: TargetMemory | None = None
     since_search: float = float("inf")
+    example: Tensor | None = None
+    failed_searches: int = 0
+    refused: str = ""
+    looks: tuple[Look, ...] = ()
 
     def copy(self) -> Target:
         """One that changes by itself."""
@@ -73,21 +88,51 @@ class Target:
         else:
             self.state = TrackState.UNCERTAIN
 
+    @property
+    def wanted(self) -> Wanted:
+        """What a search for it goes by."""
+        return Wanted(self.description, self.example)
+
+    def searched(self, found: bool) -> None:
+        """It was searched in this frame."""
+        self.since_search = 0.0
+        self.failed_searches = 0 if found else self.failed_searches + 1
+
     def to_search(self, config: TrackerConfig) -> bool:
         """Whether it is to be looked for in this frame."""
-        return self.searchable and self.state == TrackState.SEARCHING and self.since_search >= config.search_interval
+        interval = config.search_interval * min(2.0**self.failed_searches, SLOWEST_SEARCH)
+        return self.searchable and self.state == TrackState.SEARCHING and self.since_search >= interval
 
     @property
     def shown(self) -> bool:
         """Its mask is given out: it is seen, or was a moment ago."""
         return self.state in (TrackState.TRACKING, TrackState.UNCERTAIN)
 
-    def result(self, mask: npt.NDArray[np.bool_]) -> TrackedObject:
+    def result(self, mask: npt.NDArray[np.bool_], config: TrackerConfig) -> TrackedObject:
         """The value that is given out. mask: bool (H, W), empty where it is not `shown`."""
-        state = TrackState.UNCERTAIN if self.state == TrackState.TRACKING and not mask.any() else self.state
+        covered = self.state == TrackState.TRACKING and not mask.any()
+        state = TrackState.UNCERTAIN if covered else self.state
+        reason = "all of its mask is another target's" if covered else self.reason(config)
         return TrackedObject.of_mask(
-            self.id, self.description, state, self.pruning.score, mask, self.pruning.keep_ratio
+            self.id, self.description, state, self.pruning.score, mask, self.pruning.keep_ratio, reason
         )
+
+    def reason(self, config: TrackerConfig) -> str:
+        """Why it is in its state, in words."""
+        unseen, score = f"out of sight for {self.pruning.unseen:.1f} s", self.pruning.score
+        if self.state == TrackState.TRACKING:
+            return f"seen with a score of {score:.2f}"
+        if self.state == TrackState.UNCERTAIN:
+            doubted = f"seen, but its score of {score:.2f} is below uncertain_score, {config.uncertain_score:g}"
+            return unseen if self.pruning.unseen else doubted
+        if self.state == TrackState.LOST:
+            after = config.lost_seconds + config.search_seconds
+            return f"{unseen}; " + (
+                f"searched from {after:g} s on" if self.searchable else "it has no text to search by"
+            )
+        searches = f"{self.failed_searches} search{'' if self.failed_searches == 1 else 'es'} in vain"
+        known = "not found yet" if self.memory is None else unseen
+        return "; ".join(part for part in (known, searches, self.refused) if part)
 
 
 @dataclass(frozen=True)
@@ -109,8 +154,8 @@ class Request:
 class TargetList:
     """All targets of one tracker, and the boxes and masks that wait for the next frame.
 
-    A text owns the targets that it named and no others: the next text ends those that it does not name again. Targets of boxes
-    and masks stay until everything ends.
+    A text owns the targets that it named and no others: the next text ends those that it does not name again. An example ends
+    the one before. Targets of boxes and masks stay until everything ends.
 
     Attributes:
         limit: most targets, waiting ones included.
@@ -153,6 +198,17 @@ class TargetList:
             target.description = description
             named.append(target)
         self.targets = [*given, *named]
+
+    def show(self, target: Target) -> None:
+        """Look for what an example shows, in place of what an earlier one showed; all others stay.
+
+        Raises:
+            InputError: there are too many targets.
+        """
+        others = [each for each in self.targets if each.example is None]
+        if len(others) + len(self.waiting) >= self.limit:
+            raise InputError(f"{self.limit} targets are tracked already (max_targets); end one first.")
+        self.targets = [*others, target]
 
     def ask(self, request: Request) -> None:
         """Let a box or mask wait for the next frame.

@@ -15,6 +15,7 @@ import torch
 from fastsam2_ros.config import TrackerConfig, check, fixed_differences
 from fastsam2_ros.errors import InputError
 from fastsam2_ros.language import descriptions
+from fastsam2_ros.language.finder import Finder
 from fastsam2_ros.language.search import NONE, TextSearch
 from fastsam2_ros.pruning.budget import Budget, Deadline
 from fastsam2_ros.pruning.router import Scorer
@@ -57,7 +58,7 @@ class TextTracker:
         self._loaded = sam
         self._sam = sam.streaming
         self._search = search
-        self._new_stages = partial(Stages, sam, search, scorer=scorer, observer=observer)
+        self._new_stages = partial(Stages, sam, search, finder=None, scorer=scorer, observer=observer)
         with neutral_torch(inference=False):
             search.share_trunk(self._sam.trunk_maps)
             self._stages = self._new_stages(config)
@@ -134,6 +135,11 @@ class TextTracker:
             stages.aim(state)
         self.config, self._stages, self._state = config, stages, state
 
+    def find_with(self, finder: Finder | None) -> None:
+        """Find targets by this from now on, such as a detector's boxes (`language.detections`); None: by the language model."""
+        self._new_stages = partial(self._new_stages, finder=finder)
+        self.reconfigure(self.config)
+
     def warm_up(self) -> None:
         """Let the models run once, so that the first frame takes no longer than the others. Targets stay as they are."""
         frame = np.zeros((480, 640, 3), np.uint8)
@@ -160,7 +166,7 @@ class TextTracker:
             InputError: too long, or too many; the targets then stay as they were.
         """
         wanted = descriptions.split(text, self.config.max_targets)
-        if wanted:
+        if wanted and not self._stages.can_search:
             self._search.require()
         state = self._state.copy()
         state.targets.name(wanted, partial(self._stages.new_target, by_text=True, searchable=True))
@@ -168,6 +174,32 @@ class TextTracker:
             self._stages.aim(state)
         self._state = state
         return wanted
+
+    def set_example(self, image: npt.NDArray[np.uint8], description: str = "") -> str:
+        """Track what looks like the thing in a picture, beside the present targets; it replaces an earlier example.
+
+        The picture's CLIP embedding stands where a text's would; the search is done by `step`.
+
+        Args:
+            image: uint8 (H, W, 3), RGB, of the thing and little else: any size.
+            description: what it is called; empty: what CLIP's vocabulary has for it.
+
+        Returns:
+            the description.
+
+        Raises:
+            InputError: not such an array, no language model, too long a description, or too many targets.
+        """
+        _check_frame(image)
+        with neutral_torch():
+            embedding = self._search.embed_example(image)
+            height, width = image.shape[:2]
+            name = descriptions.single(description) or self._search.describe(image, (0.0, 0.0, width, height))
+            state = self._state.copy()
+            state.targets.show(self._stages.new_target(name, by_text=False, searchable=True, example=embedding))
+            self._stages.aim(state)
+        self._state = state
+        return name
 
     def set_box(self, box: Box) -> None:
         """Track what is in this box of the next frame, beside the present targets.
@@ -285,13 +317,16 @@ class TextTracker:
             target.observe(motion.seconds, self.config)
         with watch.stage("ground"):
             state = stages.ground(state, frame, warnings)
+        with watch.stage("search"):
+            state = stages.search(state, frame, warnings)
         with watch.stage("resize"):
-            objects = _objects(state.targets.targets, features.size)
+            objects = _objects(state.targets.targets, features.size, self.config)
 
         ratios = [target.pruning.keep_ratio for target in state.targets.targets if target.memory is not None]
         keep_ratio = fmean(ratios or [Budget(self.config.pruning).update(0.0, 0.0, True, frame.ceiling)])
         state.index += 1
-        state.step_seconds = sum(watch.seconds.values())
+        # Fewer tokens make no search any shorter: the deadline is that of tracking.
+        state.step_seconds = sum(seconds for stage, seconds in watch.seconds.items() if stage != "search")
         return state, TrackResult(
             stamp_ns=stamp_ns,
             size=features.size,
@@ -310,13 +345,13 @@ class TextTracker:
         )
 
 
-def _objects(targets: Sequence[Target], size: tuple[int, int]) -> tuple[TrackedObject, ...]:
+def _objects(targets: Sequence[Target], size: tuple[int, int], config: TrackerConfig) -> tuple[TrackedObject, ...]:
     """What is given out, by rising id, what has none yet at the end; no pixel is in two masks."""
     shown = [target for target in targets if target.shown and target.pruning.mask is not None]
     logits = [target.pruning.mask for target in shown if target.pruning.mask is not None]
     masks = masks_at(torch.stack(logits), size).cpu().numpy() if logits else ()
     by_target = dict(zip(shown, masks, strict=True))
-    objects = [target.result(by_target.get(target, np.zeros(size, bool))) for target in targets]
+    objects = [target.result(by_target.get(target, np.zeros(size, bool)), config) for target in targets]
     return tuple(sorted(objects, key=lambda each: (each.id == 0, each.id)))
 
 

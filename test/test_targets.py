@@ -104,12 +104,12 @@ def test_a_target_that_may_not_be_unseen_at_all_settles_too(target):
 
 def test_a_result_has_the_keep_ratio(target):
     go(target, 12)
-    assert target.result(np.ones((4, 4), bool)).keep_ratio == 0.15
+    assert target.result(np.ones((4, 4), bool), CONFIG).keep_ratio == 0.15
 
 
 def test_an_empty_mask_is_not_tracking(target):
-    assert target.result(np.ones((4, 4), bool)).state == TrackState.TRACKING
-    assert target.result(np.zeros((4, 4), bool)).state == TrackState.UNCERTAIN
+    assert target.result(np.ones((4, 4), bool), CONFIG).state == TrackState.TRACKING
+    assert target.result(np.zeros((4, 4), bool), CONFIG).state == TrackState.UNCERTAIN
 
 
 # ---- who owns what

@@ -36,8 +36,9 @@ class PlantedSearch(TextSearch):
     def require(self) -> None:
         pass
 
-    def search(self, frame, features, descriptions, segmenter, config, dense=None):
-        self.searched.append(list(descriptions))
+    def search(self, frame, features, wanted, segmenter, config, dense=None, others=()):
+        descriptions = [each.description for each in wanted]
+        self.searched.append(descriptions)
         return [self.found(each, features.tokens.device) if each in self.present else None for each in descriptions]
 
     def found(self, description, device):
@@ -124,13 +125,32 @@ def test_several_descriptions_have_ids_of_their_own(make, video):
     assert not objects[2].mask.any()
 
 
-def test_what_is_not_found_is_sought_again_after_the_interval(make, video, search):
-    tracker = make(search_interval=0.25)
+def test_what_is_not_found_is_sought_ever_more_rarely(make, video, search):
+    tracker = make(search_interval=0.15)
     tracker.set_target("mug")
-    steps(tracker, video, 7)  # 0.1 s apart: searched at 0.0, 0.3 and 0.6 s
-    assert len(search.searched) == 3
+    searches = []
+    for index in range(32):  # 0.1 s apart
+        tracker.step(video[index % len(video)], index * STEP)
+        searches.append(len(search.searched))
+    assert [index for index in range(32) if searches[index] > (searches[index - 1] if index else 0)] == [
+        0,
+        3,
+        9,
+        15,
+        21,
+        27,
+    ]
     search.present.add("mug")
-    assert steps(tracker, video, 4, first=7)[-1].objects[0].state == TrackState.TRACKING
+    assert steps(tracker, video, 2, first=32)[-1].objects[0].state == TrackState.TRACKING
+
+
+def test_while_something_is_tracked_a_frame_has_one_search_at_most(make, video, search):
+    tracker = make("mug", search_interval=0.0)
+    tracker.set_target("mug")
+    steps(tracker, video, 1)
+    tracker.set_target("mug; cup; spoon")
+    steps(tracker, video, 2, first=1)
+    assert search.searched == [["mug"], ["cup"], ["spoon"]]
 
 
 def test_what_another_target_holds_is_not_found_again(make, video, monkeypatch, search):
@@ -139,7 +159,7 @@ def test_what_another_target_holds_is_not_found_again(make, video, monkeypatch, 
     steps(tracker, video, 2)
     tracker.set_target("mug; cup")
 
-    def the_mug_again(frame, features, descriptions, segmenter, config, dense=None):
+    def the_mug_again(frame, features, wanted, segmenter, config, dense=None, others=()):
         nothing = torch.zeros(0)
         return [Grounding("cup", tracker.targets[0].pruning.mask[0], BOX, nothing, nothing, 0.9, 0.2)]
 

@@ -90,9 +90,9 @@ class Asked(TextSearch):
     def require(self):
         pass
 
-    def search(self, frame, features, descriptions, segmenter, config, dense=None):
+    def search(self, frame, features, wanted, segmenter, config, dense=None, others=()):
         self.margins.append(config.min_margin)
-        return [None] * len(descriptions)
+        return [None] * len(wanted)
 
 
 def test_margins_of_the_search_change_for_this_tracker_alone(sam, video):

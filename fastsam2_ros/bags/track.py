@@ -19,7 +19,7 @@ from fastsam2_ros.bags.rising_stamps import RisingStamps
 from fastsam2_ros.bags.write import STORAGES
 from fastsam2_ros.config import KINDS, MODELS, TrackerConfig, flat_options, from_mapping
 from fastsam2_ros.errors import BagError, InputError
-from fastsam2_ros.images import RgbImage
+from fastsam2_ros.images import ImageDecoder, RgbImage
 from fastsam2_ros.results import Box, TrackResult
 
 EXAMPLE = 'fastsam2 track kitchen.mp4 --description "red mug" --model tiny --out out/mug'
@@ -41,6 +41,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--box", type=box, action="append", default=[], metavar="X,Y,W,H", help="track what is in this box (pixels)"
     )
+    parser.add_argument("--example", type=Path, metavar="FILE", help="track what looks like the thing in this picture")
     parser.add_argument("--topic", default="", help="the bag's image topic, where it has several")
     parser.add_argument("--out", type=Path, default=Path("out/track"), help="new folder (default: %(default)s)")
     parser.add_argument("--tokens", action="store_true", help="also make tokens.mp4: which tokens are kept, and why")
@@ -51,15 +52,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> None:
     """Track, and write the results."""
-    if not arguments.description.strip() and not arguments.box:
-        raise InputError("Nothing to track: give --description 'red mug', or --box x,y,w,h.")
+    if not arguments.description.strip() and not arguments.box and arguments.example is None:
+        raise InputError("Nothing to track: give --description 'red mug', --box x,y,w,h, or --example mug.jpg.")
     # Whatever is wrong with settings or source is told before the models are loaded.
     config = settings(arguments)
     frames = open_frames(arguments.source, arguments.topic, config.max_megapixels)
+    example = None if arguments.example is None else _picture(arguments.example, config.max_megapixels)
     from fastsam2_ros.tracker import TextTracker
 
     tracker = TextTracker.from_config(config)
     tracker.set_target(arguments.description)
+    if example is not None:
+        tracker.set_example(example)
     for item in arguments.box:
         tracker.set_box(item)
     # Last, so that no folder is left behind by what went wrong above.
@@ -95,6 +99,22 @@ def run_track(frames: FrameSource, tracker: Tracker, outputs: ResultFiles, max_f
         except BagError as error:
             raise BagError(f"{error} The results of the {count} frames before are in {outputs.folder}.") from error
     return count
+
+
+def _picture(path: Path, max_megapixels: float) -> RgbImage:
+    """A picture file, upright.
+
+    Raises:
+        InputError: it cannot be read.
+    """
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise InputError(f"The example {path} cannot be read ({error.strerror}); give a JPEG or PNG file.") from error
+    try:
+        return ImageDecoder(max_megapixels).decode_compressed(path.suffix.removeprefix("."), data)
+    except InputError as error:
+        raise InputError(f"The example {path}: {error}") from error
 
 
 def add_settings(parser: argparse.ArgumentParser) -> None:

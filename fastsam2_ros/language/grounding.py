@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -65,6 +65,8 @@ def ground(
     segmenter: Segmenter,
     config: LanguageConfig,
     dense: Tensor | None = None,
+    others: Sequence[str] = (),
+    narrow: Callable[[list[tuple[int, Grounding]]], list[tuple[int, Grounding]]] = lambda found: found,
 ) -> list[Grounding | None]:
     """Find each description in a frame. An object goes to the description that fits it best, and to no other.
 
@@ -73,20 +75,22 @@ def ground(
         features: what SAM 2's image encoder made of it.
         descriptions: clean ones (`descriptions.split`).
         dense: `clip.dense_features(frame)`, where the caller has it already.
+        others: further negatives: descriptions of what is not wanted.
+        narrow: leaves some of the judged candidates, each with the index of its description (`relations.decide`).
 
     Returns:
         one for each description; None: not found, by `config.min_margin`. The same for the same input.
     """
     if not descriptions:
         return []
-    texts, negatives = clip.embed_texts(descriptions), clip.embed_texts(negatives_for(descriptions))
+    texts, negatives = clip.embed_texts(descriptions), clip.embed_texts((*negatives_for(descriptions), *others))
     dense = clip.dense_features(frame) if dense is None else dense
     relevance = _token_relevance(dense, texts, negatives, clip.logit_scale, features)
     found = _segment(features, relevance, frame.shape[:2], descriptions, segmenter, limit=config.max_candidates)
     if found:
         masks = torch.stack([grounding.mask for _, grounding in found])
         crops = clip.embed_crops(frame, [grounding.box for _, grounding in found], masks)
-        found = _judge(found, crops, texts, negatives, clip.logit_scale)
+        found = narrow(_judge(found, crops, texts, negatives, clip.logit_scale))
     return _assign(found, len(descriptions), config.min_margin)
 
 

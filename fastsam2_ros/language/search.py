@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 import numpy as np
 import numpy.typing as npt
@@ -14,10 +15,14 @@ from fastsam2_ros.config import LanguageConfig
 from fastsam2_ros.errors import InputError
 from fastsam2_ros.language.clip import Clip
 from fastsam2_ros.language.describe import describe
+from fastsam2_ros.language.descriptions import key
+from fastsam2_ros.language.example import WithExamples, embed, least_margin
+from fastsam2_ros.language.finder import Wanted
 from fastsam2_ros.language.grounding import Grounding, ground
 from fastsam2_ros.language.protocols import Features, Segmenter
+from fastsam2_ros.language.relations import decide, parse
 from fastsam2_ros.language.relevance import RelevanceMap, to_grid
-from fastsam2_ros.language.vocabulary import NEGATIVES, negatives_for
+from fastsam2_ros.language.vocabulary import NEGATIVES, NOUNS, negatives_for, read_nouns
 from fastsam2_ros.results import Box
 
 NONE = "none"
@@ -29,11 +34,13 @@ class TextSearch:
 
     Raises:
         ModelError: model or weights cannot be had.
+        InputError: the vocabulary cannot be read.
     """
 
     def __init__(self, config: LanguageConfig, device: torch.device) -> None:
         self.config = config = config.suited()
         self._clip = None if config.name == NONE else Clip.load(config, device)
+        self._nouns = read_nouns(config.vocabulary) if config.vocabulary else NOUNS
         self._shares = False
         if self._clip is not None:
             self._clip.embed_texts(NEGATIVES)  # while the models load anyway, and not with the first search
@@ -70,24 +77,60 @@ class TextSearch:
         self,
         frame: npt.NDArray[np.uint8],
         features: Features,
-        descriptions: Sequence[str],
+        wanted: Sequence[Wanted],
         segmenter: Segmenter,
         config: LanguageConfig,
         dense: Tensor | None = None,
+        others: Sequence[str] = (),
     ) -> list[Grounding | None]:
-        """Find each description in a frame (`grounding.ground`).
+        """Find each in a frame by its text or example (`grounding.ground`); see `Finder`.
 
         Args:
             config: margins and numbers of this search; its model and weights are not looked at.
-            dense: what the method of that name gives, where the caller has it already.
         """
         if self._clip is None:
-            return [None] * len(descriptions)
-        return ground(frame, features, descriptions, self._clip, segmenter, config=config, dense=dense)
+            return [None] * len(wanted)
+        parsed = [parse(each.description) for each in wanted]
+        # By numbered names, since an example may be called what another target is described as.
+        names = [
+            plain if each.example is None else f"{plain} ({row})"
+            for row, ((plain, _), each) in enumerate(zip(parsed, wanted, strict=True))
+        ]
+        examples = {name: each.example for name, each in zip(names, wanted, strict=True) if each.example is not None}
+        least = [
+            config.min_margin if each.example is None else least_margin(each.example, self._clip) for each in wanted
+        ]
+        relations = [relation for _, relation in parsed]
+        mine = {key(name) for name in names}
+        found = ground(
+            frame,
+            features,
+            names,
+            WithExamples(self._clip, examples) if examples else self._clip,
+            segmenter,
+            config=config,
+            dense=dense,
+            others=[other for other in (parse(each)[0] for each in others) if key(other) not in mine],
+            narrow=lambda judged: decide(judged, relations, least, (frame.shape[0], frame.shape[1])),
+        )
+        return [
+            None if each is None else replace(each, description=asked.description)
+            for each, asked in zip(found, wanted, strict=True)
+        ]
+
+    def embed_example(self, image: npt.NDArray[np.uint8]) -> Tensor:
+        """The embedding of a picture of a thing, uint8 (H, W, 3), RGB: float32 (D,), unit norm.
+
+        Raises:
+            InputError: there is no language model.
+        """
+        if self._clip is None:
+            raise InputError("Examples cannot be searched with language.name 'none'; set it to an open_clip model.")
+        return embed(image, self._clip)
 
     def describe(self, frame: npt.NDArray[np.uint8], box: Box) -> str:
         """A short description of what is in a box; 'object' without a language model."""
-        return "object" if self._clip is None else describe(frame, box, self._clip)
+        return "object" if self._clip is None else describe(frame, box, self._clip, self._nouns)
 
 
 class TextRelevance:
@@ -112,10 +155,13 @@ class TextRelevance:
         """There was a keyframe, and there is something to look for; always without a language model."""
         return self._map is None or self._map.ready
 
-    def aim(self, descriptions: Sequence[str]) -> None:
-        """Make it the relevance to these descriptions."""
-        if self._clip is not None and self._map is not None and descriptions:
-            self._map.aim(self._clip.embed_texts(descriptions), self._clip.embed_texts(negatives_for(descriptions)))
+    def aim(self, wanted: Sequence[Wanted]) -> None:
+        """Make it the relevance to these."""
+        if self._clip is not None and self._map is not None and wanted:
+            names = [parse(each.description)[0] for each in wanted]
+            texts = self._clip.embed_texts(names)
+            rows = [row if each.example is None else each.example for row, each in zip(texts, wanted, strict=True)]
+            self._map.aim(torch.stack(rows), self._clip.embed_texts(negatives_for(names)))
 
     def learn(self, features: Features, dense: Tensor | None) -> None:
         """Learn from a keyframe, whose dense features are `TextSearch.dense`'s."""

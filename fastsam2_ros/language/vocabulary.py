@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from pathlib import Path
+
+from fastsam2_ros.errors import InputError
+from fastsam2_ros.language.descriptions import single
 
 TEMPLATES = (
     "a photo of a {}.",
@@ -69,12 +73,31 @@ NOUNS = tuple(" ".join(noun.split()) for noun in NOUNS)
 """What is found in homes, workshops, warehouses and streets."""
 
 
+def read_nouns(path: str) -> tuple[str, ...]:
+    """What a file names, for automatic descriptions in place of `NOUNS`: a name on each line, '#' begins a comment.
+
+    Raises:
+        InputError: the file cannot be read as UTF-8 text, names nothing, or has a name that is too long.
+    """
+    try:
+        lines = Path(path).expanduser().read_text("utf-8").splitlines()
+    except (OSError, ValueError) as error:
+        raise InputError(
+            f"The vocabulary {path} cannot be read ({error}); give a UTF-8 text, a name a line."
+        ) from error
+    names = [single(line.partition("#")[0]) for line in lines]
+    nouns = tuple(dict.fromkeys(name for name in names if name))
+    if not nouns:
+        raise InputError(f"The vocabulary {path} names nothing; write a name on each line, such as 'torque wrench'.")
+    return nouns
+
+
 def negatives_for(descriptions: Iterable[str]) -> tuple[str, ...]:
     """`NEGATIVES` less those that a description names: who asks for a door must not be told that it is only a door."""
-    named = [_words(description) for description in descriptions]
-    return tuple(negative for negative in NEGATIVES if not any(_words(negative) <= words for words in named))
+    named = [words(description) for description in descriptions]
+    return tuple(negative for negative in NEGATIVES if not any(words(negative) <= each for each in named))
 
 
-def _words(text: str) -> set[str]:
-    """Lower case, singular and plural alike."""
+def words(text: str) -> set[str]:
+    """Of a text: lower case, singular and plural alike."""
     return {word.strip(".,!?'\"").rstrip("s") for word in text.casefold().split()}

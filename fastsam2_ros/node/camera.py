@@ -26,6 +26,7 @@ from fastsam2_ros.node.worker import Worker
 from fastsam2_ros.results import TrackResult
 
 if TYPE_CHECKING:
+    from fastsam2_ros.language.detections import DetectionFinder
     from fastsam2_ros.tracker import TextTracker
 
 
@@ -59,6 +60,7 @@ class Camera:
         self._log = log.of_camera(name)
         self._queue = worker.new_queue(self)
         self._tracker: TextTracker | None = None
+        self._finder: DetectionFinder | None = None
         self._decoder = ImageDecoder(state.config.max_megapixels)
         self._images: Subscription[ImageMessage] | None = None
         self._profile = qos.newest(state.own.image_reliability)
@@ -69,6 +71,7 @@ class Camera:
         self.watch_topic()
         # A command that is given while the models are loaded waits in the queue.
         qos.new_subscription(node, RegionOfInterest, f"{self._inputs}target_box", self._on_box, qos.reliable())
+        qos.new_subscription(node, Image, f"{self._inputs}target_example", self._on_example, qos.reliable())
 
     # In the worker's thread: called by the node.
 
@@ -85,13 +88,22 @@ class Camera:
         self._watch = CameraWatch(self.topic, f"sensor_msgs/msg/{kind}", time.monotonic())
 
     def take(self, tracker: TextTracker | None) -> None:
-        """Have this tracker, which images go to from `start` on; None: give up the one before, and its targets."""
+        """Have this tracker, which images go to from `start` on; None: give up the one before, and its targets.
+
+        Raises:
+            InputError: targets are to be found by a detector's boxes, whose message type is not installed.
+        """
         self._tracker = self.reports.tracker = tracker
         if tracker is None:
             self.reports.result, self.reports.descriptions = None, ()
             self.commands.forget()
-        else:
-            self._decoder = ImageDecoder(self._state.config.max_megapixels)
+            return
+        self._decoder = ImageDecoder(self._state.config.max_megapixels)
+        if self._state.own.finder == "detections":
+            from fastsam2_ros.node import detections  # imports torch
+
+            self._finder = self._finder or detections.subscribe(self._node, f"{self._inputs}{detections.TOPIC}")
+            tracker.find_with(self._finder)
 
     def start(self) -> None:
         """Take images from now on."""
@@ -169,6 +181,10 @@ class Camera:
     def _on_box(self, message: RegionOfInterest) -> None:
         with self._state.timed():
             self.commands.track_box(message)
+
+    def _on_example(self, message: Image) -> None:
+        with self._state.timed():
+            self.commands.look_like(message, lambda picture: frames.decode(picture, self._decoder))
 
     # Pieces.
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from sensor_msgs.msg import RegionOfInterest
+from sensor_msgs.msg import Image, RegionOfInterest
 
+from fastsam2_ros.images import RgbImage
 from fastsam2_ros.node import messages
 from fastsam2_ros.node.node_log import NodeLog
 from fastsam2_ros.node.queues import CameraQueue
@@ -37,9 +39,13 @@ class Commands:
         if not self._queue.submit("box", lambda tracker: self._accept_box(tracker, box), most=WAITING_BOXES):
             self._log.complain("box", f"More than {WAITING_BOXES} boxes wait for a frame; the oldest is given up.")
 
+    def look_like(self, picture: Image, decode: Callable[[Image], RgbImage]) -> None:
+        """Track what looks like the thing in a picture."""
+        self._queue.submit("example", lambda tracker: self._accept_example(tracker, decode(picture)))
+
     def reset(self) -> None:
         """Forget all targets, and what still waits."""
-        self._queue.discard("text", "box")
+        self._queue.discard("text", "box", "example")
         self._queue.submit("reset", self._reset)
 
     def reconfigure(self, config: TrackerConfig) -> None:
@@ -48,7 +54,7 @@ class Commands:
 
     def forget(self) -> None:
         """Forget all that still waits."""
-        self._queue.discard("text", "box", "reset", "settings")
+        self._queue.discard("text", "box", "example", "reset", "settings")
 
     # In the worker's thread.
 
@@ -66,6 +72,11 @@ class Commands:
         self._accepted(
             f"Tracking what is in the box at ({box.x_offset}, {box.y_offset}), {box.width} x {box.height} pixels."
         )
+
+    def _accept_example(self, tracker: TextTracker, picture: RgbImage) -> None:
+        name = printable(tracker.set_example(picture))
+        self._reports.descriptions = [target.description for target in tracker.targets]
+        self._accepted(f"Looking for what an example shows, which looks like: {name}.")
 
     def _reset(self, tracker: TextTracker) -> None:
         tracker.reset()

@@ -121,6 +121,7 @@ def status(
         header=header,
         state=int(result.state if result and descriptions else TrackState.SEARCHING),
         descriptions=list(descriptions),
+        reasons=_reasons(result, descriptions),
         processing_time=processing_time,
         latency=latency,
         input_rate=counts.input_rate,
@@ -141,6 +142,13 @@ def status(
         status.stages = list(result.stage_seconds)
         status.stage_seconds = [float(seconds) for seconds in result.stage_seconds.values()]
     return status
+
+
+def _reasons(result: TrackResult | None, descriptions: Sequence[str]) -> list[str]:
+    """Why each target is in its state."""
+    if result is None or [target.description for target in result.objects] != list(descriptions):
+        return ["waits for the next image"] * len(descriptions)
+    return [target.reason for target in result.objects]
 
 
 def diagnostics(

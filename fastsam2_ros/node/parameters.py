@@ -44,6 +44,13 @@ class NodeConfig:
         choices=("best_effort", "reliable"),
         live=False,
     )
+    finder: str = option(
+        "clip",
+        "What finds targets by their texts. clip: the language model; detections: a detector's boxes, "
+        "vision_msgs/Detection2DArray on target_detections, whose class names are compared with the description.",
+        choices=("clip", "detections"),
+        live=False,
+    )
     description: str = option("", "What to look for from the start; later by the topic target_description.", live=False)
     cameras: tuple[str, ...] = option(
         (),

@@ -111,12 +111,12 @@ class TrackerNode(BackgroundLifecycleNode):
             tracker = self._make_tracker(config)
             tracker.warm_up()
             trackers = [tracker, *(tracker.sibling() for _ in range(len(self.cameras) - 1))]
+            for camera, each in zip(self.cameras.values(), trackers, strict=True):
+                camera.take(each)
         except BaseException as error:  # SystemExit, which libraries raise, would end this thread and leave the node.
             self._forget_models()
             self._fail("models", error)
             return TransitionCallbackReturn.FAILURE
-        for camera, each in zip(self.cameras.values(), trackers, strict=True):
-            camera.take(each)
         self._log.clear("models")
         self._enter("inactive", f"{model} is loaded; waiting to be activated.")
         if own.description:

@@ -15,7 +15,7 @@ class MemoryFrame:
     """One frame in a target's memory.
 
     Attributes:
-        index: number of the processed frame.
+        index: number of the processed frame; in a target's memory, less the frames that were left out before it.
         features: bf16, (kept, M), memory encoder's output; bf16 as upstream stores it.
         tokens: int64, (kept,), their places in the row-major token grid.
         ranking: int64, (kept,), rows of `features`, the most useful first; None where nothing is ever dropped.
@@ -57,6 +57,8 @@ class TargetMemory:
     def __init__(self, recent_frames: int, prompt_frames: int, pointers: int) -> None:
         self.prompt_frames = prompt_frames
         self.prompts: list[MemoryFrame] = []
+        #: How many frames were left out, and the last of them.
+        self._skipped, self._last_skipped = 0, -1
         self.recent: deque[MemoryFrame] = deque(maxlen=recent_frames)
         #: (index, float (C,)) of prompt frames, and of the other recent frames.
         self.prompt_pointers: list[tuple[int, Tensor]] = []
@@ -74,6 +76,9 @@ class TargetMemory:
 
         What was remembered of the same frame without the prompt is forgotten, as upstream does it.
         """
+        if frame.index == self._last_skipped:
+            self._skipped, self._last_skipped = self._skipped - 1, -1
+        frame = replace(frame, index=frame.index - self._skipped)
         self.recent = deque((each for each in self.recent if each.index != frame.index), self.recent.maxlen)
         others = (each for each in self.recent_pointers if each[0] != frame.index)
         self.recent_pointers = deque(others, self.recent_pointers.maxlen)
@@ -86,6 +91,7 @@ class TargetMemory:
 
     def add(self, frame: MemoryFrame, pointer: Tensor, middle_tokens: int) -> None:
         """Remember a tracked frame; the one that was newest until now shrinks to `middle_tokens`."""
+        frame = replace(frame, index=frame.index - self._skipped)
         if self.recent:
             self.recent[-1] = self.recent[-1].keep(middle_tokens)
         self.recent.append(frame)
@@ -97,15 +103,19 @@ class TargetMemory:
 
     def frames(self, index: int) -> list[tuple[MemoryFrame, int]]:
         """Frames for frame `index`, in upstream's order, each with its distance (0 for prompts)."""
-        reach = self.recent.maxlen or 0
+        reach, index = self.recent.maxlen or 0, index - self._skipped
         recent = [(frame, index - frame.index) for frame in self.recent if index - frame.index <= reach]
         return [(frame, 0) for frame in self.prompts] + recent
 
     def pointers(self, index: int) -> list[tuple[int, Tensor]]:
         """Object pointers for frame `index`, in upstream's order, each with its distance in frames."""
-        reach = self.recent_pointers.maxlen or 0
+        reach, index = self.recent_pointers.maxlen or 0, index - self._skipped
         near = [(index - at, pointer) for at, pointer in reversed(self.recent_pointers) if index - at <= reach]
         return [(index - at, pointer) for at, pointer in self.prompt_pointers] + near
+
+    def skip(self, index: int) -> None:
+        """Leave frame `index` out. That does not age what is remembered: to memory attention it never was."""
+        self._skipped, self._last_skipped = self._skipped + 1, index
 
     def size_bytes(self) -> int:
         """Bytes that the remembered frames and pointers take."""

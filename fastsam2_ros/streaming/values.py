@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, fields, replace
 
 import torch
 import torch.nn.functional as F
+from sam2.modeling.sam2_base import NO_OBJ_SCORE
 from torch import Tensor
 
 
@@ -61,6 +63,17 @@ class Decoded:
     def at_size(self, size: tuple[int, int]) -> Tensor:
         """Mask logits at a frame's size: float32, (targets, H, W)."""
         return F.interpolate(self.low_res, size=size, mode="bilinear", align_corners=False)[:, 0]
+
+    def where(self, visible: Tensor) -> Decoded:
+        """With empty masks for the other targets. visible: bool (targets,)."""
+        absent = self.low_res.new_tensor(NO_OBJ_SCORE)
+        return replace(self, low_res=self.low_res.where(visible[:, None, None, None], absent))
+
+    def of(self, rows: Sequence[int]) -> Decoded:
+        """Of some of the targets."""
+        if len(rows) == len(self.object_score):
+            return self
+        return Decoded(*(getattr(self, each.name)[list(rows)] for each in fields(self)))
 
     @classmethod
     def of_heads(cls, outputs: tuple[Tensor, ...]) -> Decoded:

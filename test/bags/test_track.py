@@ -200,3 +200,14 @@ def test_a_video_is_of_a_size_that_its_encoder_takes(tmp_path: Path, monkeypatch
         video.write(np.zeros((*size, 3), np.uint8), number * 33_000_000)
     video.close()
     assert len(list(open_frames(tmp_path / "overlay.mp4"))) == 2
+
+
+@pytest.mark.parametrize("content", [None, b"no picture"], ids=["absent", "no picture"])
+def test_an_example_that_cannot_be_read_is_told_before_models_are_loaded(tmp_path, capsys, content) -> None:
+    (tmp_path / "frames").mkdir()
+    cv2.imwrite(str(tmp_path / "frames" / "0.png"), np.zeros((8, 8, 3), np.uint8))
+    example = tmp_path / "example.jpg"
+    if content is not None:
+        example.write_bytes(content)
+    assert cli.main(["track", str(tmp_path / "frames"), "--example", str(example)]) == 2
+    assert f"The example {example}" in " ".join(capsys.readouterr().err.split())

@@ -10,6 +10,7 @@ from small_models import small_sam2
 from fastsam2_ros.config import LanguageConfig
 from fastsam2_ros.language.clip import Clip
 from fastsam2_ros.language.describe import describe
+from fastsam2_ros.language.finder import Wanted
 from fastsam2_ros.language.grounding import ground
 from fastsam2_ros.language.relevance import RelevanceMap, to_grid
 from fastsam2_ros.language.search import TextSearch
@@ -67,7 +68,8 @@ def test_a_search_and_what_is_learned_of_the_frame(setting, sam, noise_frame, cu
         search.dense(noise_frame, sam.encode(noise_frame)),
         search.new_relevance(),
     )
-    relevance.aim(TEXTS)
+    wanted = [Wanted(TEXTS[0]), Wanted(TEXTS[1], search.embed_example(noise_frame))]
+    relevance.aim(wanted)
     relevance.learn(features, dense)
-    found = search.search(noise_frame, features, TEXTS, sam, search.config, dense)
+    found = search.search(noise_frame, features, wanted, sam, search.config, dense)
     assert devices([search, dense, found, relevance, relevance.of(features.tokens)]) == {"cuda"}

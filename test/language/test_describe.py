@@ -40,3 +40,8 @@ def test_the_real_clip_names_something_of_the_vocabulary(clip):
 def test_a_box_outside_the_frame_is_refused(clip):
     with pytest.raises(InputError, match="outside the frame"):
         describe(scene(), (500, 0, 10, 10), clip)
+
+
+def test_a_vocabulary_of_ones_own_takes_the_place_of_the_shipped_one():
+    named = describe(scene(), (10, 10, 20, 20), WordClip("mug", "vice", "blue vice"), ["torque wrench", "vice"])
+    assert named == "blue vice"

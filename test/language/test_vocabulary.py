@@ -1,6 +1,7 @@
 import pytest
 
-from fastsam2_ros.language.vocabulary import COLOURS, NEGATIVES, NOUNS, TEMPLATES, negatives_for
+from fastsam2_ros.errors import InputError
+from fastsam2_ros.language.vocabulary import COLOURS, NEGATIVES, NOUNS, TEMPLATES, negatives_for, read_nouns
 
 
 @pytest.mark.parametrize("words", [NOUNS, NEGATIVES, COLOURS])
@@ -26,3 +27,18 @@ def test_every_template_has_one_place():
 )
 def test_what_a_description_names_is_no_negative_of_it(description, missing):
     assert set(NEGATIVES) - set(negatives_for(["green box", description])) == missing
+
+
+def test_a_file_names_a_thing_on_each_line(tmp_path):
+    file = tmp_path / "names.txt"
+    file.write_text("# of our workshop\ntorque wrench\n\n  vice  # on the bench\ntorque wrench\n", "utf-8")
+    assert read_nouns(str(file)) == ("torque wrench", "vice")
+
+
+@pytest.mark.parametrize("content", [b"# nothing\n", b"\xff\xfe\xff", None], ids=["names nothing", "no text", "absent"])
+def test_a_file_that_is_no_vocabulary_is_refused(tmp_path, content):
+    file = tmp_path / "names.txt"
+    if content is not None:
+        file.write_bytes(content)
+    with pytest.raises(InputError, match=r"vocabulary .*names\.txt"):
+        read_nouns(str(file))

@@ -6,6 +6,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Sequence
+from types import SimpleNamespace
 
 import numpy as np
 
@@ -64,6 +65,17 @@ class CentreTracker:
             raise InputError(f"The box {box} is empty. Give a width and a height above 0.")
         self.box = box
 
+    @property
+    def targets(self) -> list[SimpleNamespace]:
+        return [SimpleNamespace(description=text) for text in self.descriptions]
+
+    def set_example(self, image: np.ndarray) -> str:
+        self.descriptions += (f"thing of {image.shape[1]} x {image.shape[0]} pixels",)
+        return self.descriptions[-1]
+
+    def find_with(self, finder: object) -> None:
+        self.finder = finder
+
     def step(
         self, frame: np.ndarray, stamp_ns: int, *, features: object = None, view_tokens: bool = False
     ) -> TrackResult:
@@ -103,6 +115,7 @@ class CentreTracker:
                 centroid=(width / 2, height / 2),
                 area=int(mask.sum()),
                 mask=mask,
+                reason="seen with a score of 0.75",
             )
             for index, text in enumerate(self.descriptions)
         )

@@ -60,7 +60,9 @@ class Graph:
         self.images, self.boxes = publishers(type_, topic), publishers(RegionOfInterest, "target_box")
         self.image, self.box = next(iter(self.images.values())), next(iter(self.boxes.values()))
         self.description = self.peer.create_publisher(String, "target_description", 10, event_callbacks=matched)
-        inputs = (*self.images.values(), self.description, *self.boxes.values())
+        self.examples = publishers(Image, "target_example")
+        self.example = next(iter(self.examples.values()))
+        inputs = (*self.images.values(), self.description, *self.boxes.values(), *self.examples.values())
         topics = {
             prefix + name: (f"fastsam2_tracker/{prefix}{name}", *OUTPUTS[name])
             for name in subscribe

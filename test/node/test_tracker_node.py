@@ -62,6 +62,23 @@ def test_a_description_is_a_target_from_the_next_image_on(graph):
     assert [track.description for track in graph.heard["tracks"][0].objects] == ["red mug", "plate"]
 
 
+def test_an_example_is_looked_for(graph):
+    graph = graph(CentreTracker())
+    graph.example.publish(Image(height=2, width=3, encoding="mono8", step=3, data=bytes(6)))
+    graph.wait_for_status(lambda status: status.descriptions == ["thing of 3 x 2 pixels"])
+
+
+def test_an_example_that_is_no_image_is_a_problem_of_the_target(graph):
+    graph = graph(CentreTracker())
+    graph.example.publish(Image(height=2, width=3, encoding="mono8", step=3, data=b""))
+    graph.wait_for_status(lambda status: "bytes" in status.message)
+
+
+def test_the_status_says_why_a_target_is_in_its_state(graph):
+    status = graph(CentreTracker(), description="cup").send_good(1)
+    assert list(status.reasons) == ["seen with a score of 0.75"]
+
+
 @pytest.mark.parametrize("text", ["", "  \n\t "])
 def test_a_blank_description_ends_the_search(graph, text):
     graph = graph(CentreTracker(), description="cup")

@@ -103,3 +103,22 @@ def test_a_copy_changes_by_itself():
     assert [each.index for each, _ in memory.frames(3)] == [0]
     assert len(memory.prompts[0].tokens) == TOKENS
     assert [each.index for each, _ in other.frames(3)] == [0, 2, 1]
+
+
+def test_frames_that_are_left_out_age_nothing():
+    memory = prompted(0)
+    for index in (1, 2):
+        memory.add(frame(index), torch.tensor([float(index)]), TOKENS)
+    for index in range(3, 40):
+        memory.skip(index)
+    assert [(each.index, distance) for each, distance in memory.frames(40)] == [(0, 0), (1, 2), (2, 1)]
+    assert [distance for distance, _ in memory.pointers(40)] == [3, 1, 2]
+
+
+def test_a_frame_that_was_left_out_can_be_prompted():
+    memory = prompted(0)
+    for index in (1, 2):
+        memory.add(frame(index), torch.tensor([float(index)]), TOKENS)
+    memory.skip(3)
+    memory.add_prompt(frame(3), torch.tensor([3.0]), TOKENS)
+    assert [(each.index, distance) for each, distance in memory.frames(4)] == [(0, 0), (3, 0), (1, 3), (2, 2)]

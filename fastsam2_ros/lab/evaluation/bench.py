@@ -27,7 +27,7 @@ from fastsam2_ros.lab.evaluation.node_time import measure
 from fastsam2_ros.lab.evaluation.upstream import noise_video
 from fastsam2_ros.lab.evaluation.upstream_step import UpstreamStep
 from fastsam2_ros.language.search import NONE, TextSearch
-from fastsam2_ros.results import Box
+from fastsam2_ros.results import FINDING_STAGES, Box
 from fastsam2_ros.streaming.loading import find_device, load_sam2
 from fastsam2_ros.tracker import TextTracker
 
@@ -101,7 +101,7 @@ class StreamingStep:
         """Track one frame."""
         self._index += 1
         result = self._tracker.step(frame, self._index * 33_000_000)
-        return {stage: seconds for stage, seconds in result.stage_seconds.items() if stage != "ground"}
+        return {stage: seconds for stage, seconds in result.stage_seconds.items() if stage not in FINDING_STAGES}
 
 
 def boxes(targets: int) -> list[Box]:

@@ -12,7 +12,6 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 import torch
-import torch.nn.functional as F
 from rich.console import Console
 from rich.progress import track
 from rich.table import Table
@@ -21,7 +20,7 @@ from fastsam2_ros.bags.track import add_settings, settings
 from fastsam2_ros.images import RgbImage
 from fastsam2_ros.lab.evaluation.datasets import open_dataset
 from fastsam2_ros.lab.synthetic.world import LEVELS, generate
-from fastsam2_ros.pruning import cues
+from fastsam2_ros.look import Look, looks_of
 from fastsam2_ros.streaming.loading import load_sam2
 from fastsam2_ros.streaming.model import StreamingSam2
 from fastsam2_ros.streaming.prompts import Prompt
@@ -33,7 +32,7 @@ SHOTS = 7
 """Frames of a sequence that are compared."""
 SMALLEST = 0.002
 """Masks that cover less of the frame are left out: they hold less than two tokens."""
-THRESHOLDS = (0.6, 0.7, 0.75, 0.8, 0.9)
+THRESHOLDS = (0.4, 0.5, 0.6, 0.7, 0.8)
 
 Shot = tuple[RgbImage, dict[int, npt.NDArray[np.bool_]]]
 """A frame, and the masks in it by object."""
@@ -58,7 +57,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> None:
     """Print, for each data set and threshold, how often the same thing and another one would be refused."""
     sam = load_sam2(settings(arguments).model).streaming
-    title = "refused below a cosine: the same thing / another one"
+    title = "refused below a likeness: the same thing / another one"
     table = Table("data", "pairs", *(f"{each:g}" for each in THRESHOLDS), title=title)
     sources = {"generated": _worlds(arguments.worlds), **{folder.name: _shots(folder) for folder in arguments.data}}
     for name, sequences in sources.items():
@@ -70,7 +69,7 @@ def run(arguments: argparse.Namespace) -> None:
 
 @torch.inference_mode()
 def likeness(sam: StreamingSam2, sequences: Iterable[list[Shot]]) -> tuple[list[float], list[float]]:
-    """Cosine of the looks of one thing in two frames, and of two things: each of a sequence's frames with each later one."""
+    """Likeness of the looks of one thing in two frames, and of two things: each of a sequence's frames with each later one."""
     same: list[float] = []
     other: list[float] = []
     for shots in sequences:
@@ -79,16 +78,15 @@ def likeness(sam: StreamingSam2, sequences: Iterable[list[Shot]]) -> tuple[list[
             for later in looks[index + 1 :]:
                 for number, look in before.items():
                     for another, candidate in later.items():
-                        alike = float(F.cosine_similarity(look, candidate, dim=0))
-                        (same if number == another else other).append(alike)
+                        (same if number == another else other).append(look.likeness(candidate))
     return same, other
 
 
-def _looks(sam: StreamingSam2, frame: RgbImage, masks: dict[int, npt.NDArray[np.bool_]]) -> dict[int, torch.Tensor]:
+def _looks(sam: StreamingSam2, frame: RgbImage, masks: dict[int, npt.NDArray[np.bool_]]) -> dict[int, Look]:
     features = sam.encode(frame)
     large = {number: mask for number, mask in masks.items() if mask.mean() >= SMALLEST}
     decoded = {number: sam.decode_prompt(features, Prompt.from_mask(mask)) for number, mask in large.items()}
-    return {number: cues.prototype(features.tokens, each.low_res, features.grid)[0] for number, each in decoded.items()}
+    return {number: looks_of(frame, features, each.low_res)[0] for number, each in decoded.items()}
 
 
 def _worlds(count: int) -> Iterator[list[Shot]]:

@@ -22,7 +22,7 @@ from fastsam2_ros.lab.evaluation.run import counted_frames
 from fastsam2_ros.lab.evaluation.sequences import Truth, VideoSequence
 from fastsam2_ros.lab.random_scores import RandomScores
 from fastsam2_ros.language.search import TextSearch
-from fastsam2_ros.results import TrackResult
+from fastsam2_ros.results import FINDING_STAGES, TrackResult
 from fastsam2_ros.stopwatch import Stopwatch
 from fastsam2_ros.streaming.loading import LoadedSam2, load_sam2
 from fastsam2_ros.streaming.values import FrameFeatures
@@ -140,7 +140,7 @@ class _Run:
             self._objects[next(self._ids)] = number
         result = self._tracker.step(frame, stamp_ns, features=features)
         self._count(result)
-        seconds = {stage: value for stage, value in result.stage_seconds.items() if stage != "ground"}
+        seconds = {stage: value for stage, value in result.stage_seconds.items() if stage not in FINDING_STAGES}
         seconds["encode"] = encoding
         for stage, value in {**seconds, STEP: sum(seconds.values())}.items():
             self._seconds[stage].append(value)

@@ -1,0 +1,172 @@
+"""What counts as seen, what is remembered of it, and how a state is told."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from small_models import small_sam2
+from test_tracker import BOX, STEP, PlantedSearch
+
+from fastsam2_ros import stages
+from fastsam2_ros.config import TrackerConfig
+from fastsam2_ros.errors import InputError
+from fastsam2_ros.lab.evaluation.upstream import noise_video
+from fastsam2_ros.results import TrackState
+from fastsam2_ros.streaming.loading import LoadedSam2
+from fastsam2_ros.streaming.model import StreamingSam2
+from fastsam2_ros.tracker import TextTracker
+
+VIDEO = noise_video(1, (120, 160)) * 12
+
+
+@pytest.fixture
+def sam():
+    return StreamingSam2(small_sam2())
+
+
+@pytest.fixture
+def tracker(sam):
+    return TextTracker(LoadedSam2(sam, "mini", untrained=True), PlantedSearch("mug"), TrackerConfig())
+
+
+def doubt(sam, monkeypatch, iou=0.05):
+    """From now on the model expects its masks to be wrong."""
+    decode = sam.decode
+    monkeypatch.setattr(
+        sam,
+        "decode",
+        lambda features, conditioned: replace(
+            decoded := decode(features, conditioned), predicted_iou=torch.full_like(decoded.predicted_iou, iou)
+        ),
+    )
+
+
+def steps(tracker, first, last):
+    return [tracker.step(VIDEO[index], index * STEP).objects[0] for index in range(first, last)]
+
+
+def test_a_mask_below_the_seen_score_is_not_given_out(tracker, sam, monkeypatch):
+    tracker.set_box(BOX)
+    steps(tracker, 0, 2)
+    with monkeypatch.context() as patch:
+        doubt(sam, patch)
+        (target,) = steps(tracker, 2, 3)
+    assert target.area == 0
+    assert target.reason == "out of sight for 0.1 s"
+
+
+@pytest.mark.parametrize(("alike", "seen"), [(-1.0, True), (1.1, False)], ids=["looks like it", "does not"])
+def test_a_low_score_is_enough_for_what_looks_like_the_target(tracker, sam, monkeypatch, alike, seen):
+    tracker.set_box(BOX)
+    steps(tracker, 0, 2)
+    monkeypatch.setattr(stages, "SAME_LOOK", alike)
+    doubt(sam, monkeypatch, iou=0.15)
+    (target,) = steps(tracker, 2, 3)
+    assert bool(target.area) == seen
+
+
+def test_a_frame_without_the_target_is_not_remembered(tracker, sam, monkeypatch):
+    tracker.set_box(BOX)
+    steps(tracker, 0, 3)
+    before = [frame.index for frame in tracker.targets[0].memory.recent]
+    with monkeypatch.context() as patch:
+        doubt(sam, patch)
+        steps(tracker, 3, 6)
+    assert [frame.index for frame in tracker.targets[0].memory.recent] == before
+    assert steps(tracker, 6, 7)[0].area > 0
+
+
+def test_with_a_seen_score_of_zero_every_mask_counts(sam, monkeypatch):
+    tracker = TextTracker(LoadedSam2(sam, "mini", untrained=True), PlantedSearch(), TrackerConfig(seen_score=0.0))
+    tracker.set_box(BOX)
+    steps(tracker, 0, 2)
+    doubt(sam, monkeypatch)
+    (target,) = steps(tracker, 2, 3)
+    assert (target.state, target.area > 0) == (TrackState.UNCERTAIN, True)
+    assert "below uncertain_score, 0.5" in target.reason
+
+
+def test_what_comes_back_must_look_like_what_was_lost(tracker, sam, monkeypatch):
+    tracker.set_box(BOX)
+    steps(tracker, 0, 2)
+    with monkeypatch.context() as patch:
+        doubt(sam, patch)
+        steps(tracker, 2, 4)
+    monkeypatch.setattr(stages, "RETURNING_LOOK", 1.1)
+    assert steps(tracker, 4, 5)[0].area == 0
+    monkeypatch.setattr(stages, "RETURNING_LOOK", -1.0)
+    assert steps(tracker, 5, 6)[0].area > 0
+
+
+def test_a_state_is_told_in_words(tracker, sam, monkeypatch):
+    tracker.set_target("mug; spoon")
+    mug, spoon = tracker.step(VIDEO[0], 0).objects
+    assert mug.reason == "seen with a score of 0.80"
+    assert spoon.reason == "not found yet; 1 search in vain"
+    doubt(sam, monkeypatch)
+    for index in range(1, 5):
+        mug = tracker.step(VIDEO[index], index * STEP).objects[0]
+    assert (mug.state, mug.reason) == (TrackState.LOST, "out of sight for 0.4 s; searched from 1.3 s on")
+
+
+def test_what_a_search_found_and_what_became_of_it_is_told(tracker, sam, monkeypatch):
+    tracker.set_target("mug")
+    tracker.step(VIDEO[0], 0)
+    doubt(sam, monkeypatch)
+    monkeypatch.setattr(stages, "SAME_LOOK", 1.1)
+    for index in range(1, 15):
+        (mug,) = tracker.step(VIDEO[index % 12], index * STEP).objects
+    assert mug.state == TrackState.SEARCHING
+    assert "1 search in vain; what was found does not look like it" in mug.reason
+
+
+PICTURE = np.zeros((20, 30, 3), np.uint8)
+
+
+@pytest.fixture
+def seeing(tracker, monkeypatch):
+    search = tracker._search
+    monkeypatch.setattr(search, "embed_example", lambda image: torch.ones(4))
+    return tracker
+
+
+def test_an_example_is_searched_in_the_next_frame(seeing):
+    assert seeing.set_example(PICTURE, "mug") == "mug"
+    (target,) = steps(seeing, 0, 1)
+    assert (target.description, target.state) == ("mug", TrackState.TRACKING)
+
+
+def test_an_example_replaces_the_one_before_and_no_other_target(seeing):
+    seeing.set_target("cup")
+    seeing.set_example(PICTURE, "mug")
+    seeing.set_example(PICTURE, "spoon")
+    assert [target.description for target in seeing.targets] == ["cup", "spoon"]
+    seeing.set_target("plate")
+    assert [target.description for target in seeing.targets] == ["spoon", "plate"]
+
+
+def test_a_blank_text_ends_an_example(seeing):
+    seeing.set_example(PICTURE, "mug")
+    seeing.set_target("")
+    assert seeing.targets == ()
+
+
+def test_an_example_must_be_a_picture(seeing):
+    with pytest.raises(InputError, match="uint8 array"):
+        seeing.set_example(PICTURE[..., 0])
+
+
+def test_examples_are_refused_where_there_are_too_many_targets(seeing):
+    seeing.set_target("; ".join(f"mug {number}" for number in range(8)))
+    with pytest.raises(InputError, match="max_targets"):
+        seeing.set_example(PICTURE, "mug")
+
+
+def test_another_finder_finds_in_place_of_the_language_model(tracker):
+    tracker.find_with(PlantedSearch("spoon"))
+    tracker.set_target("mug; spoon")
+    assert [target.state.name for target in tracker.step(VIDEO[0], 0).objects] == ["TRACKING", "SEARCHING"]
+    assert tracker.targets[1].id == 1
