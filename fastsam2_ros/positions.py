@@ -18,7 +18,7 @@ _FEWEST = 5
 """Fewer measured pixels give no position."""
 _SPREADS = 4.0
 """What lies further from the median depth than so many standard deviations, and than half the target's width, is not of it."""
-_PIXELS = 10_000
+_PIXELS = 4_000
 """About so many pixels of a large mask are looked at."""
 _PERCENTILES = (1.0, 99.0)
 """What lies between is the extent."""

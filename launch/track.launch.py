@@ -23,6 +23,14 @@ def generate_launch_description() -> LaunchDescription:
     return LaunchDescription(
         [
             DeclareLaunchArgument("image", default_value="/camera/image_raw", description="the camera's image topic"),
+            DeclareLaunchArgument(
+                "depth", default_value="", description="topic of depth aligned to the images: for positions in 3-D"
+            ),
+            DeclareLaunchArgument(
+                "camera_info",
+                default_value="",
+                description="topic of the camera's calibration (empty: beside the images)",
+            ),
             DeclareLaunchArgument("namespace", default_value="", description="namespace of the node and its topics"),
             DeclareLaunchArgument("name", default_value="fastsam2_tracker", description="name of the node"),
             DeclareLaunchArgument(
@@ -59,7 +67,9 @@ def tracker(context: LaunchContext) -> list[Node]:
     }
     values["use_sim_time"] = ParameterValue(LaunchConfiguration("use_sim_time"), value_type=bool)
     file = launching.existing("params_file", LaunchConfiguration("params_file").perform(context))
-    image = LaunchConfiguration("image").perform(context)
+    topics = {name: LaunchConfiguration(name).perform(context) for name in ("image", "depth", "camera_info")}
+    if topics["depth"] and not given["use_depth"]:
+        values["use_depth"] = ParameterValue(True, value_type=bool)
     return [
         Node(
             package="fastsam2_ros",
@@ -67,7 +77,7 @@ def tracker(context: LaunchContext) -> list[Node]:
             name=LaunchConfiguration("name"),
             namespace=LaunchConfiguration("namespace"),
             parameters=[file, values],
-            remappings=[("image", image), ("image/compressed", f"{image}/compressed")],
+            remappings=launching.remappings(**topics),
             # For this process alone: others keep their own memory.
             additional_env=launching.dds_profile(os.environ, CONFIG / "fastdds_node.xml"),
             ros_arguments=["--log-level", LaunchConfiguration("log_level")],

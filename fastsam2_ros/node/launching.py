@@ -53,6 +53,20 @@ def parameters(given: Mapping[str, str]) -> dict[str, Any]:
     return values
 
 
+def remappings(image: str, depth: str, camera_info: str) -> list[tuple[str, str]]:
+    """New names of the tracker's inputs.
+
+    Args:
+        image: topic of the camera's images.
+        depth: topic of depth that is aligned to them; empty: none.
+        camera_info: topic; empty: beside the images, where image_transport looks for it.
+    """
+    folder, slash, _ = image.rpartition("/")
+    beside = f"{folder}{slash}camera_info"
+    rules = [("image", image), ("image/compressed", f"{image}/compressed"), ("camera_info", camera_info or beside)]
+    return [*rules, ("depth", depth)] if depth else rules
+
+
 def _typed(argument: str, text: str, kind: type) -> Any:
     """A launch argument's text as bool, int, float or str."""
     if kind is str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from rclpy.node import Node
 from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
 from sensor_msgs.msg import CompressedImage, Image
@@ -12,6 +14,7 @@ from fastsam2_ros.images import RgbImage
 from fastsam2_ros.node import messages
 from fastsam2_ros.pictures.overlay import draw
 from fastsam2_ros.pictures.tokens import History, draw_tokens
+from fastsam2_ros.positions import Position
 from fastsam2_ros.results import TrackResult
 
 RELIABLE = QoSProfile(depth=10, reliability=ReliabilityPolicy.RELIABLE)
@@ -40,9 +43,9 @@ class Publishers:
         """Whether someone subscribes to the picture of tokens, which needs `TrackResult.tokens`."""
         return bool(self._tokens.get_subscription_count())
 
-    def publish(self, header: Header, frame: RgbImage, result: TrackResult) -> None:
-        """Publish everything about one frame."""
-        self._tracks.publish(messages.tracks(header, result))
+    def publish(self, header: Header, frame: RgbImage, result: TrackResult, positions: Mapping[int, Position]) -> None:
+        """Publish everything about one frame; positions by id, of the targets that have one."""
+        self._tracks.publish(messages.tracks(header, result, positions))
         if self._vision is not None:
             self._detections.publish(messages.detections(header, result, self._vision))
         if self._mask.get_subscription_count():

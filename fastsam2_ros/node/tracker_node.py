@@ -30,6 +30,7 @@ from fastsam2_ros.node.commands import Commands
 from fastsam2_ros.node.failures import give_memory_back, is_lasting
 from fastsam2_ros.node.frames import ImageMessage
 from fastsam2_ros.node.graph_watch import GraphWatch, seen_nodes, sim_time
+from fastsam2_ros.node.positions import PositionOutputs
 from fastsam2_ros.node.publishers import RELIABLE, Publishers
 from fastsam2_ros.node.reports import Reports
 from fastsam2_ros.node.transitions import BackgroundLifecycleNode
@@ -75,6 +76,7 @@ class TrackerNode(BackgroundLifecycleNode):
         self._slowest = 0.0  # seconds in the slowest callback
         self._outputs = Publishers(self)
         self._reports = Reports(self, self._worker.counts, lambda: self._config)
+        self._positions = PositionOutputs(self, self._reports)
         self._commands = Commands(self._worker, self._reports)
         self._graph = GraphWatch(self.get_fully_qualified_name())
         self._watch_topic()
@@ -134,6 +136,7 @@ class TrackerNode(BackgroundLifecycleNode):
         newest = QoSProfile(depth=1, reliability=ReliabilityPolicy.get_from_short_key(self._own.image_reliability))
         events = SubscriptionEventCallbacks(incompatible_qos=self._on_incompatible)
         self._images = self.create_subscription(kind, self._image_topic, self._on_image, newest, event_callbacks=events)
+        self._positions.start(self._own)
         self._worker.use(self._tracker)
         self._reports.clear("transition")
         self._reports.enter("active", self._waiting())
@@ -178,6 +181,7 @@ class TrackerNode(BackgroundLifecycleNode):
         if self._images is not None:
             self.destroy_subscription(self._images)
             self._images = None
+        self._positions.stop()
         self._watch_topic()
         self._reports.clear("camera", "image", "frame", "qos")
 
@@ -247,7 +251,9 @@ class TrackerNode(BackgroundLifecycleNode):
 
     def decode(self, source: ImageMessage) -> tuple[RgbImage, int]:
         """See `worker.Listener`."""
-        return frames.decode(source, self._decoder), stamp_to_ns(source.header.stamp)
+        stamp_ns = stamp_to_ns(source.header.stamp)
+        self._positions.want(stamp_ns)
+        return frames.decode(source, self._decoder), stamp_ns
 
     def wants_tokens(self) -> bool:
         """See `worker.Listener`."""
@@ -260,7 +266,8 @@ class TrackerNode(BackgroundLifecycleNode):
         self._reports.clear("start", "image", "tracker", "output", "frame", "box")
         if result.warnings:
             self._reports.complain("frame", " ".join(result.warnings))
-        self._outputs.publish(source.header, frame, result)
+        positions = self._positions.publish(source.header, frame, result)
+        self._outputs.publish(source.header, frame, result, positions)
         self._reports.publish_status(source.header, time.perf_counter() - started)
 
     def on_failure(self, subject: str, error: Exception) -> None:

@@ -116,3 +116,21 @@ def test_a_wrong_argument_of_the_replay_is_named(tmp_path, name, value):
 def test_a_bag_that_is_not_there_is_named():
     with pytest.raises(InputError, match="/no/such/bag"):
         launching.replay_command(Path("fastsam2"), {**GIVEN, "bag": "/no/such/bag"}, "/image")
+
+
+@pytest.mark.parametrize(
+    ("image", "info"),
+    [("/front/color/image_raw", "/front/color/camera_info"), ("image", "camera_info"), ("/image", "/camera_info")],
+)
+def test_camera_info_lies_beside_the_images(image, info):
+    assert ("camera_info", info) in launching.remappings(image, "", "")
+
+
+def test_depth_is_remapped_where_it_is_given():
+    assert "depth" not in dict(launching.remappings("/image", "", ""))
+    rules = dict(launching.remappings("/image", "/depth_registered", "/info"))
+    assert (rules["depth"], rules["camera_info"], rules["image/compressed"]) == (
+        "/depth_registered",
+        "/info",
+        "/image/compressed",
+    )

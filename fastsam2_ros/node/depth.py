@@ -1,0 +1,149 @@
+"""The depth image and the camera of a frame, from the topics `depth` and `camera_info`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from rclpy.event_handler import SubscriptionEventCallbacks
+from rclpy.node import Node
+from rclpy.qos import QoSProfile, ReliabilityPolicy
+from sensor_msgs.msg import CameraInfo, Image
+from std_msgs.msg import Header
+
+from fastsam2_ros.depth import Camera, DepthImage, same_view
+from fastsam2_ros.errors import InputError
+from fastsam2_ros.message_fields import stamp_to_ns
+from fastsam2_ros.node.depth_buffer import DepthBuffer
+
+
+@dataclass(frozen=True)
+class DepthView:
+    """What was measured of a frame, and the camera that both were taken with."""
+
+    depth: DepthImage
+    camera: Camera
+
+
+class DepthInput:
+    """Subscribes to depth, and gives what belongs to a frame.
+
+    Args:
+        node: for its subscriptions.
+        reliability: best_effort or reliable.
+        tolerance: greatest difference between the stamps of an image and its depth, seconds.
+    """
+
+    def __init__(self, node: Node, reliability: str, tolerance: float) -> None:
+        self._node = node
+        self._tolerance = tolerance
+        self._topic, self._info_topic = map(node.resolve_topic_name, ("depth", "camera_info"))
+        self._buffer: DepthBuffer[Image] = DepthBuffer()
+        self._info: CameraInfo | None = None
+        self._too_little = ""  # QoS that is asked for and not offered
+        policy = ReliabilityPolicy.get_from_short_key(reliability)
+        events = SubscriptionEventCallbacks(incompatible_qos=self._on_incompatible)
+        self._subscriptions = [
+            node.create_subscription(
+                Image, "depth", self._on_depth, QoSProfile(depth=5, reliability=policy), event_callbacks=events
+            ),
+            node.create_subscription(
+                CameraInfo,
+                "camera_info",
+                self._on_info,
+                QoSProfile(depth=1, reliability=ReliabilityPolicy.BEST_EFFORT),
+            ),
+        ]
+
+    def close(self) -> None:
+        """Unsubscribe."""
+        for subscription in self._subscriptions:
+            self._node.destroy_subscription(subscription)
+        self._buffer.clear()
+
+    def want(self, stamp_ns: int) -> None:
+        """A frame of this stamp is taken up."""
+        self._buffer.want(stamp_ns)
+
+    def view(self, header: Header, size: tuple[int, int]) -> DepthView:
+        """What belongs to the frame that is wanted.
+
+        Args:
+            header: of the frame.
+            size: its (H, W).
+
+        Raises:
+            InputError: there is none; says why, and what to do.
+        """
+        message = self._match()
+        if self._info is None:
+            raise InputError(
+                f"No camera_info has come on {self._info_topic}, so that targets have no positions: remap camera_info to "
+                "the topic beside the camera's images."
+            )
+        frames = {header.frame_id, message.header.frame_id} - {""}
+        if len(frames) > 1:
+            raise InputError(
+                f"The image is in the frame '{header.frame_id}', and depth in '{message.header.frame_id}', so that targets "
+                "have no positions: take depth that is aligned to the image (register it with depth_image_proc)."
+            )
+        depth = DepthImage.of_fields(
+            message.encoding,
+            message.height,
+            message.width,
+            message.step,
+            message.data,
+            is_bigendian=message.is_bigendian,
+        )
+        camera = _camera(self._info)
+        for name, other in (("image", size), ("camera_info", (camera.height, camera.width))):
+            if not same_view(depth.size, other):
+                raise InputError(
+                    f"Depth is {depth.size[1]} x {depth.size[0]} pixels, and the {name} is {other[1]} x {other[0]}: that is "
+                    "not one view, and targets have no positions. Take depth that is aligned to the image."
+                )
+        return DepthView(depth, camera)
+
+    def _match(self) -> Image:
+        nearest = self._buffer.nearest()
+        if nearest is None:
+            raise InputError(
+                f"No depth image has come on {self._topic}, so that targets have no positions: {self._why()}"
+            )
+        difference, message = nearest
+        seconds = difference * 1e-9
+        if abs(seconds) > self._tolerance:
+            raise InputError(
+                f"The nearest depth image on {self._topic} is {abs(seconds):.3f} s {'older' if seconds < 0 else 'newer'} than "
+                f"the image, and depth_tolerance is {self._tolerance:g} s, so that targets have no positions: have the "
+                "camera stamp both alike, or raise depth_tolerance."
+            )
+        return message
+
+    def _why(self) -> str:
+        if self._too_little:
+            return f"its publisher offers less than is asked for ({self._too_little}): set image_reliability to best_effort."
+        if self._node.count_publishers(self._topic):
+            return "its images may be too large for the publisher's shared memory (docs/commanding.md, Large images)."
+        return "nobody publishes it. Remap depth, or have the camera's driver send it."
+
+    def _on_depth(self, message: Image) -> None:
+        self._buffer.add(stamp_to_ns(message.header.stamp), message)
+
+    def _on_info(self, message: CameraInfo) -> None:
+        self._info = message
+
+    def _on_incompatible(self, event: Any) -> None:
+        self._too_little = str(event.last_policy_kind)
+
+
+def _camera(info: CameraInfo) -> Camera:
+    region = info.roi
+    return Camera.of_fields(
+        info.width,
+        info.height,
+        info.k,
+        info.p,
+        binning=(info.binning_x, info.binning_y),
+        region=(region.x_offset, region.y_offset, region.width, region.height),
+    )
