@@ -20,6 +20,7 @@ from sensor_msgs.msg import CompressedImage, Image, RegionOfInterest
 from std_msgs.msg import String
 from std_srvs.srv import Trigger
 
+from fastsam2_ros.action import Track
 from fastsam2_ros.config import TrackerConfig
 from fastsam2_ros.errors import InputError
 from fastsam2_ros.images import ImageDecoder, RgbImage
@@ -33,6 +34,7 @@ from fastsam2_ros.node.graph_watch import GraphWatch, seen_nodes, sim_time
 from fastsam2_ros.node.positions import PositionOutputs
 from fastsam2_ros.node.publishers import RELIABLE, Publishers
 from fastsam2_ros.node.reports import Reports
+from fastsam2_ros.node.track_action import TrackAction
 from fastsam2_ros.node.transitions import BackgroundLifecycleNode
 from fastsam2_ros.node.worker import Worker
 from fastsam2_ros.printable import printable
@@ -78,6 +80,7 @@ class TrackerNode(BackgroundLifecycleNode):
         self._reports = Reports(self, self._worker.counts, lambda: self._config)
         self._positions = PositionOutputs(self, self._reports)
         self._commands = Commands(self._worker, self._reports)
+        self._action = TrackAction(self, self._commands)
         self._graph = GraphWatch(self.get_fully_qualified_name())
         self._watch_topic()
         self._reports.enter("unconfigured", "Waiting to be configured.")
@@ -104,6 +107,7 @@ class TrackerNode(BackgroundLifecycleNode):
             f"Images received: {counts.received}, processed: {counts.processed}, dropped: {counts.dropped}, "
             f"of them unusable: {counts.unusable}."
         )
+        self._action.close()
         self.destroy_node()
 
     # Transitions, in the worker's thread.
@@ -182,6 +186,7 @@ class TrackerNode(BackgroundLifecycleNode):
             self.destroy_subscription(self._images)
             self._images = None
         self._positions.stop()
+        self._action.end(Track.Result.STOPPED, "The node takes no more images.")
         self._watch_topic()
         self._reports.clear("camera", "image", "frame", "qos")
 
@@ -189,6 +194,7 @@ class TrackerNode(BackgroundLifecycleNode):
         self._tracker = self._reports.tracker = self._reports.result = None
         self._reports.descriptions = ()
         self._commands.forget()
+        self._action.end(Track.Result.STOPPED, "The node has given its models up.")
         give_memory_back()
         with self._settings_lock:
             self._loaded = False
@@ -209,6 +215,7 @@ class TrackerNode(BackgroundLifecycleNode):
 
     def _on_description(self, message: String) -> None:
         with self._timed():
+            self._action.other_text(message.data)
             self._commands.look_for(message.data)
 
     def _on_box(self, message: RegionOfInterest) -> None:
@@ -217,6 +224,7 @@ class TrackerNode(BackgroundLifecycleNode):
 
     def _on_reset(self, request: Trigger.Request, response: Trigger.Response) -> Trigger.Response:
         self._commands.reset()
+        self._action.end(Track.Result.RESET, "All targets were forgotten.")
         response.success = True
         response.message = "All targets are forgotten before the next frame."
         return response
@@ -235,6 +243,7 @@ class TrackerNode(BackgroundLifecycleNode):
 
     def _on_timer(self) -> None:
         with self._timed():
+            self._action.check()
             now = time.monotonic()
             problems = dict(self._graph.update(seen_nodes(self), sim_time(self), now))
             if self._reports.phase == "active":
@@ -268,6 +277,7 @@ class TrackerNode(BackgroundLifecycleNode):
             self._reports.complain("frame", " ".join(result.warnings))
         positions = self._positions.publish(source.header, frame, result)
         self._outputs.publish(source.header, frame, result, positions)
+        self._action.publish(source.header, result, positions)
         self._reports.publish_status(source.header, time.perf_counter() - started)
 
     def on_failure(self, subject: str, error: Exception) -> None:
