@@ -7,89 +7,22 @@ from types import ModuleType
 import numpy as np
 import pytest
 import rclpy
-from geometry_msgs.msg import Point, PoseStamped
-from rclpy.event_handler import PublisherEventCallbacks, SubscriptionEventCallbacks
-from rclpy.qos import QoSProfile, ReliabilityPolicy
-from sensor_msgs.msg import CameraInfo, Image, PointCloud2
+from geometry_msgs.msg import Point
+from rclpy.qos import ReliabilityPolicy
 
+from .depth_camera import SIZE, DepthCamera
 from .fakes import CentreTracker
-from .graph import ALL, header
+from .graph import header
 
-SIZE = (48, 64)
-K = (64.0, 0, 31.5, 0, 64.0, 23.5, 0, 0, 1)
 AHEAD = (0.0, 0.0, 2.0)
 """Where the middle of the frame is, with depth of 2 m."""
-
-
-class Camera:
-    """Depth and camera_info of the peer of a graph, and what comes of them."""
-
-    def __init__(self, graph, reliability=ReliabilityPolicy.RELIABLE):
-        self.graph = graph
-        self.depth = self.depth_publisher(reliability)
-        self.info = graph.peer.create_publisher(CameraInfo, "camera_info", 10, event_callbacks=self.matched())
-        topics = {"target_pose": PoseStamped, "points": PointCloud2}
-        # What it says itself is heard too, so that it is known when it has come.
-        for name, type_ in {**topics, "/depth": Image, "/camera_info": CameraInfo}.items():
-            topic = name if name[0] == "/" else f"fastsam2_tracker/{name}"
-            heard = SubscriptionEventCallbacks(matched=graph._notify)
-            subscription = graph.peer.create_subscription(type_, topic, graph._keep(name), ALL, event_callbacks=heard)
-            if name in topics:
-                self.wait_until(subscription.get_publisher_count)
-        self.wait_until(lambda: self.info.get_subscription_count() == 2)
-        self.wait_until(lambda: graph.node._positions._input is not None)
-        if reliability == ReliabilityPolicy.RELIABLE:
-            self.wait_until(lambda: self.depth.get_subscription_count() == 2)
-
-    def matched(self):
-        return PublisherEventCallbacks(matched=self.graph._notify)
-
-    def depth_publisher(self, reliability=ReliabilityPolicy.RELIABLE):
-        qos = QoSProfile(depth=10, reliability=reliability)
-        return self.graph.peer.create_publisher(Image, "depth", qos, event_callbacks=self.matched())
-
-    def wait_until(self, condition):
-        self.graph.wait_for(condition)
-
-    def calibrate(self, **fields):
-        self.info.publish(CameraInfo(**{"width": SIZE[1], "height": SIZE[0], "k": K, **fields}))
-        self.wait_until(lambda: self.graph.node._positions._input._info is not None)
-
-    def measure(self, stamp, metres=2.0, size=SIZE, frame_id="camera", **fields):
-        self.depth.publish(depth_image(stamp, metres, size, frame_id, **fields))
-        self.wait_until(lambda: has_come(self.graph.node, stamp))
-
-    def tracks(self, stamp):
-        """The tracks of an image of this stamp, which is sent."""
-        self.graph.send_good(stamp)
-        heard = self.graph.heard["tracks"]
-        self.graph.wait_for(lambda: any(message.header == header(stamp) for message in heard))
-        return next(message for message in heard if message.header == header(stamp)).objects
-
-    def status(self):
-        return self.graph.heard["status"][-1]
-
-
-def has_come(node, stamp):
-    known = node._positions._input._buffer._newest
-    return any(each[0] == stamp * 1_000_000 for each in list(known))
-
-
-def depth_image(stamp, metres, size, frame_id, **fields):
-    height, width = size
-    values = np.full(size, metres, "<f4")
-    data = array.array("B", values.tobytes())
-    good = {"height": height, "width": width, "encoding": "32FC1", "step": width * 4, "data": data}
-    message = Image(header=header(stamp), **{**good, **fields})
-    message.header.frame_id = frame_id
-    return message
 
 
 @pytest.fixture
 def camera(graph):
     def make(**parameters):
         made = graph(CentreTracker(), **{"description": "cup", "use_depth": True, **parameters})
-        return Camera(made)
+        return DepthCamera(made)
 
     return make
 
@@ -228,15 +161,15 @@ def test_a_restarted_depth_camera_is_taken_again(camera):
     assert camera.tracks(1000)[0].has_position
     camera.graph.peer.destroy_publisher(camera.depth)
     camera.depth = camera.depth_publisher()
-    camera.wait_until(lambda: camera.depth.get_subscription_count() == 2)
+    camera.graph.wait_for(lambda: camera.depth.get_subscription_count() == 2)
     camera.measure(500)  # Its clock begins anew.
     assert camera.tracks(500)[0].has_position
 
 
 def test_a_depth_camera_that_offers_too_little_is_told_with_the_cure(graph):
     graph = graph(CentreTracker(), description="cup", use_depth=True, image_reliability="reliable")
-    camera = Camera(graph, ReliabilityPolicy.BEST_EFFORT)
-    camera.wait_until(lambda: graph.node._positions._input._too_little)
+    camera = DepthCamera(graph, ReliabilityPolicy.BEST_EFFORT)
+    camera.graph.wait_for(lambda: graph.node._positions._input._too_little)
     camera.tracks(1)
     assert "image_reliability" in camera.status().message
 
@@ -252,9 +185,9 @@ def test_depth_is_given_up_with_the_images(camera):
     camera = camera()
     camera.calibrate()
     camera.graph.node._worker.call(camera.graph.node.trigger_deactivate)
-    camera.wait_until(lambda: camera.depth.get_subscription_count() == 1)  # Its own.
+    camera.graph.wait_for(lambda: camera.depth.get_subscription_count() == 1)  # Its own.
     camera.graph.node._worker.call(camera.graph.node.trigger_activate)
-    camera.wait_until(lambda: camera.depth.get_subscription_count() == 2)
+    camera.graph.wait_for(lambda: camera.depth.get_subscription_count() == 2)
 
 
 def test_tf_without_tf2_is_told(camera, monkeypatch):

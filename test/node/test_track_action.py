@@ -9,9 +9,9 @@ from std_srvs.srv import Trigger
 
 from fastsam2_ros.action import Track
 
+from .depth_camera import DepthCamera
 from .fakes import CentreTracker
 from .graph import header
-from .test_positions import Camera
 
 Reason = Track.Result
 
@@ -89,7 +89,7 @@ def test_a_goal_is_told_of_every_frame(planner):
 
 def test_a_goal_is_told_of_the_position(planner):
     planner = planner(use_depth=True)
-    camera = Camera(planner.graph)
+    camera = DepthCamera(planner.graph)
     planner.send()
     looks_for(planner, "cup")
     camera.calibrate()
