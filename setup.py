@@ -42,6 +42,7 @@ setup(
         (f"share/{NAME}/launch", files("launch/*.py")),
         (f"share/{NAME}/config", files("config/*")),
         (f"share/{NAME}/msg", files("msg/*.msg")),
+        (f"share/{NAME}/action", files("action/*.action")),
         (f"lib/{NAME}", ["scripts/fastsam2", "scripts/fastsam2_tracker"]),
     ],
 )

@@ -131,8 +131,8 @@ def encode_image(image: npt.NDArray[Any], encoding: str) -> dict[str, Any]:
     """The fields of a sensor_msgs/Image, without its header.
 
     Args:
-        image: uint8 (H, W, 3) RGB for rgb8 and bgr8; uint8 (H, W) for mono8; uint16 (H, W) for 16UC1.
-        encoding: rgb8, bgr8, mono8 or 16UC1.
+        image: uint8 (H, W, 3) RGB for rgb8 and bgr8; uint8 (H, W) for mono8; uint16 (H, W) for 16UC1; float32 (H, W) for 32FC1.
+        encoding: rgb8, bgr8, mono8, 16UC1 or 32FC1.
 
     Returns:
         height, width, encoding, is_bigendian, step and data (flat uint8 array, a view where possible).
@@ -140,7 +140,13 @@ def encode_image(image: npt.NDArray[Any], encoding: str) -> dict[str, Any]:
     Raises:
         InputError: another encoding, or an array that does not suit it.
     """
-    kinds = {"rgb8": (np.uint8, 3), "bgr8": (np.uint8, 3), "mono8": (np.uint8, 2), "16UC1": (np.uint16, 2)}
+    kinds: dict[str, tuple[Any, int]] = {
+        "rgb8": (np.uint8, 3),
+        "bgr8": (np.uint8, 3),
+        "mono8": (np.uint8, 2),
+        "16UC1": (np.uint16, 2),
+        "32FC1": (np.float32, 2),
+    }
     if encoding not in kinds:
         raise InputError(f"Images are not written in encoding {encoding!r}; there are {', '.join(kinds)}.")
     dtype, dimensions = kinds[encoding]
@@ -148,8 +154,7 @@ def encode_image(image: npt.NDArray[Any], encoding: str) -> dict[str, Any]:
         raise InputError(f"{encoding} cannot hold an array of {image.dtype} {image.shape}.")
     if encoding == "bgr8":
         image = cv2.cvtColor(image, cv2.COLOR_RGB2BGR)
-    if encoding == "16UC1":
-        image = image.astype("<u2", copy=False)
+    image = image.astype(image.dtype.newbyteorder("<"), copy=False)
     data = np.ascontiguousarray(image).reshape(-1).view(np.uint8)
     height, width = image.shape[:2]
     return {
@@ -162,6 +167,33 @@ def encode_image(image: npt.NDArray[Any], encoding: str) -> dict[str, Any]:
     }
 
 
+def image_rows(encoding: str, width: int, row: int, rows: int, step: int, data: Any) -> npt.NDArray[np.uint8]:
+    """The bytes of an image without the padding of its rows: uint8 (rows, row), a view of the data.
+
+    Args:
+        encoding, width: as in sensor_msgs/Image, for the errors.
+        row: bytes of the pixels of one row.
+        rows: how many.
+        step: bytes from one row to the next.
+        data: a buffer of at least step * rows bytes.
+
+    Raises:
+        InputError: a step too small for the row, or too little data.
+    """
+    if step < row:
+        raise InputError(
+            f"The image's step is {step} bytes, but a row of {width} pixels in {encoding} has {row}. The publisher must set "
+            "step to the bytes of one row."
+        )
+    buffer = np.frombuffer(data, np.uint8)
+    if buffer.size < step * rows:
+        raise InputError(
+            f"The image is truncated: {buffer.size} bytes of data where step x rows = {step} x {rows} = {step * rows} "
+            "are needed."
+        )
+    return buffer[: step * rows].reshape(rows, step)[:, :row]
+
+
 def _values(
     encoding: str, layout: Encoding, height: int, width: int, step: int, data: Any, is_bigendian: int
 ) -> npt.NDArray[Any]:
@@ -171,20 +203,8 @@ def _values(
             f"The image is {width} x {height} pixels in {encoding}, whose width and height are multiples of "
             f"{layout.grid[0]} and {layout.grid[1]}. The publisher must crop it, or name its real encoding."
         )
-    row = width * layout.channels * layout.size
-    if step < row:
-        raise InputError(
-            f"The image's step is {step} bytes, but a row of {width} pixels in {encoding} has {row}. The publisher must set "
-            "step to the bytes of one row."
-        )
     rows = height * 3 // 2 if layout.has_two_planes else height
-    buffer = np.frombuffer(data, np.uint8)
-    if buffer.size < step * rows:
-        raise InputError(
-            f"The image is truncated: {buffer.size} bytes of data where step x rows = {step} x {rows} = {step * rows} "
-            "are needed."
-        )
-    values = buffer[: step * rows].reshape(rows, step)[:, :row]
+    values = image_rows(encoding, width, width * layout.channels * layout.size, rows, step, data)
     return values if layout.size == 1 else np.ascontiguousarray(values).view(">u2" if is_bigendian else "<u2")
 
 

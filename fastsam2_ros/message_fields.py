@@ -5,6 +5,9 @@ from __future__ import annotations
 from math import ceil, floor
 from typing import Any
 
+import numpy as np
+
+from fastsam2_ros.positions import Position
 from fastsam2_ros.results import Box, TrackedObject
 
 
@@ -13,8 +16,8 @@ def stamp_to_ns(stamp: Any) -> int:
     return int(stamp.sec) * 1_000_000_000 + int(stamp.nanosec)
 
 
-def tracked_object(item: TrackedObject) -> dict[str, Any]:
-    """Of fastsam2_ros/TrackedObject, but for its `box`, which is `region_of_interest`'s."""
+def tracked_object(item: TrackedObject, position: Position | None = None) -> dict[str, Any]:
+    """Of fastsam2_ros/TrackedObject, but for `box`, which is `region_of_interest`'s, `position` and `extent`."""
     centroid_x, centroid_y = item.centroid or (0.0, 0.0)
     return {
         "id": item.id,
@@ -25,6 +28,8 @@ def tracked_object(item: TrackedObject) -> dict[str, Any]:
         "centroid_x": float(centroid_x),
         "centroid_y": float(centroid_y),
         "area": int(item.area),
+        "has_position": position is not None,
+        "covariance": np.zeros(9) if position is None else position.covariance.ravel(),
     }
 
 

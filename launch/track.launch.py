@@ -27,6 +27,16 @@ def generate_launch_description() -> LaunchDescription:
                 default_value=launching.IMAGE,
                 description="the camera's image topic; of several cameras, one topic each, separated by spaces",
             ),
+            DeclareLaunchArgument(
+                "depth",
+                default_value="",
+                description="topic of depth aligned to the images, one for each camera: for positions in 3-D",
+            ),
+            DeclareLaunchArgument(
+                "camera_info",
+                default_value="",
+                description="topic of the calibration, one for each camera (empty: beside the images)",
+            ),
             DeclareLaunchArgument("namespace", default_value="", description="namespace of the node and its topics"),
             DeclareLaunchArgument("name", default_value=launching.NODE, description="name of the node"),
             DeclareLaunchArgument(
@@ -59,7 +69,10 @@ def tracker(context: LaunchContext) -> list[Node]:
     }
     values["use_sim_time"] = ParameterValue(LaunchConfiguration("use_sim_time"), value_type=bool)
     file = launching.existing("params_file", LaunchConfiguration("params_file").perform(context))
-    images = launching.image_remappings(LaunchConfiguration("image").perform(context), chosen.get("cameras", []))
+    topics = {name: LaunchConfiguration(name).perform(context) for name in ("image", "depth", "camera_info")}
+    if topics["depth"] and not given["use_depth"]:
+        values["use_depth"] = ParameterValue(True, value_type=bool)
+    inputs = launching.remappings(cameras=chosen.get("cameras", []), **topics)
     return [
         Node(
             package="fastsam2_ros",
@@ -67,11 +80,7 @@ def tracker(context: LaunchContext) -> list[Node]:
             name=LaunchConfiguration("name"),
             namespace=LaunchConfiguration("namespace"),
             parameters=[file, values],
-            remappings=[
-                (f"{name}{transport}", f"{topic}{transport}")
-                for name, topic in images.items()
-                for transport in ("", "/compressed")
-            ],
+            remappings=list(inputs.items()),
             # For this process alone: others keep their own memory.
             additional_env=launching.dds_profile(os.environ, CONFIG / "fastdds_node.xml"),
             ros_arguments=["--log-level", LaunchConfiguration("log_level")],

@@ -11,6 +11,7 @@ from rclpy.node import Node
 from rclpy.subscription import Subscription
 from sensor_msgs.msg import CompressedImage, Image, RegionOfInterest
 
+from fastsam2_ros.action import Track
 from fastsam2_ros.images import ImageDecoder, RgbImage
 from fastsam2_ros.message_fields import stamp_to_ns
 from fastsam2_ros.node import frames, qos
@@ -20,8 +21,10 @@ from fastsam2_ros.node.failures import is_lasting
 from fastsam2_ros.node.frames import ImageMessage
 from fastsam2_ros.node.node_log import NodeLog
 from fastsam2_ros.node.node_state import NodeState
+from fastsam2_ros.node.positions import PositionOutputs
 from fastsam2_ros.node.publishers import Publishers
 from fastsam2_ros.node.reports import Reports
+from fastsam2_ros.node.track_action import TrackAction
 from fastsam2_ros.node.worker import Worker
 from fastsam2_ros.results import TrackResult
 
@@ -67,6 +70,8 @@ class Camera:
         self._outputs = Publishers(node, outputs)
         self.reports = Reports(node, outputs, state, self._log, self._queue.counts)
         self.commands = Commands(self._queue, self._log, self.reports)
+        self._positions = PositionOutputs(node, self._inputs, self._log)
+        self._action = TrackAction(node, f"{outputs}track", self.commands)
         self.topic = ""
         self.watch_topic()
         # A command that is given while the models are loaded waits in the queue.
@@ -97,6 +102,7 @@ class Camera:
         if tracker is None:
             self.reports.result, self.reports.descriptions = None, ()
             self.commands.forget()
+            self._action.end(Track.Result.STOPPED, "The node has given its models up.")
             return
         self._decoder = ImageDecoder(self._state.config.max_megapixels)
         if self._state.own.finder == "detections":
@@ -110,6 +116,7 @@ class Camera:
         kind: type[ImageMessage] = CompressedImage if self._compressed else Image
         self._profile = qos.newest(self._state.own.image_reliability)
         self._images = qos.new_subscription(self._node, kind, self.topic, self._on_image, self._profile)
+        self._positions.start(self._state.own)
         self._queue.use(self._tracker)
 
     def stop(self) -> None:
@@ -118,6 +125,8 @@ class Camera:
         if self._images is not None:
             self._node.destroy_subscription(self._images)
             self._images = None
+        self._positions.stop()
+        self._action.end(Track.Result.STOPPED, "The node takes no more images.")
         self.watch_topic()
         self._log.clear("camera", "image", "frame", "qos")
 
@@ -127,7 +136,9 @@ class Camera:
 
     def decode(self, source: ImageMessage) -> tuple[RgbImage, int]:
         """See `queues.Listener`."""
-        return frames.decode(source, self._decoder), stamp_to_ns(source.header.stamp)
+        stamp_ns = stamp_to_ns(source.header.stamp)
+        self._positions.want(stamp_ns)
+        return frames.decode(source, self._decoder), stamp_ns
 
     def wants_tokens(self) -> bool:
         """See `queues.Listener`."""
@@ -140,7 +151,9 @@ class Camera:
         self._log.clear("start", "image", "tracker", "output", "frame", "box")
         if result.warnings:
             self._log.complain("frame", " ".join(result.warnings))
-        self._outputs.publish(source.header, frame, result)
+        positions = self._positions.publish(source.header, frame, result)
+        self._outputs.publish(source.header, frame, result, positions)
+        self._action.publish(source.header, result, positions)
         self.reports.publish_status(source.header, time.perf_counter() - started)
 
     def on_failure(self, subject: str, error: Exception) -> None:
@@ -150,6 +163,20 @@ class Camera:
             self._on_lasting()
 
     # In any thread.
+
+    def look_for(self, text: str) -> None:
+        """Track what the text describes; a goal of the action that asks for something else ends."""
+        self._action.other_text(text)
+        self.commands.look_for(text)
+
+    def reset(self) -> None:
+        """Forget all targets, and what still waits."""
+        self.commands.reset()
+        self._action.end(Track.Result.RESET, "All targets were forgotten.")
+
+    def close(self) -> None:
+        """Take its action back; before the node is destroyed."""
+        self._action.close()
 
     def summary(self) -> str:
         """What became of its images, for the last line of the log."""
@@ -161,7 +188,9 @@ class Camera:
 
     def check(self, now: float) -> None:
         """Look for what is wrong around the camera. now: monotonic time, seconds."""
-        problems = {"subscribers": qos.unserved(self._node, [*self._outputs.all, self.reports.statuses])}
+        self._action.check()
+        unserved = qos.unserved(self._node, [*self._outputs.all, self.reports.statuses]) or self._positions.unserved()
+        problems = {"subscribers": unserved}
         if self._state.phase == "active":
             kinds = [each.topic_type for each in self._node.get_publishers_info_by_topic(self.topic)]
             problems["camera"] = self._watch.update(kinds, self._queue.counts().received, now)

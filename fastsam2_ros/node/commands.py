@@ -12,6 +12,7 @@ from fastsam2_ros.node import messages
 from fastsam2_ros.node.node_log import NodeLog
 from fastsam2_ros.node.queues import CameraQueue
 from fastsam2_ros.node.reports import Reports
+from fastsam2_ros.node.track_goal import TrackGoal
 from fastsam2_ros.printable import printable
 
 if TYPE_CHECKING:
@@ -30,9 +31,9 @@ class Commands:
         self._log = log
         self._reports = reports
 
-    def look_for(self, text: str) -> None:
-        """Track what the text describes."""
-        self._queue.submit("text", lambda tracker: self._accept_text(tracker, text))
+    def look_for(self, text: str, goal: TrackGoal | None = None) -> None:
+        """Track what the text describes; the goal that asks for it hears whether the tracker takes it."""
+        self._queue.submit("text", lambda tracker: self._accept_text(tracker, text, goal))
 
     def track_box(self, box: RegionOfInterest) -> None:
         """Track what is in a box of the next frame."""
@@ -58,9 +59,16 @@ class Commands:
 
     # In the worker's thread.
 
-    def _accept_text(self, tracker: TextTracker, text: str) -> None:
+    def _accept_text(self, tracker: TextTracker, text: str, goal: TrackGoal | None) -> None:
         before = list(self._reports.descriptions)
-        self._reports.descriptions = tracker.set_target(text)
+        try:
+            self._reports.descriptions = tracker.set_target(text)
+        except Exception as error:
+            if goal is not None:
+                goal.refuse(str(error))
+            raise
+        if goal is not None:
+            goal.accept(self._reports.descriptions)
         # The same text may be published again and again.
         if before == list(self._reports.descriptions) and "target" not in self._log.problems:
             return

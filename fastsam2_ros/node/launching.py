@@ -103,15 +103,44 @@ def image_remappings(image: str, cameras: Sequence[str]) -> dict[str, str]:
     Raises:
         InputError: another number of topics than of cameras.
     """
-    names, topics = [f"{camera}/image" for camera in cameras] or ["image"], image.split()
     if cameras and image == IMAGE:
         return {}
+    return _by_name("image", image, cameras)
+
+
+def remappings(image: str, cameras: Sequence[str], depth: str, camera_info: str) -> dict[str, str]:
+    """New names of the tracker's inputs, by the names that the node has for them.
+
+    Args:
+        image, cameras: as for `image_remappings`.
+        depth: topics of depth that is aligned to the images, one for each camera; empty: not remapped.
+        camera_info: topics likewise; empty: beside the images, where image_transport looks for it.
+
+    Raises:
+        InputError: another number of topics than of cameras.
+    """
+    images = image_remappings(image, cameras)
+    rules = images | {f"{name}/compressed": f"{topic}/compressed" for name, topic in images.items()}
+    if camera_info:
+        rules |= _by_name("camera_info", camera_info, cameras)
+    else:
+        rules |= {_beside(name, "camera_info"): _beside(topic, "camera_info") for name, topic in images.items()}
+    return rules | (_by_name("depth", depth, cameras) if depth else {})
+
+
+def _by_name(argument: str, text: str, cameras: Sequence[str]) -> dict[str, str]:
+    names, topics = [f"{camera}/{argument}" for camera in cameras] or [argument], text.split()
     if len(topics) != len(names):
         raise InputError(
-            f"The launch argument image is {printable(image)}, but the cameras are {', '.join(cameras) or 'just one'}: "
+            f"The launch argument {argument} is {printable(text)}, but the cameras are {', '.join(cameras) or 'just one'}: "
             f"give {len(names)} topic(s), separated by spaces, in the same order."
         )
     return dict(zip(names, topics, strict=True))
+
+
+def _beside(topic: str, name: str) -> str:
+    folder, slash, _ = topic.rpartition("/")
+    return f"{folder}{slash}{name}"
 
 
 def image_topics(image: str, cameras: Sequence[str], namespace: str) -> list[str]:

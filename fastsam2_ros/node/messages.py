@@ -12,6 +12,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 from diagnostic_msgs.msg import DiagnosticStatus, KeyValue
+from geometry_msgs.msg import Point, Vector3
 from sensor_msgs.msg import CompressedImage, Image, RegionOfInterest
 from std_msgs.msg import Header
 
@@ -19,6 +20,7 @@ from fastsam2_ros import msg
 from fastsam2_ros.images import encode_image
 from fastsam2_ros.message_fields import region_of_interest, tracked_object
 from fastsam2_ros.node.queues import Counts
+from fastsam2_ros.positions import Position
 from fastsam2_ros.results import Box, TrackedObject, TrackResult, TrackState
 
 
@@ -48,13 +50,28 @@ def labels(header: Header, result: TrackResult) -> Image:
     return image(header, result.labels(), "16UC1")
 
 
-def tracks(header: Header, result: TrackResult) -> msg.TrackedObjectArray:
-    """All targets, found or not."""
-    return msg.TrackedObjectArray(header=header, objects=[_track(target) for target in result.objects])
+def tracks(header: Header, result: TrackResult, positions: Mapping[int, Position]) -> msg.TrackedObjectArray:
+    """All targets, found or not; positions by id, of those that have one."""
+    objects = [_track(target, positions.get(target.id)) for target in result.objects]
+    return msg.TrackedObjectArray(header=header, objects=objects)
 
 
-def _track(target: TrackedObject) -> msg.TrackedObject:
-    return msg.TrackedObject(box=RegionOfInterest(**region_of_interest(target.box)), **tracked_object(target))
+def _track(target: TrackedObject, position: Position | None) -> msg.TrackedObject:
+    box = RegionOfInterest(**region_of_interest(target.box))
+    place = {} if position is None else {"position": point(position), "extent": vector(position.extent)}
+    return msg.TrackedObject(box=box, **tracked_object(target, position), **place)
+
+
+def point(position: Position) -> Point:
+    """geometry_msgs/Point, m."""
+    x, y, z = position.point
+    return Point(x=x, y=y, z=z)
+
+
+def vector(values: tuple[float, float, float]) -> Vector3:
+    """geometry_msgs/Vector3."""
+    x, y, z = values
+    return Vector3(x=x, y=y, z=z)
 
 
 def box(message: RegionOfInterest) -> Box:

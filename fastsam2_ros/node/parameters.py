@@ -63,6 +63,21 @@ class NodeConfig:
         "the node.",
         live=False,
     )
+    use_depth: bool = option(
+        False,
+        "Positions in 3-D: subscribe to depth and camera_info (docs/positions.md). The launch argument depth sets it.",
+        live=False,
+    )
+    depth_tolerance: float = option(
+        0.02,
+        "Greatest difference between the stamps of an image and of its depth image, seconds.",
+        minimum=0.0,
+        maximum=10.0,
+        live=False,
+    )
+    publish_tf: bool = option(
+        False, "Publish a TF frame at the position of each target; needs use_depth and tf2_ros.", live=False
+    )
 
 
 OWN = {field.name: field for field in fields(NodeConfig)}

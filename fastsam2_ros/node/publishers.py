@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from rclpy.node import Node
@@ -14,6 +15,7 @@ from fastsam2_ros.images import RgbImage
 from fastsam2_ros.node import messages, qos
 from fastsam2_ros.pictures.overlay import draw
 from fastsam2_ros.pictures.tokens import History, draw_tokens
+from fastsam2_ros.positions import Position
 from fastsam2_ros.results import TrackResult
 
 
@@ -48,9 +50,9 @@ class Publishers:
         """Whether someone subscribes to the picture of tokens, which needs `TrackResult.tokens`."""
         return bool(self._tokens.get_subscription_count())
 
-    def publish(self, header: Header, frame: RgbImage, result: TrackResult) -> None:
-        """Publish everything about one frame."""
-        self._tracks.publish(messages.tracks(header, result))
+    def publish(self, header: Header, frame: RgbImage, result: TrackResult, positions: Mapping[int, Position]) -> None:
+        """Publish everything about one frame; positions by id, of the targets that have one."""
+        self._tracks.publish(messages.tracks(header, result, positions))
         if self._vision is not None:
             self._detections.publish(messages.detections(header, result, self._vision))
         if self._mask.get_subscription_count():

@@ -29,9 +29,9 @@ def latched() -> QoSProfile:
     return QoSProfile(depth=1, reliability=ReliabilityPolicy.RELIABLE, durability=DurabilityPolicy.TRANSIENT_LOCAL)
 
 
-def newest(reliability: str) -> QoSProfile:
-    """For images. reliability: best_effort or reliable."""
-    return QoSProfile(depth=1, reliability=ReliabilityPolicy.get_from_short_key(reliability))
+def newest(reliability: str, count: int = 1) -> QoSProfile:
+    """For images. reliability: best_effort or reliable; count: how many may wait."""
+    return QoSProfile(depth=count, reliability=ReliabilityPolicy.get_from_short_key(reliability))
 
 
 def new_publisher(node: Node, kind: type[Any], topic: str, profile: QoSProfile) -> Publisher[Any]:

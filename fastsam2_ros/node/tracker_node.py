@@ -94,6 +94,7 @@ class TrackerNode(BackgroundLifecycleNode):
         logger = get_logger(f"{self.get_name()}.summary")
         for camera in self.cameras.values():
             logger.info(camera.summary())
+            camera.close()
         self._break_bond()
         self.destroy_node()
 
@@ -190,7 +191,7 @@ class TrackerNode(BackgroundLifecycleNode):
 
     def _on_reset(self, request: Trigger.Request, response: Trigger.Response) -> Trigger.Response:
         for camera in self.cameras.values():
-            camera.commands.reset()
+            camera.reset()
         response.success = True
         response.message = "All targets are forgotten before the next frame."
         return response
@@ -220,7 +221,7 @@ class TrackerNode(BackgroundLifecycleNode):
 
     def _look_for(self, text: str) -> None:
         for name, each in texts_by_camera(text, list(self.cameras)).items():
-            self.cameras[name].commands.look_for(each)
+            self.cameras[name].look_for(each)
 
     def _enter(self, phase: str, text: str) -> None:
         """Another state of the life cycle, and what it waits for."""

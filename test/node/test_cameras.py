@@ -8,12 +8,15 @@ from rclpy.parameter import Parameter
 from sensor_msgs.msg import Image, RegionOfInterest
 from std_srvs.srv import Trigger
 
+from fastsam2_ros.action import Track
 from fastsam2_ros.errors import InputError
 from fastsam2_ros.node.tracker_node import TrackerNode
 
+from .depth_camera import DepthCamera
 from .fakes import CentreTracker
 from .graph import header
 from .test_lifecycle import Manager, up
+from .test_track_action import Planner
 
 CAMERAS = ["front", "left"]
 
@@ -181,3 +184,64 @@ def test_cameras_stay_while_the_node_runs(cameras):
 def test_an_empty_list_is_the_only_camera(graph):
     made = graph(CentreTracker(), cameras=[""], description="cup")
     assert made.send_good(1).descriptions == ["cup"]
+
+
+def test_every_camera_has_positions_of_its_own_depth(cameras):
+    graph = cameras(description="cup", use_depth=True)
+    metres = {"front": 2.0, "left": 3.0}
+    views = {name: DepthCamera(graph, name=name) for name in CAMERAS}
+    for name, view in views.items():
+        view.calibrate()
+        view.measure(1, metres[name])
+    far = {name: view.tracks(1)[0].position.z for name, view in views.items()}
+    assert far == pytest.approx(metres, abs=1e-6)
+    for name in CAMERAS:
+        graph.wait_for(lambda name=name: graph.heard[f"{name}/target_pose"])
+        pose = graph.heard[f"{name}/target_pose"][0].pose
+        assert pose.position.z == pytest.approx(metres[name], abs=1e-6)
+
+
+def test_depth_that_one_camera_lacks_is_told_of_that_one(cameras):
+    graph = cameras(description="cup", use_depth=True)
+    front = DepthCamera(graph, name="front")
+    front.calibrate()
+    front.measure(1)
+    assert front.tracks(1)[0].has_position
+    graph.send_good(1, camera="left")
+    graph.wait_for_status(lambda status: "/left/depth" in status.message, "left")
+    assert front.status().message == ""
+
+
+@pytest.fixture
+def planners(cameras):
+    """A node with two cameras, and a client of each one's action."""
+    made = {}
+
+    def make(**options):
+        graph = cameras(**options)
+        made.update({name: Planner(graph, f"fastsam2_tracker/{name}/track") for name in CAMERAS})
+        return graph, made["front"], made["left"]
+
+    yield make
+    for planner in made.values():
+        planner.client.destroy()
+
+
+def test_a_goal_is_for_its_camera(planners):
+    graph, front, _ = planners(description="plate")
+    handle = front.send("cup", until_tracking=True)
+    graph.wait_for_status(lambda status: status.descriptions == ["cup"], "front")
+    graph.send_good(1, camera="front")
+    assert front.result(handle)[1] == Track.Result.FOUND
+    assert graph.send_good(1, camera="left").descriptions == ["plate"]
+
+
+def test_a_text_for_one_camera_leaves_the_goal_of_another(planners):
+    graph, front, left = planners()
+    replaced, other = front.send("cup"), left.send("cup", until_tracking=True)
+    graph.wait_for_status(lambda status: status.descriptions == ["cup"], "front")
+    graph.wait_for_status(lambda status: status.descriptions == ["cup"], "left")
+    graph.say("front: plate")
+    assert front.result(replaced)[1] == Track.Result.REPLACED
+    graph.send_good(1, camera="left")
+    assert left.result(other)[1] == Track.Result.FOUND

@@ -164,3 +164,39 @@ def test_a_replay_waits_for_the_topics_that_the_node_has(image, cameras, namespa
 def test_rviz_shows_this_nodes_topics(cameras, name, namespace, overlay):
     remappings = launching.viewer_remappings(["/a", "/b"], cameras, name, namespace)
     assert (remappings["/fastsam2_tracker/overlay"], remappings["/camera/image_raw"]) == (overlay, "/a")
+
+
+@pytest.mark.parametrize(
+    ("image", "info"),
+    [("/front/color/image_raw", "/front/color/camera_info"), ("image", "camera_info"), ("/image", "/camera_info")],
+)
+def test_camera_info_lies_beside_the_images(image, info):
+    assert launching.remappings(image, [], "", "")["camera_info"] == info
+
+
+def test_depth_is_remapped_where_it_is_given():
+    assert "depth" not in launching.remappings("/image", [], "", "")
+    rules = launching.remappings("/image", [], "/depth_registered", "/info")
+    assert (rules["depth"], rules["camera_info"], rules["image/compressed"]) == (
+        "/depth_registered",
+        "/info",
+        "/image/compressed",
+    )
+
+
+def test_every_camera_has_its_depth_and_camera_info():
+    rules = launching.remappings("/a/image /b/image", ["front", "left"], "/a/depth /b/depth", "")
+    assert (rules["front/depth"], rules["left/depth"]) == ("/a/depth", "/b/depth")
+    assert (rules["front/camera_info"], rules["left/camera_info"]) == ("/a/camera_info", "/b/camera_info")
+    assert rules["left/image/compressed"] == "/b/image/compressed"
+
+
+def test_the_topics_that_cameras_name_are_not_remapped():
+    assert launching.remappings(launching.IMAGE, ["front", "left"], "", "") == {}
+
+
+@pytest.mark.parametrize("argument", ["depth", "camera_info"])
+def test_another_number_of_depth_topics_than_of_cameras_is_refused(argument):
+    topics = {"depth": "", "camera_info": "", argument: "/a"}
+    with pytest.raises(InputError, match=f"argument {argument} is /a, but the cameras are front, left"):
+        launching.remappings(launching.IMAGE, ["front", "left"], **topics)

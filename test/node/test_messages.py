@@ -5,12 +5,14 @@ from types import ModuleType, SimpleNamespace
 import numpy as np
 import pytest
 from diagnostic_msgs.msg import DiagnosticStatus
+from geometry_msgs.msg import Point, Vector3
 from sensor_msgs.msg import RegionOfInterest
 from std_msgs.msg import Header
 
 from fastsam2_ros.message_fields import region_of_interest, stamp_to_ns
 from fastsam2_ros.node import messages
 from fastsam2_ros.node.queues import Counts
+from fastsam2_ros.positions import Position
 from fastsam2_ros.results import TrackedObject, TrackResult, TrackState
 
 HEADER = Header(frame_id="camera")
@@ -75,7 +77,11 @@ def test_labels_hold_the_ids():
     assert set(np.frombuffer(message.data, "<u2")) == {0, 300}
 
 
-@pytest.mark.parametrize("make", [messages.mask, messages.labels, messages.tracks])
+def tracks(header, result_, positions=()):
+    return messages.tracks(header, result_, dict(positions))
+
+
+@pytest.mark.parametrize("make", [messages.mask, messages.labels, tracks])
 def test_the_header_is_the_sources(make):
     assert make(HEADER, result(target(1, square()))).header == HEADER
 
@@ -88,7 +94,7 @@ def test_an_image_of_full_hd_is_made_in_a_moment():
 
 
 def test_a_seen_target_has_its_box():
-    (track,) = messages.tracks(HEADER, result(target(7, square()))).objects
+    (track,) = tracks(HEADER, result(target(7, square()))).objects
     assert (track.id, track.description, track.state, track.area) == (7, "thing 7", 1, 4)
     assert track.has_box
     assert track.box == RegionOfInterest(x_offset=1, y_offset=0, width=2, height=2)
@@ -96,17 +102,31 @@ def test_a_seen_target_has_its_box():
 
 
 def test_a_lost_target_is_there_without_a_box():
-    (track,) = messages.tracks(HEADER, result(target(7, empty(), state=TrackState.LOST))).objects
+    (track,) = tracks(HEADER, result(target(7, empty(), state=TrackState.LOST))).objects
     assert (track.state, track.has_box, track.box) == (3, False, RegionOfInterest())
 
 
+def test_a_target_with_a_position_has_it():
+    position = Position((1.0, 2.0, 3.0), (0.1, 0.2, 0.3), np.arange(9.0).reshape(3, 3), 2.9, 3.1)
+    (track,) = tracks(HEADER, result(target(7, square())), {7: position}).objects
+    assert track.has_position
+    assert track.position == Point(x=1.0, y=2.0, z=3.0)
+    assert track.extent == Vector3(x=0.1, y=0.2, z=0.3)
+    assert list(track.covariance) == list(range(9))
+
+
+def test_a_target_without_a_position_has_zeros():
+    (track,) = tracks(HEADER, result(target(7, square()))).objects
+    assert (track.has_position, track.position, any(track.covariance)) == (False, Point(), False)
+
+
 def test_no_targets_make_an_empty_array():
-    assert messages.tracks(HEADER, result()).objects == []
+    assert tracks(HEADER, result()).objects == []
 
 
 def test_numpy_numbers_are_taken():
     seen = target(np.int64(7), square(), score=np.float32(0.5))
-    (track,) = messages.tracks(HEADER, result(seen)).objects
+    (track,) = tracks(HEADER, result(seen)).objects
     assert track.score == 0.5
 
 

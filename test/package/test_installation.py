@@ -36,7 +36,7 @@ def wheel(tmp_path_factory):
     """The wheel, built from a copy: setuptools leaves its files where it builds."""
     copy = tmp_path_factory.mktemp("source") / "fastsam2_ros"
     copy.mkdir()
-    for name in ("fastsam2_ros", "launch", "config", "scripts", "resource", "msg"):
+    for name in ("fastsam2_ros", "launch", "config", "scripts", "resource", "msg", "action"):
         shutil.copytree(ROOT / name, copy / name, ignore=LEFT_OUT)
     for name in ("setup.py", "pyproject.toml", "package.xml", "LICENSE"):
         shutil.copy(ROOT / name, copy)
@@ -94,6 +94,7 @@ def test_wheel_has_the_command(wheel):
         "share/fastsam2_ros/launch/track.launch.py",
         "share/fastsam2_ros/config/tracker.yaml",
         "share/fastsam2_ros/msg/TrackedObject.msg",
+        "share/fastsam2_ros/action/Track.action",
         "lib/fastsam2_ros/fastsam2_tracker",
     ],
 )

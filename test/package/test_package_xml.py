@@ -47,3 +47,4 @@ def test_build_type_can_build_messages(package):
 def test_every_message_is_built():
     listed = (ROOT / "CMakeLists.txt").read_text()
     assert all(f"msg/{path.name}" in listed for path in ROOT.glob("msg/*.msg"))
+    assert all(f"action/{path.name}" in listed for path in ROOT.glob("action/*.action"))

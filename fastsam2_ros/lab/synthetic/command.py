@@ -42,7 +42,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--format",
         choices=("davis", "bag"),
         default="davis",
-        help=f"davis: a folder as DAVIS 2017; bag: for each clip a bag, images on {IMAGE_TOPIC} (default: %(default)s)",
+        help=f"davis: a folder as DAVIS 2017; bag: for each clip a bag, with images on {IMAGE_TOPIC}, and depth "
+        "(default: %(default)s)",
     )
     parser.add_argument("--storage", choices=STORAGES, default="mcap", help="of bags (default: %(default)s)")
 
@@ -73,4 +74,5 @@ def _clips(arguments: argparse.Namespace) -> Iterator[WorldSequence]:
         device = find_device(arguments.device)
     for number in track(range(arguments.count), "clips"):
         level = arguments.level or LEVELS[number % len(LEVELS)]
-        yield generate(arguments.seed + number, level, arguments.frames, (height, width), device=device)
+        seed, with_depth = arguments.seed + number, arguments.format == "bag"
+        yield generate(seed, level, arguments.frames, (height, width), device=device, with_depth=with_depth)

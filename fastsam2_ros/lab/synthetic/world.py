@@ -13,6 +13,7 @@ from fastsam2_ros.errors import InputError
 from fastsam2_ros.lab.synthetic import film, motion
 from fastsam2_ros.lab.synthetic.camera import draw_optics
 from fastsam2_ros.lab.synthetic.compositing import paste
+from fastsam2_ros.lab.synthetic.depth import measure
 from fastsam2_ros.lab.synthetic.looks import absent_descriptions, describe, unique_description
 from fastsam2_ros.lab.synthetic.scene import Scene, stage
 
@@ -62,6 +63,7 @@ class WorldSequence:
         absent: descriptions of things that are not there.
         seed, level: what it was made of.
         stamps_ns: int64 (T,), nanoseconds from 0.
+        depth: float32 (T, H, W), m, along the optical axis of `depth.camera_of(size)`; None where it was not asked for.
     """
 
     frames: npt.NDArray[np.uint8]
@@ -77,6 +79,7 @@ class WorldSequence:
     seed: int
     level: int
     stamps_ns: npt.NDArray[np.int64]
+    depth: npt.NDArray[np.float32] | None = None
 
 
 def generate(
@@ -86,6 +89,7 @@ def generate(
     size: tuple[int, int] = (384, 512),
     stride: int = 1,
     device: torch.device | None = None,
+    with_depth: bool = False,
 ) -> WorldSequence:
     """Make a clip; the same for the same arguments.
 
@@ -96,6 +100,7 @@ def generate(
         size: height, width, pixels, at least 64 each.
         stride: only every so manieth frame of the 30 Hz world is rendered: a short clip of a long time.
         device: where torch draws; None: OpenCV does, on a CPU core. The scene is the same, the noise is not.
+        with_depth: measure depth too; everything else stays the same.
 
     Raises:
         InputError: an argument out of its range.
@@ -129,7 +134,9 @@ def generate(
     boxes, visible, moved = _truth(scene, shot)
     stamps_ns = np.round(times * 1e9).astype(np.int64)
     camera = scene.camera[:frames].astype(np.float32)
-    return WorldSequence(shot.images, shot.ids, boxes, visible, moved, camera, *told, seed, level, stamps_ns)
+    # Chance of its own, so that what is seen does not depend on it.
+    measured = measure(np.random.default_rng((seed, level)), scene, frames, size) if with_depth else None
+    return WorldSequence(shot.images, shot.ids, boxes, visible, moved, camera, *told, seed, level, stamps_ns, measured)
 
 
 def _truth(

@@ -9,13 +9,16 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from fastsam2_ros.bags.messages import IMAGE, image_message, message_types
+from fastsam2_ros.bags.messages import CAMERA_INFO, IMAGE, camera_info_message, image_message, message_types
 from fastsam2_ros.bags.write import BagWriter
 from fastsam2_ros.errors import InputError
+from fastsam2_ros.lab.synthetic.depth import camera_of
 from fastsam2_ros.lab.synthetic.world import WorldSequence
 from fastsam2_ros.pictures.overlay import color_of
 
 IMAGE_TOPIC = "/camera/image_raw"
+CAMERA_INFO_TOPIC = "/camera/camera_info"
+DEPTH_TOPIC = "/camera/depth"
 LABELS_TOPIC = "/truth/labels"
 DESCRIPTION_TOPIC = "/truth/description"
 STRING = "std_msgs/msg/String"
@@ -74,6 +77,8 @@ def write_bag(
 ) -> None:
     """Write a clip as a bag: images, their ids as 16UC1 with the same stamps, and once the description.
 
+    Where the clip has depth, it is written as 32FC1, with camera_info, under the same stamps too.
+
     Args:
         clip: what is written.
         path: folder to make; must not exist.
@@ -88,12 +93,19 @@ def write_bag(
         bag.add_topic(IMAGE_TOPIC, IMAGE)
         bag.add_topic(LABELS_TOPIC, IMAGE)
         bag.add_topic(DESCRIPTION_TOPIC, STRING)
+        if clip.depth is not None:
+            bag.add_topic(CAMERA_INFO_TOPIC, CAMERA_INFO)
+            bag.add_topic(DEPTH_TOPIC, IMAGE)
         # ROS takes a stamp of 0 for "not set".
         stamps = clip.stamps_ns + 1_000_000_000
         bag.write(DESCRIPTION_TOPIC, int(stamps[0]), message_types().types[STRING](clip.description))
-        for stamp, frame, ids in zip(stamps.tolist(), clip.frames, clip.ids, strict=True):
+        for t, (stamp, frame, ids) in enumerate(zip(stamps.tolist(), clip.frames, clip.ids, strict=True)):
             bag.write(IMAGE_TOPIC, stamp, image_message(frame, encoding, stamp, frame_id))
             bag.write(LABELS_TOPIC, stamp, image_message(ids.astype(np.uint16), "16UC1", stamp, frame_id))
+            if clip.depth is not None:
+                camera = camera_of(frame.shape[:2])
+                bag.write(CAMERA_INFO_TOPIC, stamp, camera_info_message(camera, stamp, frame_id))
+                bag.write(DEPTH_TOPIC, stamp, image_message(clip.depth[t], "32FC1", stamp, frame_id))
 
 
 def _write_frames(clip: WorldSequence, images: Path, annotations: Path) -> None:

@@ -1,0 +1,132 @@
+"""Depth images and the camera that took them: the fields of sensor_msgs/Image and CameraInfo, without ROS."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from math import isfinite
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from fastsam2_ros.errors import InputError
+from fastsam2_ros.images import image_rows
+
+_UNITS = {"32FC1": ("f4", 1.0), "16UC1": ("u2", 0.001), "mono16": ("u2", 0.001)}
+"""By encoding: type of a value, and metres of its unit (REP 118; mono16 is how some drivers name millimetres)."""
+_SAME_SHAPE = 0.02
+"""Two images of one view may differ by so much in width : height, since sizes are whole pixels."""
+
+
+@dataclass(frozen=True)
+class DepthImage:
+    """Distances along the optical axis.
+
+    Attributes:
+        values: float32 or uint16 (H, W); zero, negative, NaN or infinite where nothing was measured.
+        unit: of the values, m.
+    """
+
+    values: npt.NDArray[Any]
+    unit: float = 1.0
+
+    @classmethod
+    def of_fields(
+        cls, encoding: str, height: int, width: int, step: int, data: Any, *, is_bigendian: int = 0
+    ) -> DepthImage:
+        """That of a sensor_msgs/Image; a view of its data where the rows are not padded.
+
+        Raises:
+            InputError: another encoding than 32FC1 (m) or 16UC1 (mm), an empty image, or too little data.
+        """
+        if encoding not in _UNITS:
+            raise InputError(
+                f"The depth image's encoding is {encoding!r}; depth is 32FC1 in metres or 16UC1 in millimetres (REP 118). "
+                "Is another topic remapped to depth?"
+            )
+        if height <= 0 or width <= 0:
+            raise InputError(f"The depth image is {width} x {height} pixels: it is empty.")
+        kind, unit = _UNITS[encoding]
+        size = np.dtype(kind).itemsize
+        rows = image_rows(encoding, width, width * size, height, step, data)
+        return cls(np.ascontiguousarray(rows).view(f"{'>' if is_bigendian else '<'}{kind}"), unit)
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """(H, W), pixels."""
+        height, width = self.values.shape
+        return height, width
+
+    def metres(self, rows: slice, columns: slice) -> npt.NDArray[np.float32]:
+        """The part of these rows and columns, m: float32, NaN where nothing was measured."""
+        part = self.values[rows, columns].astype(np.float32) * np.float32(self.unit)
+        part[~((part > 0) & (part < np.inf))] = np.nan
+        return part
+
+
+@dataclass(frozen=True)
+class Camera:
+    """A pinhole camera: the pixel (column, row) sees along ((column - cx) / fx, (row - cy) / fy, 1).
+
+    Attributes:
+        fx, fy: focal lengths, pixels.
+        cx, cy: principal point, pixels.
+        width, height: of the image that they belong to, pixels.
+    """
+
+    fx: float
+    fy: float
+    cx: float
+    cy: float
+    width: int
+    height: int
+
+    @classmethod
+    def of_fields(
+        cls,
+        width: int,
+        height: int,
+        k: Sequence[float],
+        p: Sequence[float],
+        *,
+        binning: tuple[int, int] = (0, 0),
+        region: tuple[int, int, int, int] = (0, 0, 0, 0),
+    ) -> Camera:
+        """That of a sensor_msgs/CameraInfo, for images as the camera sends them: cut out first, then binned.
+
+        Args:
+            width, height: of the whole image, pixels.
+            k: 9 values, intrinsics of the raw image, row by row.
+            p: 12 values, projection of the rectified image, row by row; where it is set, it is what counts.
+            binning: x, y; 0 is as 1.
+            region: x, y, width, height of what is cut out, pixels of the whole image; zeros: all.
+
+        Raises:
+            InputError: nothing is set, as by a camera that was not calibrated.
+        """
+        matrix = (p[0], p[5], p[2], p[6]) if p[0] else (k[0], k[4], k[2], k[5])
+        fx, fy, cx, cy = map(float, matrix)
+        x, y, wide, high = region if region[2] and region[3] else (0, 0, width, height)
+        if not (fx > 0 and fy > 0 and wide > 0 and high > 0 and all(map(isfinite, (fx, fy, cx, cy)))):
+            raise InputError(
+                f"The camera_info holds no focal length or no size ({fx:g}, {fy:g}, {width} x {height} pixels): calibrate "
+                "the camera, or give its driver the calibration."
+            )
+        whole = cls(fx, fy, cx - x, cy - y, wide, high)
+        return whole.scaled(wide // max(binning[0], 1), high // max(binning[1], 1))
+
+    def scaled(self, width: int, height: int) -> Camera:
+        """The camera whose images of the same view have this size."""
+        if (width, height) == (self.width, self.height):
+            return self
+        x, y = width / self.width, height / self.height
+        # A whole number is the middle of a pixel.
+        cx, cy = (self.cx + 0.5) * x - 0.5, (self.cy + 0.5) * y - 0.5
+        return Camera(self.fx * x, self.fy * y, cx, cy, width, height)
+
+
+def same_view(first: tuple[int, int], second: tuple[int, int]) -> bool:
+    """Whether images of these sizes, (H, W), can be of one view at two resolutions."""
+    (height, width), (other_height, other_width) = first, second
+    return abs(width * other_height / (height * other_width) - 1) <= _SAME_SHAPE

@@ -1,0 +1,87 @@
+"""A depth camera in the peer of a graph."""
+
+from __future__ import annotations
+
+import array
+
+import numpy as np
+from geometry_msgs.msg import PoseStamped
+from rclpy.event_handler import PublisherEventCallbacks, SubscriptionEventCallbacks
+from rclpy.qos import QoSProfile, ReliabilityPolicy
+from sensor_msgs.msg import CameraInfo, Image, PointCloud2
+
+from .graph import ALL, header
+
+SIZE = (48, 64)
+K = (64.0, 0, 31.5, 0, 64.0, 23.5, 0, 0, 1)
+
+
+class DepthCamera:
+    """Depth and camera_info of one camera in the peer of a graph, and what comes of them."""
+
+    def __init__(self, graph, reliability=ReliabilityPolicy.RELIABLE, name=""):
+        self.graph = graph
+        self.name = name
+        self.prefix = f"{name}/" if name else ""
+        self.depth = self.depth_publisher(reliability)
+        self.info = graph.peer.create_publisher(
+            CameraInfo, f"{self.prefix}camera_info", 10, event_callbacks=self.matched()
+        )
+        topics = {f"{self.prefix}target_pose": PoseStamped, f"{self.prefix}points": PointCloud2}
+        # What it says itself is heard too, so that it is known when it has come.
+        said = {f"/{self.prefix}depth": Image, f"/{self.prefix}camera_info": CameraInfo}
+        for each, type_ in {**topics, **said}.items():
+            topic = each if each[0] == "/" else f"fastsam2_tracker/{each}"
+            heard = SubscriptionEventCallbacks(matched=graph._notify)
+            subscription = graph.peer.create_subscription(type_, topic, graph._keep(each), ALL, event_callbacks=heard)
+            if each in topics:
+                self.graph.wait_for(subscription.get_publisher_count)
+        self.graph.wait_for(lambda: self.info.get_subscription_count() == 2)
+        self.graph.wait_for(lambda: self.input is not None)
+        if reliability == ReliabilityPolicy.RELIABLE:
+            self.graph.wait_for(lambda: self.depth.get_subscription_count() == 2)
+
+    @property
+    def input(self):
+        return self.graph.node.cameras[self.name]._positions._input
+
+    def matched(self):
+        return PublisherEventCallbacks(matched=self.graph._notify)
+
+    def depth_publisher(self, reliability=ReliabilityPolicy.RELIABLE):
+        qos = QoSProfile(depth=10, reliability=reliability)
+        return self.graph.peer.create_publisher(Image, f"{self.prefix}depth", qos, event_callbacks=self.matched())
+
+    def calibrate(self, **fields):
+        self.info.publish(CameraInfo(**{"width": SIZE[1], "height": SIZE[0], "k": K, **fields}))
+        self.graph.wait_for(lambda: self.input._info is not None)
+
+    def measure(self, stamp, metres=2.0, size=SIZE, frame_id="camera", **fields):
+        self.depth.publish(depth_image(stamp, metres, size, frame_id, **fields))
+        self.graph.wait_for(lambda: has_come(self.input, stamp))
+
+    def tracks(self, stamp):
+        """The tracks of an image of this stamp, which is sent."""
+        self.graph.send_good(stamp, camera=self.name)
+        heard = self.graph.heard[f"{self.prefix}tracks"]
+        self.graph.wait_for(lambda: any(message.header == header(stamp) for message in heard))
+        return next(message for message in heard if message.header == header(stamp)).objects
+
+    def status(self):
+        return self.graph.heard[f"{self.prefix}status"][-1]
+
+
+def has_come(depth_input, stamp):
+    buffer = depth_input._buffer
+    with buffer._lock:
+        return any(each[0] == stamp * 1_000_000 for each in buffer._newest)
+
+
+def depth_image(stamp, metres, size, frame_id, **fields):
+    height, width = size
+    values = np.full(size, metres, "<f4")
+    data = array.array("B", values.tobytes())
+    good = {"height": height, "width": width, "encoding": "32FC1", "step": width * 4, "data": data}
+    message = Image(header=header(stamp), **{**good, **fields})
+    message.header.frame_id = frame_id
+    return message
