@@ -297,7 +297,8 @@ class Stages:
             targets[place].refused = ""
         wanted = [targets[place].wanted for place in places]
         others = [target.description for target in targets if target.shown and target.searchable]
-        dense = self._learn(state, frame)
+        by_language = self._finder is self._search or self._uses_text
+        dense = self._learn(state, frame) if by_language else None
         results = self._finder.search(
             frame.rgb, frame.features, wanted, self._sam, self._language, dense=dense, others=others
         )

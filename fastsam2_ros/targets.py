@@ -100,7 +100,8 @@ class Target:
 
     def to_search(self, config: TrackerConfig) -> bool:
         """Whether it is to be looked for in this frame."""
-        interval = config.search_interval * min(2.0**self.failed_searches, SLOWEST_SEARCH)
+        # The exponent is bounded too: a float ends at 2 ** 1023.
+        interval = config.search_interval * min(2.0 ** min(self.failed_searches, 16), SLOWEST_SEARCH)
         return self.searchable and self.state == TrackState.SEARCHING and self.since_search >= interval
 
     @property

@@ -79,7 +79,10 @@ class TextTracker:
         return cls(sam, search, config)
 
     def sibling(self) -> TextTracker:
-        """Another one with these settings, for another video; the models, which are in memory once, serve both."""
+        """Another one with these settings, for another video; the models, which are in memory once, serve both.
+
+        It has no scorer, observer or finder (`find_with`) of its own yet.
+        """
         return TextTracker(self._loaded, self._search, self.config)
 
     def __reduce_ex__(self, protocol: object) -> NoReturn:

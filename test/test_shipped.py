@@ -48,7 +48,7 @@ def test_mini_language_names_its_weights_where_it_has_some(clip_file: Path) -> N
 
 def test_mini_language_can_be_built() -> None:
     model, _ = weights.build(weights.find(LanguageConfig("mini", "untrained")), seed=0)
-    assert dense.width(model.visual) == 128
+    assert dense.width(model.visual) == 256
 
 
 def test_mini_sam2_takes_the_weights_beside_it(sam2_file: Path) -> None:

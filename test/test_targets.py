@@ -11,7 +11,7 @@ from fastsam2_ros.errors import InputError
 from fastsam2_ros.pruning.budget import Budget
 from fastsam2_ros.pruning.state import LONG_LOST_SECONDS, SETTLING_FRAMES, PruningState
 from fastsam2_ros.results import TrackState
-from fastsam2_ros.targets import MAX_ID, Request, Target, TargetList
+from fastsam2_ros.targets import MAX_ID, SLOWEST_SEARCH, Request, Target, TargetList
 
 CONFIG = TrackerConfig(pruning=PruningConfig(min_keep_ratio=0.15, max_keep_ratio=1.0, fall_seconds=0.5))
 STEP = 0.1
@@ -194,3 +194,13 @@ def test_a_copy_changes_by_itself(targets):
     assert targets.targets[0].state == TrackState.SEARCHING
     assert targets.targets[0].pruning.budget.update(0.0, 0.0, False) == 1.0
     assert (descriptions_of(targets), targets.waiting) == (["cup"], [])
+
+
+def test_a_text_that_stays_unfound_is_searched_ever_more_rarely_and_never_fails():
+    target = Target("unicorn", True, searchable=True, pruning=PruningState(Budget(CONFIG.pruning)))
+    for _ in range(2000):
+        target.searched(found=False)
+    target.since_search = CONFIG.search_interval * SLOWEST_SEARCH
+    assert target.to_search(CONFIG)
+    target.since_search /= 2
+    assert not target.to_search(CONFIG)

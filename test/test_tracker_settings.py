@@ -104,7 +104,7 @@ def test_margins_of_the_search_change_for_this_tracker_alone(sam, video):
     one.reconfigure(replace(config, language=LanguageConfig(min_margin=0.5)))
     for each in (one, other):
         steps(each, video, 0, 1)
-    assert search.margins == [0.5, 0.0]
+    assert search.margins == [0.5, LanguageConfig().suited("mini").min_margin]
 
 
 def test_more_targets_are_taken_after_the_limit_was_raised(tracker):

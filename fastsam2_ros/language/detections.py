@@ -5,7 +5,8 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from math import isfinite
 
 import numpy as np
 import numpy.typing as npt
@@ -60,9 +61,10 @@ class DetectionFinder:
         self._posted: tuple[float, tuple[Detection, ...]] = (float("-inf"), ())
 
     def post(self, detections: Sequence[Detection]) -> None:
-        """Take a frame's detections in place of those before."""
+        """Take a frame's detections in place of those before; those whose score is no number are left out, others are clipped."""
+        usable = [replace(each, score=min(max(each.score, 0.0), 1.0)) for each in detections if isfinite(each.score)]
         with self._lock:
-            self._posted = self._clock(), tuple(detections)
+            self._posted = self._clock(), tuple(usable)
 
     def search(
         self,

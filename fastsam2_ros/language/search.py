@@ -91,9 +91,9 @@ class TextSearch:
         if self._clip is None:
             return [None] * len(wanted)
         parsed = [parse(each.description) for each in wanted]
-        # By numbered names, since an example may be called what another target is described as.
+        # An example may be called what another target is described as; no description has a line break.
         names = [
-            plain if each.example is None else f"{plain} ({row})"
+            plain if each.example is None else f"{plain}\n{row}"
             for row, ((plain, _), each) in enumerate(zip(parsed, wanted, strict=True))
         ]
         examples = {name: each.example for name, each in zip(names, wanted, strict=True) if each.example is not None}

@@ -33,7 +33,7 @@ def test_a_box_without_a_class_is_left_out():
 def test_without_vision_msgs_the_way_out_is_told(monkeypatch):
     monkeypatch.setattr(messages, "vision_msgs", lambda: None)
     with pytest.raises(InputError, match=r"vision_msgs.*is not installed"):
-        detections.subscribe(object())
+        detections.subscribe(object(), detections.TOPIC)
 
 
 def test_the_real_message_is_read():

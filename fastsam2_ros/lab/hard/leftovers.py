@@ -27,10 +27,12 @@ class Leftovers:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._segments: set[Path] = set()
+        self._before: set[int] = set()
         self._closed = threading.Event()
         self._thread = threading.Thread(target=self._look, name="leftovers", daemon=True)
 
     def __enter__(self) -> Leftovers:
+        self._before = set(children())
         self._thread.start()
         return self
 
@@ -44,7 +46,7 @@ class Leftovers:
         """What is still there, by name."""
         mounts = [line.split()[1] for line in Path("/proc/mounts").read_text(encoding="utf-8").splitlines()]
         disks = [place for place in mounts if place.startswith(f"{self._folder}/")]
-        processes = [f"process {pid}" for pid in children()]
+        processes = [f"process {pid}" for pid in children() if pid not in self._before]
         return [*processes, *disks, *(segment.name for segment in self._dead())]
 
     def remove_segments(self) -> int:

@@ -14,7 +14,7 @@ from fastsam2_ros.lab.training.clip import GALLERY, MARGIN, MODEL, ClipTask, Nam
 from fastsam2_ros.lab.training.crops import square_crop
 from fastsam2_ros.lab.training.gallery import GROUND, REAL, WORLD, Gallery
 from fastsam2_ros.lab.training.loop import Settings, Trainer
-from fastsam2_ros.language.clip import Clip
+from fastsam2_ros.language.clip import Clip, _square
 
 from .real import write_real
 
@@ -131,7 +131,7 @@ def test_crops_for_training_are_those_of_use():
     box = (60.0, 50.0, 80.0, 70.0)
     side = clip._model.visual.image_size[0]
     ours = torch.from_numpy(square_crop(frame, box, side)).permute(2, 0, 1).float() / 255
-    theirs = clip._crop(clip._pixels(frame), box) * clip._std + clip._mean
+    theirs = clip._crop(clip._pixels(frame), _square(box, frame.shape[:2])) * clip._std + clip._mean
     assert (ours - theirs).abs().mean() < 0.03
 
 
