@@ -62,7 +62,9 @@ def test_features_know_the_size_of_their_frame(tracker, frames):
 
 def test_a_batch_runs_the_encoder_once(tracker, frames):
     runs = []
-    hook = tracker._sam.model.image_encoder.register_forward_hook(lambda _, images, __: runs.append(len(images[0])))
+    hook = tracker._sam.model.image_encoder.trunk.register_forward_hook(
+        lambda _, images, __: runs.append(len(images[0]))
+    )
     features = tracker.encode(frames)
     for each, frame, found in zip([tracker, tracker.sibling()], frames, features, strict=True):
         each.step(frame, 0, features=found)

@@ -20,6 +20,7 @@ from torch import Tensor
 
 from fastsam2_ros.errors import ModelError
 from fastsam2_ros.results import AttentionCounts
+from fastsam2_ros.streaming import neck
 from fastsam2_ros.streaming.attention import Queries, attend
 from fastsam2_ros.streaming.cost import AttentionSize
 from fastsam2_ros.streaming.fill import fill
@@ -44,13 +45,20 @@ class StreamingSam2:
         precision: of its computations.
         prompt_frames: kept in a target's memory.
         memory_frames: attended to, one prompt frame included; 0: as many as the model was trained with.
+        upstream_encoder: frames are encoded by upstream's own `forward_image`, for comparisons with it; else by `neck`, which
+            differs from it by rounding alone.
 
     Raises:
         ModelError: a SAM 2 variant that cannot be streamed, or more memory frames than it knows.
     """
 
     def __init__(
-        self, model: SAM2Base, precision: torch.dtype = torch.float32, prompt_frames: int = 2, memory_frames: int = 0
+        self,
+        model: SAM2Base,
+        precision: torch.dtype = torch.float32,
+        prompt_frames: int = 2,
+        memory_frames: int = 0,
+        upstream_encoder: bool = False,
     ) -> None:
         if not model.directly_add_no_mem_embed or not model.use_obj_ptrs_in_encoder or model.num_feature_levels != 3:
             raise ModelError(
@@ -69,6 +77,7 @@ class StreamingSam2:
         self.attention_size = AttentionSize.of(model)
         self.precision = precision
         self.prompt_frames = prompt_frames
+        self._upstream_encoder = upstream_encoder or not neck.fits(model)
         self.device = model.device
         side = model.image_size // model.backbone_stride
         self.grid = (side, side)
@@ -95,16 +104,11 @@ class StreamingSam2:
     @torch.inference_mode()
     def encode_batch(self, frames: Sequence[npt.NDArray[np.uint8]]) -> list[FrameFeatures]:
         """Run the image encoder once on frames of any sizes, each uint8 (H, W, 3), RGB."""
-        seen: list[tuple[Tensor, ...]] = []
-        trunk = self.model.image_encoder.trunk
-        hook = trunk.register_forward_hook(lambda _module, _images, maps: seen.append(tuple(maps)))
-        try:
-            with self._autocast():
-                backbone = self.model.forward_image(torch.cat([self._normalised(frame) for frame in frames]))
-        finally:
-            hook.remove()
-        fine, middle, coarse = (maps.split(1) for maps in backbone["backbone_fpn"][-3:])
-        trunk_maps = seen[0] if isinstance(trunk, TimmTrunk) else ()
+        images = torch.cat([self._normalised(frame) for frame in frames])
+        with self._autocast():
+            from_trunk, maps = self._upstream_maps(images) if self._upstream_encoder else self._maps(images)
+        fine, middle, coarse = (each.split(1) for each in maps)
+        trunk_maps = from_trunk if isinstance(self.model.image_encoder.trunk, TimmTrunk) else ()
         return [
             FrameFeatures(
                 (fine[row], middle[row], coarse[row]),
@@ -288,6 +292,23 @@ class StreamingSam2:
     def _autocast(self) -> AbstractContextManager[None]:
         enabled = self.precision != torch.float32
         return torch.autocast(self.device.type, dtype=self.precision if enabled else torch.bfloat16, enabled=enabled)
+
+    def _maps(self, images: Tensor) -> tuple[Sequence[Tensor], Sequence[Tensor]]:
+        """The trunk's maps and `FrameFeatures.maps` of normalised images, (B, 3, S, S)."""
+        from_trunk = self.model.image_encoder.trunk(images)
+        return from_trunk, neck.project(self.model, from_trunk)
+
+    def _upstream_maps(self, images: Tensor) -> tuple[Sequence[Tensor], Sequence[Tensor]]:
+        """The same, all by upstream's own code."""
+        seen: list[Sequence[Tensor]] = []
+        hook = self.model.image_encoder.trunk.register_forward_hook(
+            lambda _module, _images, maps: seen.append(tuple(maps))
+        )
+        try:
+            maps = self.model.forward_image(images)["backbone_fpn"][-3:]
+        finally:
+            hook.remove()
+        return seen[0], maps
 
     def _normalised(self, frame: npt.NDArray[np.uint8]) -> Tensor:
         """float32 (1, 3, S, S). On a CPU through PIL, whose pixels equal upstream's; on a GPU there, which is faster."""

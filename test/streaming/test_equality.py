@@ -36,7 +36,7 @@ def one_target(predictor, bedroom):
 
 
 def test_one_target_over_twenty_frames(predictor, bedroom, one_target):
-    ours = streaming_logits(StreamingSam2(predictor), bedroom, [FIRST])
+    ours = streaming_logits(StreamingSam2(predictor, upstream_encoder=True), bedroom, [FIRST])
     assert largest_difference(one_target, ours) <= 1e-5
 
 
@@ -45,19 +45,29 @@ def test_mask_prompt(predictor, bedroom):
     mask[100:300, 300:550] = True
     starts = [(0, Prompt.from_mask(mask))]
     reference = upstream_logits(predictor, bedroom[:10], starts)
-    assert largest_difference(reference, streaming_logits(StreamingSam2(predictor), bedroom[:10], starts)) <= 1e-5
+    assert (
+        largest_difference(
+            reference, streaming_logits(StreamingSam2(predictor, upstream_encoder=True), bedroom[:10], starts)
+        )
+        <= 1e-5
+    )
 
 
 def test_three_targets_one_of_them_added_at_frame_eight(predictor, bedroom):
     starts = [FIRST, (0, Prompt.from_box((20, 50, 200, 400))), (8, Prompt.from_box((500, 300, 300, 150)))]
     reference = upstream_logits(predictor, bedroom, starts)
-    assert largest_difference(reference, streaming_logits(StreamingSam2(predictor), bedroom, starts)) <= 1e-4
+    assert (
+        largest_difference(
+            reference, streaming_logits(StreamingSam2(predictor, upstream_encoder=True), bedroom, starts)
+        )
+        <= 1e-4
+    )
 
 
 @pytest.mark.parametrize("forgotten", ["frames", "pointers"])
 def test_the_check_notices_what_is_forgotten(predictor, bedroom, one_target, forgotten, monkeypatch):
     """Without the two oldest memory frames, or the two oldest object pointers, logits differ by far more than is allowed."""
-    sam = StreamingSam2(predictor)
+    sam = StreamingSam2(predictor, upstream_encoder=True)
     new_memory = sam.new_memory
 
     def forgetful():

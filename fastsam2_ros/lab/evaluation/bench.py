@@ -33,6 +33,8 @@ from fastsam2_ros.tracker import TextTracker
 
 EXAMPLE = "fastsam2 bench --models tiny --targets 1 --keep 1.0 0.5 0.3"
 STAGES = ("encode", "motion", "route", "attend", "decode", "remember", "resize")
+_SHORT = ("enc", "mot", "route", "att", "dec", "mem", "size")
+"""`STAGES` as the terminal's table heads them."""
 SIZE = (720, 1280)
 """Height and width of the frames."""
 WARM_FRAMES = 8
@@ -139,8 +141,7 @@ def run(arguments: argparse.Namespace) -> None:
     node = [str(measure(node_config(arguments), SIZE, WARM_FRAMES, arguments.frames))] if arguments.node else []
     machine = describe_machine(device)
     console = Console()
-    console.print(result_table(timings))
-    console.print(*node, machine, sep="\n")
+    console.print(*result_tables(timings), "share: of upstream's step; MB: peak", *node, machine, sep="\n")
     models = "-".join(Path(model).stem for model in arguments.models)
     stem = arguments.out / f"{date.today().isoformat()}-bench-{device.type}-{models}"
     arguments.out.mkdir(parents=True, exist_ok=True)
@@ -245,11 +246,11 @@ def rows(timings: Sequence[Timing]) -> list[list[str]]:
     for timing in timings:
         setting = timing.setting
         name = f"ours, keep {setting.keep_ratio:g}" if setting.variant == "ours" else setting.variant
-        stages = [f"{timing.stages[stage] * 1e3:.1f}" if stage in timing.stages else "" for stage in STAGES]
+        stages = [_milliseconds(timing.stages[stage]) if stage in timing.stages else "" for stage in STAGES]
         ratio = f"{timing.step / upstream[_key(setting)]:.2f}"
         what = (setting.model, setting.precision, str(setting.targets), name)
         peak = f"{timing.peak_bytes / (1 << 20):.0f}"
-        cells.append([*what, *stages, f"{timing.step * 1e3:.1f}", ratio, peak])
+        cells.append([*what, *stages, _milliseconds(timing.step), ratio, peak])
     return cells
 
 
@@ -260,14 +261,24 @@ def _key(setting: Setting) -> tuple[Any, ...]:
 HEADER = ["model", "precision", "targets", "variant", *STAGES, "step", "of upstream", "peak MB"]
 
 
-def result_table(timings: Sequence[Timing]) -> Table:
-    """For the terminal."""
-    table = Table(title="Median ms per frame", padding=(0, 0), pad_edge=False)
-    for name in HEADER:
-        table.add_column(name, overflow="fold", no_wrap=name == "variant")
-    for cells in rows(timings):
-        table.add_row(*cells)
-    return table
+def result_tables(timings: Sequence[Timing]) -> list[Table]:
+    """For the terminal, readable in 80 columns: one for each model, precision and number of targets."""
+    tables = []
+    for (model, precision, targets), group in itertools.groupby(rows(timings), lambda cells: cells[:3]):
+        table = Table(
+            title=f"{model}, {precision}, targets: {targets}. Median ms per frame", padding=(0, 0), pad_edge=False
+        )
+        table.add_column("variant")
+        for name in (*_SHORT, "step", "share", "MB"):
+            table.add_column(name, justify="right", no_wrap=True)
+        for cells in group:
+            table.add_row(*cells[3:])
+        tables.append(table)
+    return tables
+
+
+def _milliseconds(seconds: float) -> str:
+    return f"{seconds * 1e3:.{0 if seconds >= 1 else 1}f}"
 
 
 def markdown(timings: Sequence[Timing], machine: str, arguments: argparse.Namespace, node: Sequence[str] = ()) -> str:

@@ -54,7 +54,7 @@ def run(arguments: argparse.Namespace) -> None:
     for count, limit in LIMITS.items():
         starts = _starts(count, frames[0].shape[:2])
         reference = upstream_logits(predictor, frames, starts)
-        ours = streaming_logits(StreamingSam2(predictor), frames, starts)
+        ours = streaming_logits(StreamingSam2(predictor, upstream_encoder=True), frames, starts)
         difference = largest_difference(reference, ours)
         spread = float(np.mean([float(logits.std()) for logits in reference.values()]))
         table.add_row(str(count), str(len(frames)), f"{difference:.2e}", f"{spread:.2e}", f"{limit:.0e}")

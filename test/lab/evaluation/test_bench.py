@@ -3,8 +3,20 @@
 from __future__ import annotations
 
 import pytest
+from rich.console import Console
 
-from fastsam2_ros.lab.evaluation.bench import HEADER, SIZE, STAGES, UPSTREAM, WARM_FRAMES, Setting, Timing, make, rows
+from fastsam2_ros.lab.evaluation.bench import (
+    HEADER,
+    SIZE,
+    STAGES,
+    UPSTREAM,
+    WARM_FRAMES,
+    Setting,
+    Timing,
+    make,
+    result_tables,
+    rows,
+)
 from fastsam2_ros.lab.evaluation.upstream import noise_video
 
 
@@ -41,3 +53,18 @@ def test_a_step_is_told_as_a_share_of_upstreams_with_as_many_targets():
     assert table[1]["variant"] == "ours, keep 0.5"
     assert table[1]["step"] == "100.0"
     assert table[0]["peak MB"] == "3"
+
+
+def test_the_table_is_readable_in_80_columns():
+    """Slow models on a CPU: no header and no figure is broken or cut."""
+    stages = dict.fromkeys(STAGES, 12.3456)
+    timings = [Timing(setting(variant, 0.55), stages, 98.7654, 12345 << 20) for variant in (UPSTREAM, "ours")]
+    console = Console(width=80, color_system=None)
+    with console.capture() as capture:
+        console.print(*result_tables(timings))
+    words = capture.get().replace("│", " ").replace("┃", " ").split()
+    assert words.count("12346") == 2 * len(STAGES)
+    assert words.count("98765") == words.count("12345") == 2
+    assert {"variant", "enc", "mot", "route", "att", "dec", "mem", "size", "step", "share", "MB", "upstream"} <= set(
+        words
+    )
