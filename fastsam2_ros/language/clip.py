@@ -38,7 +38,7 @@ CROP_CONTEXT = 1.2
 
 
 class Clip:
-    """An open_clip model with a VisionTransformer or a convolutional tower, ready to use. Weights are shared, there is no state but a cache."""
+    """An open_clip model, ready to use. Weights are shared, there is no state but a cache."""
 
     def __init__(
         self,
@@ -156,8 +156,7 @@ class Clip:
         theirs = trunk_maps(noise)
         own = self._model.visual.trunk.stages(((noise - self._mean) / self._std)[None])
         return len(theirs) == len(own) and all(
-            mine.shape == other.shape
-            and bool(F.cosine_similarity(mine, other.float(), dim=1).mean() > SAME_FEATURES)
+            mine.shape == other.shape and bool(F.cosine_similarity(mine, other.float(), dim=1).mean() > SAME_FEATURES)
             for mine, other in zip(own, theirs, strict=True)
         )
 

@@ -61,7 +61,7 @@ class DetectionFinder:
         self._posted: tuple[float, tuple[Detection, ...]] = (float("-inf"), ())
 
     def post(self, detections: Sequence[Detection]) -> None:
-        """Take a frame's detections in place of those before; those whose score is no number are left out, others are clipped."""
+        """Take a frame's detections in place of those before; scores are clipped to [0, 1], what has none is left out."""
         usable = [replace(each, score=min(max(each.score, 0.0), 1.0)) for each in detections if isfinite(each.score)]
         with self._lock:
             self._posted = self._clock(), tuple(usable)

@@ -92,3 +92,12 @@ def test_an_example_is_not_found_by_a_class():
 def test_the_score_is_the_detectors_times_the_masks():
     (grounding,) = found(TWO, "mug")
     assert grounding.score == pytest.approx(0.7 * 0.95)
+
+
+def test_scores_above_one_count_as_one():
+    (grounding,) = found([Detection("mug", LEFT, 7.0)], "mug")
+    assert grounding.score == pytest.approx(0.95)
+
+
+def test_a_score_that_is_no_number_is_no_detection():
+    assert found([Detection("mug", LEFT, float("nan"))], "mug") == [None]
