@@ -105,7 +105,7 @@ def test_numbers_add_up(summary: dict) -> None:
     assert sum(summary["states"].values()) == len(summary["frames"]) == summary["processed"]
     assert 0 < summary["keep_ratio"]["min"] <= summary["keep_ratio"]["median"] <= summary["keep_ratio"]["max"] <= 1
     assert 0 < summary["processing_time"]["median"] <= summary["processing_time"]["p95"]
-    assert {"encode", "motion", "ground"} <= set(summary["stages"])
+    assert {"encode", "motion", "search"} <= set(summary["stages"])
 
 
 @needs_ros
