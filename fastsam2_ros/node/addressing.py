@@ -86,6 +86,7 @@ def _camera(word: str, cameras: Sequence[str]) -> str:
     same = [name for name in cameras if name.casefold() == word.casefold()]
     if len(same) != 1:
         raise InputError(
-            f"'{word}:' in the description is not the name of a camera ({', '.join(cameras)}): correct it, or leave the colon out."
+            f"'{word}:' in the description is not the name of a camera ({', '.join(cameras)}): correct it, or leave out the "
+            "colon."
         )
     return same[0]

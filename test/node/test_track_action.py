@@ -217,7 +217,7 @@ def test_a_text_that_is_refused_leaves_a_goal_alone(planner):
     assert planner.result(handle)[1] == Reason.FOUND
 
 
-@pytest.mark.parametrize("reason", [Reason.LOST, Reason.NOT_FOUND, Reason.CANCELLED])
+@pytest.mark.parametrize("reason", [Reason.LOST, Reason.NOT_FOUND])
 def test_a_text_that_comes_when_a_goal_is_given_up_is_looked_for(planner, reason):
     planner = planner()
     handle = planner.send()
