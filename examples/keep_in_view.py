@@ -3,7 +3,8 @@
 
 python3 examples/keep_in_view.py --ros-args -r camera_info:=/camera/color/camera_info -r cmd_vel:=/robot/cmd_vel
 
-Needs no depth. It stops where the target is not seen, and where the tracker is silent.
+Needs no depth, but the camera_info of the very images that are tracked. It stops where the target is not seen, where the
+camera is not calibrated, and where the tracker is silent.
 """
 
 from __future__ import annotations
@@ -44,8 +45,8 @@ class KeepInView(Node):
         self._heard = self.get_clock().now()
         speed = 0.0
         target = best(tracks.objects)
-        if target is not None and self._info is not None:
-            left = angle_to_the_left(target.centroid_x, self._info.k[0], self._info.k[2])
+        if target is not None and self._info is not None and self._info.k[0] > 0:  # Zeros: it was not calibrated.
+            left = angle_to_the_left(target.centroid_x, *lens(self._info))
             speed = max(-self._fastest, min(self._fastest, self._gain * left))
         self._turn(speed)
 
@@ -63,6 +64,12 @@ def best(objects: Sequence[TrackedObject]) -> TrackedObject | None:
     """The target of the highest score among those whose mask can be trusted."""
     seen = [each for each in objects if each.state == TrackedObject.TRACKING and each.has_box]
     return max(seen, key=lambda each: each.score, default=None)
+
+
+def lens(info: CameraInfo) -> tuple[float, float]:
+    """Focal length and principal point, pixels of the image as it is sent: cut out first, then binned."""
+    binning = max(info.binning_x, 1)
+    return info.k[0] / binning, (info.k[2] - info.roi.x_offset + 0.5) / binning - 0.5
 
 
 def angle_to_the_left(column: float, fx: float, cx: float) -> float:

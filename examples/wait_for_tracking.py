@@ -15,12 +15,9 @@ from enum import Enum
 import rclpy
 from rclpy.executors import ExternalShutdownException
 from rclpy.node import Node
-from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
 from std_msgs.msg import String
 
-from fastsam2_ros.msg import TrackedObject, TrackerStatus
-
-LATCHED = QoSProfile(depth=1, reliability=ReliabilityPolicy.RELIABLE, durability=DurabilityPolicy.TRANSIENT_LOCAL)
+from fastsam2_ros.msg import TrackedObject, TrackedObjectArray
 
 
 class Answer(Enum):
@@ -32,7 +29,7 @@ class Answer(Enum):
 
 
 class WaitForTracking(Node):
-    """SUCCESS once the target was TRACKING in `frames` frames one after the other; FAILURE after `timeout`."""
+    """SUCCESS once what is described, or one of several, was TRACKING in `frames` frames in a row; FAILURE after `timeout`."""
 
     def __init__(self) -> None:
         super().__init__("wait_for_tracking")
@@ -40,10 +37,9 @@ class WaitForTracking(Node):
         self._timeout = self.declare_parameter("timeout", 30.0).value  # s
         self._wanted = self.declare_parameter("frames", 3).value
         self._in_a_row = 0
-        self._stamp = None
         self._started = self.get_clock().now()
         self._texts = self.create_publisher(String, "target_description", 1)
-        self.create_subscription(TrackerStatus, "fastsam2_tracker/status", self._on_status, LATCHED)
+        self.create_subscription(TrackedObjectArray, "fastsam2_tracker/tracks", self._on_tracks, 1)
 
     def tick(self) -> Answer:
         """How it goes. Says the text again with every tick, which disturbs nothing: the tracker may have come up only now."""
@@ -53,12 +49,15 @@ class WaitForTracking(Node):
         waited = (self.get_clock().now() - self._started).nanoseconds * 1e-9
         return Answer.FAILURE if waited > self._timeout else Answer.RUNNING
 
-    def _on_status(self, status: TrackerStatus) -> None:
-        if status.header.stamp == self._stamp:
-            return  # Of the same frame.
-        self._stamp = status.header.stamp
-        tracked = self._description in status.descriptions and status.state == TrackedObject.TRACKING
-        self._in_a_row = self._in_a_row + 1 if tracked else 0
+    def _on_tracks(self, tracks: TrackedObjectArray) -> None:
+        wanted = {plain(part) for part in self._description.split(";")} - {""}
+        tracked = {plain(each.description) for each in tracks.objects if each.state == TrackedObject.TRACKING}
+        self._in_a_row = self._in_a_row + 1 if wanted & tracked else 0
+
+
+def plain(description: str) -> str:
+    """Without what makes no difference to the tracker: capital letters, and more than one space."""
+    return " ".join(description.casefold().split())
 
 
 def main() -> int:

@@ -103,7 +103,7 @@ class Camera:
             region: x, y, width, height of what is cut out, pixels of the whole image; zeros: all.
 
         Raises:
-            InputError: nothing is set, as by a camera that was not calibrated.
+            InputError: nothing is set, as by a camera that was not calibrated, or the binning leaves no pixel.
         """
         matrix = (p[0], p[5], p[2], p[6]) if p[0] else (k[0], k[4], k[2], k[5])
         fx, fy, cx, cy = map(float, matrix)
@@ -113,8 +113,13 @@ class Camera:
                 f"The camera_info holds no focal length or no size ({fx:g}, {fy:g}, {width} x {height} pixels): calibrate "
                 "the camera, or give its driver the calibration."
             )
-        whole = cls(fx, fy, cx - x, cy - y, wide, high)
-        return whole.scaled(wide // max(binning[0], 1), high // max(binning[1], 1))
+        columns, rows = wide // max(binning[0], 1), high // max(binning[1], 1)
+        if not (columns > 0 and rows > 0):
+            raise InputError(
+                f"The camera_info has a binning of {binning[0]} x {binning[1]} for {wide} x {high} pixels, which leaves none: "
+                "have the camera's driver send the binning that it has."
+            )
+        return cls(fx, fy, cx - x, cy - y, wide, high).scaled(columns, rows)
 
     def scaled(self, width: int, height: int) -> Camera:
         """The camera whose images of the same view have this size."""

@@ -73,6 +73,12 @@ def test_binning_makes_the_image_smaller():
     assert Camera.of_fields(640, 480, K, UNSET, binning=(2, 2)) == Camera(250, 255, 159.75, 119.75, 320, 240)
 
 
+@pytest.mark.parametrize("binning", [(5000, 1), (1, 5000)])
+def test_binning_that_leaves_no_pixel_is_refused(binning):
+    with pytest.raises(InputError, match="binning"):
+        Camera.of_fields(640, 480, K, UNSET, binning=binning)
+
+
 def test_a_region_moves_the_principal_point():
     camera = Camera.of_fields(640, 480, K, UNSET, region=(100, 50, 200, 100))
     assert camera == Camera(500, 510, 220, 190, 200, 100)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING
 
 from diagnostic_msgs.msg import DiagnosticStatus
@@ -15,6 +16,7 @@ from fastsam2_ros.action import Track
 from fastsam2_ros.images import ImageDecoder, RgbImage
 from fastsam2_ros.message_fields import stamp_to_ns
 from fastsam2_ros.node import frames, qos
+from fastsam2_ros.node.addressing import text_of
 from fastsam2_ros.node.camera_watch import CameraWatch
 from fastsam2_ros.node.commands import Commands
 from fastsam2_ros.node.failures import is_lasting
@@ -71,7 +73,9 @@ class Camera:
         self.reports = Reports(node, outputs, state, self._log, self._queue.counts)
         self.commands = Commands(self._queue, self._log, self.reports)
         self._positions = PositionOutputs(node, self._inputs, self._log)
-        self._action = TrackAction(node, f"{outputs}track", self.commands)
+        self._action = TrackAction(
+            node, f"{outputs}track", self.commands, partial(text_of, name, cameras=state.own.cameras or ("",))
+        )
         self.topic = ""
         self.watch_topic()
         # A command that is given while the models are loaded waits in the queue.
@@ -165,9 +169,8 @@ class Camera:
     # In any thread.
 
     def look_for(self, text: str) -> None:
-        """Track what the text describes; a goal of the action that asks for something else ends."""
-        self._action.other_text(text)
-        self.commands.look_for(text)
+        """Track what the text describes; a goal of the action that asks for something else ends, where the text is taken."""
+        self.commands.look_for(text, self._action.goal)
 
     def reset(self) -> None:
         """Forget all targets, and what still waits."""

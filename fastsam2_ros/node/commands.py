@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 from sensor_msgs.msg import Image, RegionOfInterest
 
+from fastsam2_ros.action import Track
 from fastsam2_ros.images import RgbImage
 from fastsam2_ros.node import messages
 from fastsam2_ros.node.node_log import NodeLog
 from fastsam2_ros.node.queues import CameraQueue
 from fastsam2_ros.node.reports import Reports
-from fastsam2_ros.node.track_goal import TrackGoal
+from fastsam2_ros.node.track_goal import GIVEN_UP, TrackGoal
 from fastsam2_ros.printable import printable
 
 if TYPE_CHECKING:
@@ -24,16 +25,32 @@ WAITING_BOXES = 32
 
 
 class Commands:
-    """Leaves commands for the worker, and reports what came of them. The newest text replaces one that still waits."""
+    """Leaves commands for the worker, and reports what came of them. The newest text replaces one that still waits.
+
+    Texts of goals wait apart from the others, so that a goal always hears what became of its own.
+    """
 
     def __init__(self, queue: CameraQueue[Any], log: NodeLog, reports: Reports) -> None:
         self._queue = queue
         self._log = log
         self._reports = reports
+        self._goal: TrackGoal | None = None  # whose text the tracker took last; only in the worker's thread
 
-    def look_for(self, text: str, goal: TrackGoal | None = None) -> None:
-        """Track what the text describes; the goal that asks for it hears whether the tracker takes it."""
-        self._queue.submit("text", lambda tracker: self._accept_text(tracker, text, goal))
+    def look_for(self, text: str, current: TrackGoal | None = None) -> None:
+        """Track what the text describes; the current goal ends once the tracker takes it, where it asks for something else."""
+        self._queue.submit("text", lambda tracker: self._accept_text(tracker, text, current))
+
+    def look_for_by_default(self, text: str) -> None:
+        """Track what the text describes, unless a text waits already."""
+        self._queue.submit("text", lambda tracker: self._accept_text(tracker, text, None), unless=("text", "goal"))
+
+    def begin(self, goal: TrackGoal) -> None:
+        """Track what a goal asks for; it hears whether the tracker takes it."""
+        self._queue.submit("goal", lambda tracker: self._accept_goal(tracker, goal))
+
+    def give_up(self) -> None:
+        """A goal was given up: track nothing, where its text is the one that the tracker took last."""
+        self._queue.submit("give up", self._give_up)
 
     def track_box(self, box: RegionOfInterest) -> None:
         """Track what is in a box of the next frame."""
@@ -46,7 +63,7 @@ class Commands:
 
     def reset(self) -> None:
         """Forget all targets, and what still waits."""
-        self._queue.discard("text", "box", "example")
+        self._queue.discard("text", "goal", "give up", "box", "example")
         self._queue.submit("reset", self._reset)
 
     def reconfigure(self, config: TrackerConfig) -> None:
@@ -54,21 +71,38 @@ class Commands:
         self._queue.submit("settings", lambda tracker: tracker.reconfigure(config))
 
     def forget(self) -> None:
-        """Forget all that still waits."""
-        self._queue.discard("text", "box", "example", "reset", "settings")
+        """Forget all that still waits. In the worker's thread."""
+        self._queue.discard("text", "goal", "give up", "box", "example", "reset", "settings")
+        self._goal = None
 
     # In the worker's thread.
 
-    def _accept_text(self, tracker: TextTracker, text: str, goal: TrackGoal | None) -> None:
-        before = list(self._reports.descriptions)
+    def _accept_text(self, tracker: TextTracker, text: str, current: TrackGoal | None) -> None:
+        self._set_target(tracker, text)
+        same = current is not None and current.description.strip() == text.strip()
+        self._goal = current if same else None
+        if current is not None and not same:
+            current.end(Track.Result.REPLACED, "Another text came, on target_description or with the configuration.")
+
+    def _accept_goal(self, tracker: TextTracker, goal: TrackGoal) -> None:
+        if goal.reason is not None:
+            return  # It ended while it waited.
         try:
-            self._reports.descriptions = tracker.set_target(text)
+            self._set_target(tracker, goal.description)
         except Exception as error:
-            if goal is not None:
-                goal.refuse(str(error))
+            goal.refuse(str(error))
             raise
-        if goal is not None:
-            goal.accept(self._reports.descriptions)
+        self._goal = goal
+        goal.accept(self._reports.descriptions)
+
+    def _give_up(self, tracker: TextTracker) -> None:
+        if self._goal is not None and self._goal.reason in GIVEN_UP:
+            self._goal = None
+            self._set_target(tracker, "")
+
+    def _set_target(self, tracker: TextTracker, text: str) -> None:
+        before = list(self._reports.descriptions)
+        self._reports.descriptions = tracker.set_target(text)
         # The same text may be published again and again.
         if before == list(self._reports.descriptions) and "target" not in self._log.problems:
             return
@@ -88,6 +122,7 @@ class Commands:
 
     def _reset(self, tracker: TextTracker) -> None:
         tracker.reset()
+        self._goal = None
         self._reports.result, self._reports.descriptions = None, ()
         self._accepted("All targets are forgotten.")
 

@@ -13,7 +13,7 @@ from fastsam2_ros.printable import printable
 
 STOPPED = frozenset({"models", "transition", "tracker", "output", "camera", "qos"})
 """Subjects whose problems mean that nothing comes out."""
-_ERRORS = STOPPED | {"image", "target"}
+_ERRORS = STOPPED | {"image", "target", "address"}
 _MESSAGE, _TRACEBACK = 600, 6000  # characters
 
 

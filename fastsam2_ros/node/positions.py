@@ -13,7 +13,6 @@ from rclpy.publisher import Publisher
 from sensor_msgs.msg import PointCloud2
 from std_msgs.msg import Header
 
-from fastsam2_ros.errors import InputError
 from fastsam2_ros.images import RgbImage
 from fastsam2_ros.node import messages, position_messages, qos
 from fastsam2_ros.node.depth import DepthInput, DepthView
@@ -68,6 +67,8 @@ class PositionOutputs:
             for publisher in self._publishers:
                 self._node.destroy_publisher(publisher)
             self._publishers = []
+        if self._broadcaster is not None:  # It has no method for that.
+            self._node.destroy_publisher(self._broadcaster.pub_tf)
         self._input, self._broadcaster, self._best = None, None, 0
         self._log.clear("depth", "tf")
 
@@ -95,11 +96,19 @@ class PositionOutputs:
         if self._input is None:
             return {}
         try:
-            view = self._input.view(header, result.size)
-        except InputError as error:
-            self._log.complain("depth", str(error))
+            positions = self._locate(self._input, header, frame, result)
+        except Exception as error:
+            if not self._node.context.ok():
+                raise  # The graph is going down.
+            self._log.fail("depth", error)  # The other outputs do without.
             return {}
         self._log.clear("depth")
+        return positions
+
+    def _locate(
+        self, source: DepthInput, header: Header, frame: RgbImage, result: TrackResult
+    ) -> Mapping[int, Position]:
+        view = source.view(header, result.size)
         found = {each.id: locate(each.mask, view.depth, view.camera) for each in result.objects if each.box}
         positions = {number: position for number, position in found.items() if position is not None}
         self._publish(header, frame, result, positions, view)

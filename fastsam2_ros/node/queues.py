@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
 
@@ -99,18 +99,21 @@ class CameraQueue(Generic[Source]):
                 self._waiting = source
                 self._changed.notify_all()
 
-    def submit(self, kind: str, command: Command, *, most: int = 1) -> bool:
+    def submit(self, kind: str, command: Command, *, most: int = 1, unless: Collection[str] = ()) -> bool:
         """Have the worker call `command(tracker)` before the next frame. Returns at once.
 
         Args:
             kind: what it is about.
             command: called in the order of submission.
             most: commands of this kind that may wait; the oldest of them gives way.
+            unless: where a command of one of these kinds waits, nothing is left.
 
         Returns:
             False where one gave way.
         """
         with self._changed:
+            if any(each in unless for each, _ in self._commands):
+                return True
             same = [index for index, (each, _) in enumerate(self._commands) if each == kind]
             full = len(same) >= most
             if full:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from geometry_msgs.msg import Pose, PoseStamped
@@ -14,15 +14,14 @@ from sensor_msgs.msg import RegionOfInterest
 from std_msgs.msg import Header
 
 from fastsam2_ros.action import Track
+from fastsam2_ros.errors import InputError
 from fastsam2_ros.message_fields import region_of_interest
 from fastsam2_ros.node.commands import Commands
 from fastsam2_ros.node.messages import point
-from fastsam2_ros.node.track_goal import TrackGoal
+from fastsam2_ros.node.track_goal import GIVEN_UP, TrackGoal, checked_patience
 from fastsam2_ros.positions import Position
+from fastsam2_ros.printable import printable
 from fastsam2_ros.results import TrackedObject, TrackResult
-
-_GIVEN_UP = (Track.Result.CANCELLED, Track.Result.NOT_FOUND, Track.Result.LOST)
-"""Reasons after which its target is looked for no more."""
 
 
 class TrackAction:
@@ -32,11 +31,13 @@ class TrackAction:
         node: whose action it is.
         name: of the action, such as `~/track` or `~/front/track`.
         commands: of the camera.
+        text_of: a goal's description as the camera is to look for it; raises `InputError` where it is not for the camera.
     """
 
-    def __init__(self, node: Node, name: str, commands: Commands) -> None:
+    def __init__(self, node: Node, name: str, commands: Commands, text_of: Callable[[str], str]) -> None:
         self._node = node
         self._commands = commands
+        self._text_of = text_of
         self._current: tuple[TrackGoal, Any] | None = None
         self._server = ActionServer(node, Track, name, self._execute, cancel_callback=self._on_cancel)
 
@@ -44,22 +45,23 @@ class TrackAction:
         """Take the action back; before the node is destroyed."""
         self._server.destroy()
 
-    def other_text(self, text: str) -> None:
-        """A text came for the camera that is not of a goal."""
+    @property
+    def goal(self) -> TrackGoal | None:
+        """The one at work."""
         current = self._current  # Another thread may end it meanwhile.
-        if current is not None and text.strip() != current[0].description.strip():
-            current[0].end(Track.Result.REPLACED, "Another text came, on target_description or with the configuration.")
+        return None if current is None else current[0]
 
     def end(self, reason: int, message: str) -> None:
         """End the goal at work; reason: a constant of Track's result."""
-        current = self._current
-        if current is not None:
-            current[0].end(reason, message)
+        goal = self.goal
+        if goal is not None:
+            goal.end(reason, message)
 
     def check(self) -> None:
         """Time goes by."""
-        if self._current is not None:
-            self._current[0].wait(self._now())
+        goal = self.goal
+        if goal is not None:
+            goal.wait(self._now())
 
     def publish(self, header: Header, result: TrackResult, positions: Mapping[int, Position]) -> None:
         """Tell the client of a frame; positions by id. From the worker's thread."""
@@ -75,21 +77,31 @@ class TrackAction:
     # In the executor's thread, which is a single one.
 
     async def _execute(self, handle: ServerGoalHandle[Any, Any, Any]) -> Track.Result:
+        if handle.is_cancel_requested:
+            handle.canceled()
+            return Track.Result(reason=Track.Result.CANCELLED, message="It was cancelled before it began.")
+        try:
+            description, patience = self._text_of(handle.request.description), checked_patience(handle.request.patience)
+        except InputError as error:
+            handle.abort()
+            return Track.Result(reason=Track.Result.REFUSED, message=printable(str(error)))
         self.end(Track.Result.REPLACED, "A newer goal came.")
         ended: Future[Track.Result] = Future()
         ended.add_done_callback(self._wake)
-        goal = TrackGoal(handle.request, self._now(), ended.set_result)
+
+        def on_end(result: Track.Result) -> None:
+            if result.reason in GIVEN_UP:
+                self._commands.give_up()  # At once: a text that comes from now on counts.
+            ended.set_result(result)
+
+        request = Track.Goal(description=description, until_tracking=handle.request.until_tracking, patience=patience)
+        goal = TrackGoal(request, self._now(), on_end)
         self._current = (goal, handle)
-        if handle.is_cancel_requested:
-            goal.end(Track.Result.CANCELLED, "It was cancelled before it began.")
-        else:
-            self._commands.look_for(goal.description, goal)
+        self._commands.begin(goal)
         result = await ended
         assert result is not None
-        if self._current is not None and self._current[0] is goal:
+        if self.goal is goal:
             self._current = None
-            if result.reason in _GIVEN_UP:
-                self._commands.look_for("")
         if result.reason == Track.Result.FOUND:
             handle.succeed()
         elif result.reason == Track.Result.CANCELLED:
@@ -99,10 +111,9 @@ class TrackAction:
         return result
 
     def _on_cancel(self, handle: Any) -> CancelResponse:
-        if self._current is None or self._current[1] is not handle:
-            return CancelResponse.REJECT
-        # The handle is told of it before the coroutine above goes on: that is another task of this thread.
-        self.end(Track.Result.CANCELLED, "The client has cancelled it.")
+        # The handle is told of it before the coroutine above begins or goes on: that is another task of this thread.
+        if self._current is not None and self._current[1] is handle:
+            self.end(Track.Result.CANCELLED, "The client has cancelled it.")
         return CancelResponse.ACCEPT
 
     def _wake(self, _: Any) -> None:

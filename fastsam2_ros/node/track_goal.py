@@ -2,15 +2,26 @@
 
 from __future__ import annotations
 
+import math
 import threading
 from collections.abc import Callable, Iterable, Sequence
 
 from fastsam2_ros.action import Track
+from fastsam2_ros.errors import InputError
 from fastsam2_ros.printable import printable
 from fastsam2_ros.results import TrackedObject, TrackState
 
 _SEEN = (TrackState.TRACKING, TrackState.UNCERTAIN)
+GIVEN_UP = (Track.Result.CANCELLED, Track.Result.NOT_FOUND, Track.Result.LOST)
+"""Reasons after which its target is looked for no more."""
 _BEST_FIRST = (TrackState.TRACKING, TrackState.UNCERTAIN, TrackState.LOST, TrackState.SEARCHING)
+
+
+def checked_patience(seconds: float) -> float:
+    """The patience of a goal; raises `InputError` where it is negative or not finite."""
+    if not (math.isfinite(seconds) and seconds >= 0):
+        raise InputError(f"patience is {seconds:g} s; take a time from 0 on, where 0 is without end.")
+    return seconds
 
 
 class TrackGoal:
@@ -20,6 +31,10 @@ class TrackGoal:
         request: description, until_tracking, patience.
         now: time, seconds; of the clock of all later ones.
         ended: is called once, with the result.
+
+    Attributes:
+        description: what it asks for.
+        reason: why it ended, a constant of Track's result; None: it has not.
     """
 
     def __init__(self, request: Track.Goal, now: float, ended: Callable[[Track.Result], None]) -> None:
@@ -28,7 +43,7 @@ class TrackGoal:
         self._patience: float = request.patience
         self._ended = ended
         self._lock = threading.Lock()
-        self._is_over = False
+        self.reason: int | None = None
         self._last_seen = now
         self._was_seen = False
         self._descriptions: Sequence[str] | None = None
@@ -77,6 +92,7 @@ class TrackGoal:
     def end(self, reason: int, message: str) -> None:
         """It is over, unless it was before."""
         with self._lock:
-            was_over, self._is_over = self._is_over, True
-        if not was_over:
-            self._ended(Track.Result(reason=reason, message=message))
+            if self.reason is not None:
+                return
+            self.reason = reason
+        self._ended(Track.Result(reason=reason, message=message))

@@ -121,7 +121,8 @@ class TrackerNode(BackgroundLifecycleNode):
         self._log.clear("models")
         self._enter("inactive", f"{model} is loaded; waiting to be activated.")
         if own.description:
-            self._look_for(own.description)
+            for camera, text in self._addressed(own.description):
+                camera.commands.look_for_by_default(text)
         return TransitionCallbackReturn.SUCCESS
 
     def on_activate(self, state: LifecycleState) -> TransitionCallbackReturn:
@@ -220,8 +221,18 @@ class TrackerNode(BackgroundLifecycleNode):
     # Pieces.
 
     def _look_for(self, text: str) -> None:
-        for name, each in texts_by_camera(text, list(self.cameras)).items():
-            self.cameras[name].look_for(each)
+        for camera, each in self._addressed(text):
+            camera.look_for(each)
+
+    def _addressed(self, text: str) -> list[tuple[Camera, str]]:
+        """The cameras that a text is for, each with what it is to look for; none where it names one that there is not."""
+        try:
+            texts = texts_by_camera(text, list(self.cameras))
+        except InputError as error:
+            self._fail("address", error)
+            return []
+        self._log.clear("address")
+        return [(self.cameras[name], each) for name, each in texts.items()]
 
     def _enter(self, phase: str, text: str) -> None:
         """Another state of the life cycle, and what it waits for."""

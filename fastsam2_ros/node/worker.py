@@ -9,6 +9,7 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Generic
+from weakref import WeakSet
 
 from fastsam2_ros.errors import InputError
 from fastsam2_ros.images import RgbImage
@@ -63,7 +64,7 @@ class Worker(Generic[Source]):
         self._queues: list[CameraQueue[Source]] = []
         self._jobs: deque[Callable[[], None]] = deque()
         self._stopping = self._in_job = False
-        self._in_batches = True
+        self._one_by_one: WeakSet[TextTracker] = WeakSet()  # frames for these could not be encoded together
         # A daemon, since a model that is being loaded must not hold up the end of the process.
         self._thread = threading.Thread(target=self._run, name="tracker", daemon=True)
 
@@ -157,12 +158,12 @@ class Worker(Generic[Source]):
 
     def _encode(self, frames: Sequence[_Frame[Source]]) -> bool:
         """Encode frames of several cameras as one batch, if it can be; whether memory was short."""
-        if len(frames) < 2 or not self._in_batches:
+        if len(frames) < 2 or any(frame.tracker in self._one_by_one for frame in frames):
             return False
         try:
             encoded = frames[0].tracker.encode([frame.rgb for frame in frames])
         except Exception as error:  # Alone they may well go through; if not, each step tells why.
-            self._in_batches = False
+            self._one_by_one.update(frame.tracker for frame in frames)
             _log.warning("%d frames cannot be encoded together (%s): from now on one by one.", len(frames), error)
             return is_out_of_memory(error)
         for frame, features in zip(frames, encoded, strict=True):

@@ -4,22 +4,21 @@ import sys
 from types import SimpleNamespace
 
 import pytest
-from node.graph import header
 from package.project import load
 from ros_domain import own_domain
 from std_msgs.msg import String
 
-from fastsam2_ros.msg import TrackerStatus
+from fastsam2_ros.msg import TrackedObject, TrackedObjectArray
 
 from .listening import ROOT
 
-STATUS = "/fastsam2_tracker/status"
-TRACKING, UNCERTAIN = 1, 2
+TRACKS = "/fastsam2_tracker/tracks"
+SEARCHING, TRACKING, UNCERTAIN = 0, 1, 2
 
 
 def test_it_waits_until_the_target_of_a_recording_is_tracked(example, recording):
     description = recording.clip.description
-    with example("wait_for_tracking", STATUS, f"description:='{description}'", target_description=String) as heard:
+    with example("wait_for_tracking", TRACKS, f"description:='{description}'", target_description=String) as heard:
         assert heard.process.wait(60) == 0
     assert {each.data for each in heard.heard["target_description"]} == {description}
 
@@ -31,18 +30,21 @@ def test_it_fails_after_its_time():
 
 
 @pytest.mark.parametrize(
-    ("statuses", "count"),
+    ("frames", "count"),
     [
-        ([(1, "cup", TRACKING), (2, "cup", TRACKING)], 2),
-        ([(1, "cup", TRACKING), (1, "cup", TRACKING)], 1),
-        ([(1, "cup", TRACKING), (2, "cup", UNCERTAIN)], 0),
-        ([(1, "plate", TRACKING)], 0),
+        ([[("cup", TRACKING)], [("cup", TRACKING)]], 2),
+        ([[("cup", TRACKING)], [("cup", UNCERTAIN)]], 0),
+        ([[("plate", TRACKING)]], 0),
+        ([[("object", TRACKING), ("cup", SEARCHING)]], 0),
+        ([[("object", SEARCHING), ("cup", TRACKING)]], 1),
+        ([[]], 0),
     ],
-    ids=["one after the other", "of the same frame", "an interruption", "another target"],
+    ids=["one after the other", "an interruption", "another target", "another beside it", "it beside another", "none"],
 )
-def test_frames_in_a_row_are_counted(statuses, count):
-    leaf = SimpleNamespace(_description="cup", _stamp=None, _in_a_row=0)
-    for stamp, description, state in statuses:
-        status = TrackerStatus(header=header(stamp), descriptions=[description], state=state)
-        load("examples/wait_for_tracking.py").WaitForTracking._on_status(leaf, status)
+@pytest.mark.parametrize("description", ["cup", " Cup ; spoon;"])
+def test_frames_in_a_row_are_counted(frames, count, description):
+    leaf = SimpleNamespace(_description=description, _in_a_row=0)
+    for targets in frames:
+        objects = [TrackedObject(description=each, state=state) for each, state in targets]
+        load("examples/wait_for_tracking.py").WaitForTracking._on_tracks(leaf, TrackedObjectArray(objects=objects))
     assert leaf._in_a_row == count

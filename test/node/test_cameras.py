@@ -245,3 +245,40 @@ def test_a_text_for_one_camera_leaves_the_goal_of_another(planners):
     assert front.result(replaced)[1] == Track.Result.REPLACED
     graph.send_good(1, camera="left")
     assert left.result(other)[1] == Track.Result.FOUND
+
+
+def test_a_text_for_a_camera_that_there_is_not_changes_nothing_and_is_told(cameras):
+    graph = cameras(description="cup")
+    graph.send_good(1, camera="left")
+    graph.say("foo: red mug")
+    graph.wait_for_status(lambda status: "foo:" in status.message, "left")
+    graph.wait_for(lambda: any("foo:" in line for line in graph.log()))
+    assert graph.send_good(2, camera="left").descriptions == ["cup"]
+
+
+def test_what_was_told_of_a_text_is_well_with_the_next(cameras):
+    graph = cameras()
+    graph.say("foo: red mug")
+    graph.wait_for_status(lambda status: "foo:" in status.message, "left")
+    graph.say("front: cup")
+    graph.wait_for_status(lambda status: status.descriptions == ["cup"], "front")
+    assert graph.send_good(1, camera="left").message == ""
+
+
+def test_a_description_of_the_start_for_a_camera_that_there_is_not_leaves_the_node_at_work(cameras):
+    graph = cameras(description="foo: cup")
+    status = graph.send_good(1, camera="front")
+    assert (status.descriptions, "foo:" in status.message) == ([], True)
+
+
+def test_a_goal_may_name_its_own_camera(planners):
+    graph, front, _ = planners()
+    handle = front.send("front: cup", until_tracking=True)
+    graph.wait_for_status(lambda status: status.descriptions == ["cup"], "front")
+    graph.send_good(1, camera="front")
+    assert front.result(handle)[1] == Track.Result.FOUND
+
+
+def test_a_goal_that_names_another_camera_is_refused(planners):
+    _, front, _ = planners()
+    assert front.result(front.send("left: cup"))[1] == Track.Result.REFUSED

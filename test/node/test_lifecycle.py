@@ -348,6 +348,16 @@ def test_a_description_that_is_given_while_models_are_loaded_waits(loading):
     graph.wait_for_status(lambda status: status.descriptions == ["plate"])
 
 
+def test_a_description_that_is_given_before_comes_before_that_of_the_configuration(managed):
+    graph, manager = managed(description="cup")
+    graph.wait_for(graph.description.get_subscription_count)
+    graph.say("plate")
+    graph.wait_for(lambda: graph.node.cameras[""]._queue._commands)
+    up(manager)
+    graph.wait_for(graph.image.get_subscription_count)
+    assert graph.send_good(1).descriptions == ["plate"]
+
+
 def test_a_transition_that_is_asked_for_meanwhile_comes_after(loading):
     graph, manager, released, _ = loading
     activate = manager.ask("change_state", ChangeState.Request(transition=Transition(id=NAMES["activate"])))

@@ -2,17 +2,18 @@
 
 import array
 import sys
-from types import ModuleType
+from types import ModuleType, SimpleNamespace
 
 import numpy as np
 import pytest
 import rclpy
-from geometry_msgs.msg import Point
+from geometry_msgs.msg import Point, PoseStamped
 from rclpy.qos import ReliabilityPolicy
 
 from .depth_camera import SIZE, DepthCamera
 from .fakes import CentreTracker
 from .graph import header
+from .test_lifecycle import Manager
 
 AHEAD = (0.0, 0.0, 2.0)
 """Where the middle of the frame is, with depth of 2 m."""
@@ -135,8 +136,9 @@ def test_nothing_is_published_where_there_is_no_position(camera):
         ({}, {"frame_id": "depth_camera"}, "depth_camera"),
         ({}, {"size": (64, 48)}, "48 x 64"),
         ({"height": 36}, {}, "camera_info is 64 x 36"),
+        ({"binning_x": 5000}, {}, "binning"),
     ],
-    ids=["not calibrated", "no depth", "not aligned", "of another shape", "info of another shape"],
+    ids=["not calibrated", "no depth", "not aligned", "of another shape", "info of another shape", "binned to nothing"],
 )
 def test_what_cannot_be_used_is_told_and_tracking_goes_on(camera, info, depth, told):
     camera = camera()
@@ -145,6 +147,19 @@ def test_what_cannot_be_used_is_told_and_tracking_goes_on(camera, info, depth, t
     (track,) = camera.tracks(1)
     assert (track.has_box, track.has_position) == (True, False)
     assert told in camera.status().message
+
+
+def test_whatever_fails_at_depth_is_told_and_tracking_goes_on(camera, monkeypatch):
+    def fail(*_):
+        raise ZeroDivisionError("no such place")
+
+    monkeypatch.setattr("fastsam2_ros.node.positions.locate", fail)
+    camera = camera()
+    camera.calibrate()
+    camera.measure(1)
+    (track,) = camera.tracks(1)
+    assert (track.has_box, track.has_position) == (True, False)
+    assert "no such place" in camera.status().message
 
 
 def test_depth_of_half_the_resolution_is_taken(camera):
@@ -197,14 +212,30 @@ def test_tf_without_tf2_is_told(camera, monkeypatch):
     assert "tf2_ros" in next(each.value for each in entry.values if each.key == "problem (tf)")
 
 
-def test_a_frame_for_each_target_goes_to_tf(camera, monkeypatch):
-    sent = []
-    tf2 = ModuleType("tf2_ros")
-    tf2.TransformBroadcaster = lambda node: type("Broadcaster", (), {"sendTransform": staticmethod(sent.extend)})
+@pytest.fixture
+def sent(monkeypatch):
+    """What goes to a stand-in for tf2_ros, whose broadcaster has a publisher on /tf as well."""
+    sent, tf2 = [], ModuleType("tf2_ros")
+    tf2.TransformBroadcaster = lambda node: SimpleNamespace(
+        sendTransform=sent.extend, pub_tf=node.create_publisher(PoseStamped, "/tf", 1)
+    )
     monkeypatch.setitem(sys.modules, "tf2_ros", tf2)
+    return sent
+
+
+def test_a_frame_for_each_target_goes_to_tf(camera, sent):
     camera = camera(publish_tf=True, description="cup; plate")
     camera.calibrate()
     camera.measure(1)
     camera.tracks(1)
     assert [each.child_frame_id for each in sent] == ["fastsam2_tracker/target_1", "fastsam2_tracker/target_2"]
     assert rclpy.time.Time.from_msg(sent[0].header.stamp).nanoseconds == 1_000_000
+
+
+def test_the_publisher_of_tf_is_taken_back_with_the_images(camera, sent):
+    camera = camera(publish_tf=True)
+    manager = Manager(camera.graph)
+    for _ in range(2):
+        assert manager.change("deactivate")
+        assert manager.change("activate")
+    assert [each.topic for each in camera.graph.node.publishers].count("/tf") == 1

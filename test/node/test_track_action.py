@@ -1,10 +1,11 @@
 """The action over real DDS."""
 
 import threading
+from types import SimpleNamespace
 
 import pytest
 from action_msgs.msg import GoalStatus
-from rclpy.action import ActionClient
+from rclpy.action import ActionClient, CancelResponse
 from std_srvs.srv import Trigger
 
 from fastsam2_ros.action import Track
@@ -12,6 +13,7 @@ from fastsam2_ros.action import Track
 from .depth_camera import DepthCamera
 from .fakes import CentreTracker
 from .graph import header
+from .test_lifecycle import Manager, up
 
 Reason = Track.Result
 
@@ -73,6 +75,14 @@ def planner(graph):
 
 def looks_for(planner, *descriptions):
     planner.graph.wait_for(lambda: planner.graph.heard["status"][-1].descriptions == [*descriptions])
+
+
+def track_a_frame(planner):
+    """The status after a frame of a node that is configured and activated only now."""
+    manager = Manager(planner.graph)
+    up(manager)
+    planner.graph.wait_for(planner.graph.image.get_subscription_count)
+    return planner.graph.send_good(1)
 
 
 def test_a_goal_is_told_of_every_frame(planner):
@@ -137,6 +147,19 @@ def test_after_a_cancelled_goal_another_is_taken(planner):
     assert planner.result(second)[1] == Reason.FOUND
 
 
+def test_a_goal_that_is_cancelled_before_it_begins_leaves_the_one_at_work(planner):
+    planner = planner()
+    planner.send("cup")
+    looks_for(planner, "cup")
+    action, ends = planner.graph.node.cameras[""]._action, []
+    early = SimpleNamespace(is_cancel_requested=True, canceled=lambda: ends.append("canceled"))
+    assert action._on_cancel(early) == CancelResponse.ACCEPT
+    with pytest.raises(StopIteration) as stopped:
+        action._execute(early).send(None)
+    assert (ends, stopped.value.value.reason) == (["canceled"], Reason.CANCELLED)
+    assert action.goal.reason is None
+
+
 def test_a_newer_goal_replaces_the_one_at_work(planner):
     planner = planner()
     first = planner.send("cup")
@@ -164,6 +187,76 @@ def test_the_same_text_leaves_a_goal_alone(planner):
     planner.graph.say("cup")
     planner.graph.send_good(1)
     assert planner.result(handle)[1] == Reason.FOUND
+
+
+def test_the_same_text_leaves_a_goal_alone_whose_text_still_waits(planner):
+    planner = planner(autostart=False)
+    handle = planner.send(until_tracking=True)
+    planner.graph.say("cup")
+    planner.graph.wait_for(lambda: len(planner.graph.node.cameras[""]._queue._commands) == 2)
+    track_a_frame(planner)
+    assert planner.result(handle)[1] == Reason.FOUND
+
+
+@pytest.mark.parametrize("description", ["cup", "plate"])
+def test_a_goal_that_waits_comes_before_the_description_of_the_configuration(planner, description):
+    planner = planner(autostart=False, description=description)
+    handle = planner.send(until_tracking=True)
+    planner.graph.wait_for(lambda: planner.graph.node.cameras[""]._queue._commands)
+    assert track_a_frame(planner).descriptions == ["cup"]
+    assert planner.result(handle)[1] == Reason.FOUND
+
+
+def test_a_text_that_is_refused_leaves_a_goal_alone(planner):
+    planner = planner()
+    handle = planner.send(until_tracking=True)
+    looks_for(planner, "cup")
+    planner.graph.say("x" * 2000)
+    planner.graph.wait_for_status(lambda status: "1000" in status.message)
+    planner.graph.send_good(1)
+    assert planner.result(handle)[1] == Reason.FOUND
+
+
+@pytest.mark.parametrize("reason", [Reason.LOST, Reason.NOT_FOUND])
+def test_a_text_that_comes_when_a_goal_is_given_up_is_looked_for(planner, reason):
+    planner = planner()
+    handle = planner.send()
+    looks_for(planner, "cup")
+    node = planner.graph.node
+
+    def end_and_say():
+        timer.cancel()
+        node.cameras[""]._action.end(reason, "x")
+        node._look_for("plate")
+
+    timer = node.create_timer(0.001, end_and_say)
+    planner.graph._executor.wake()
+    planner.result(handle)
+    assert planner.graph.send_good(1).descriptions == ["plate"]
+
+
+def test_a_goal_that_is_given_up_while_another_text_waits_leaves_that_text(planner):
+    gate, entered = threading.Event(), threading.Event()
+    planner = planner(CentreTracker(before_step=lambda: (entered.set(), gate.wait(30))))
+    handle = planner.send()
+    looks_for(planner, "cup")
+    planner.graph.send(1)
+    assert entered.wait(30)
+    planner.graph.say("plate")
+    planner.graph.wait_for(lambda: planner.graph.node.cameras[""]._queue._commands)
+    planner.cancel(handle)
+    planner.result(handle)
+    gate.set()
+    assert planner.graph.send_good(2).descriptions == ["plate"]
+
+
+@pytest.mark.parametrize("patience", [-1.0, float("nan"), float("inf")])
+def test_a_patience_that_is_no_time_is_refused_and_leaves_the_goal_at_work(planner, patience):
+    planner = planner()
+    planner.send("cup")
+    looks_for(planner, "cup")
+    assert planner.result(planner.send(patience=patience)) == (GoalStatus.STATUS_ABORTED, Reason.REFUSED)
+    assert planner.graph.node.cameras[""]._action.goal.reason is None
 
 
 def test_a_reset_ends_a_goal(planner):

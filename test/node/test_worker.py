@@ -457,6 +457,18 @@ def test_frames_that_cannot_be_encoded_together_are_encoded_one_by_one_from_then
     assert [listener.errors for listener in listeners] == [[], []]
 
 
+def test_frames_for_new_trackers_are_encoded_together_again(worker, two):
+    tracker, newer = CentreTracker(), CentreTracker()
+    tracker.encode = lambda frames: 1 / 0
+    queues, listeners = two(tracker)
+    for count in (1, 2):
+        offer_together(worker, queues, frame(count), frame(count))
+        for listener in listeners:
+            listener.wait_for(lambda listener=listener, count=count: len(listener.results) == count)
+        worker.call(lambda: [queue.use(each) for queue, each in zip(queues, (newer, newer.sibling()), strict=True)])
+    assert newer.batches == [2]
+
+
 def test_frames_of_a_round_that_a_stop_ends_are_dropped(worker, two):
     gate = Gate()
     queues, _ = two(CentreTracker(before_step=gate))
