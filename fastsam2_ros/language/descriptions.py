@@ -15,6 +15,11 @@ MAX_CHARACTERS = 500
 """Far more than the 77 tokens that CLIP reads; longer texts are mistakes, not descriptions."""
 
 
+def parts(text: str) -> list[str]:
+    """What separators divide a text into, as it is."""
+    return _SEPARATORS.split(unicodedata.normalize("NFC", text))
+
+
 def split(text: str, max_targets: int) -> tuple[str, ...]:
     """The descriptions in `text`, separated by ';' or '；', in order, each once (`key` says which are equal).
 
@@ -27,7 +32,7 @@ def split(text: str, max_targets: int) -> tuple[str, ...]:
         InputError: a description is too long, or there are more than `max_targets`.
     """
     descriptions: dict[str, str] = {}
-    for part in _SEPARATORS.split(unicodedata.normalize("NFC", text)):
+    for part in parts(text):
         description = _clean(part)
         if len(description) > MAX_CHARACTERS:
             raise InputError(

@@ -6,8 +6,11 @@ import re
 from collections.abc import Sequence
 
 from fastsam2_ros.errors import InputError
+from fastsam2_ros.language import descriptions
 
 _NAME = re.compile(r"[A-Za-z]\w*", re.ASCII)
+_COLON = re.compile("[:\uff1a]")
+"""The ASCII one, and the full-width one."""
 _MOST = 32
 
 
@@ -70,13 +73,13 @@ def _parts(text: str, cameras: Sequence[str]) -> tuple[list[str], dict[str, list
     common: list[str] = []
     own: dict[str, list[str]] = {}
     current = common
-    for part in text.split(";"):
-        word, colon, rest = part.partition(":")
-        if not colon or not _NAME.fullmatch(word.strip()):
+    for part in descriptions.parts(text):
+        word, *rest = _COLON.split(part, maxsplit=1)
+        if not rest or not _NAME.fullmatch(word.strip()):
             current.append(part)
             continue
         current = own.setdefault(_camera(word.strip(), cameras), [])
-        current.append(rest)
+        current += rest
     return common, own
 
 

@@ -64,3 +64,7 @@ def test_names_that_topics_can_have_are_taken(names):
 def test_other_names_are_refused(names):
     with pytest.raises(InputError, match="cameras"):
         check_cameras(names)
+
+
+def test_full_width_marks_separate_too():
+    assert texts_by_camera("front：red mug；left：plate", ["front", "left"]) == {"front": "red mug", "left": "plate"}
