@@ -42,6 +42,9 @@ class VideoFrames(FrameSource):
         if not container.streams.video:
             container.close()
             raise BagError(f"{self.path} has no video stream.")
+        if container.streams.video[0].codec_context is None:  # a kind of video that FFmpeg knows, but was built without
+            container.close()
+            raise BagError(f"{self.path} is of a kind that PyAV's FFmpeg cannot decode.")
         return container
 
     def __iter__(self) -> Iterator[Frame]:

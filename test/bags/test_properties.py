@@ -10,7 +10,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from fastsam2_ros.bags.frames import open_frames
@@ -174,6 +174,7 @@ def test_a_file_with_wrong_bytes_gives_frames_or_says_so(samples, storage: str, 
         read(Path(folder) / name)
 
 
+@example(".mp4", b"<svg\x00\x00")  # a video for FFmpeg, without a decoder
 @given(st.sampled_from([".mcap", ".db3", ".mcap.zstd", ".mp4", ".avi", ".webm", ""]), st.binary(max_size=400))
 def test_a_file_of_any_bytes_says_what_is_wrong(suffix: str, data: bytes) -> None:
     with tempfile.TemporaryDirectory() as folder:
