@@ -13,10 +13,10 @@ import subprocess
 
 import pytest
 
-DATASET, MODEL = os.environ.get("DATASET", ""), os.environ.get("MODEL", "mini")
-BAR = float(os.environ.get("BAR", "0.5"))
+DATASET, MODEL = os.environ.get("DATASET"), os.environ.get("MODEL") or "mini"
+BAR = float(os.environ.get("BAR") or "0.5")
 """Least mean J&F, [0, 1]."""
-SECONDS = float(os.environ.get("SECONDS", "5"))
+SECONDS = float(os.environ.get("SECONDS") or "5")
 """Most that the median step may take."""
 WHAT = [DATASET] if DATASET else ["synthetic", "--sequences", "1", "--max-frames", "10"]
 
