@@ -286,7 +286,8 @@ class Stages:
         target = self.new_target(name, by_text=False, searchable=named and self.can_search)
         state.targets.targets.append(target)
         self.aim(state)
-        self._prompt(state, target, frame, decoded, float(decoded.score))
+        (look,) = looks_of(frame.rgb, frame.features, decoded.low_res)
+        self._prompt(state, target, frame, decoded, float(decoded.score), look)
 
     def _search_for(
         self, state: TrackerState, places: Sequence[int], frame: EncodedFrame, found: dict[int, Grounding]
@@ -317,12 +318,13 @@ class Stages:
         if alike < SAME_LOOK:
             target.refused = f"what was found does not look like it ({alike:.2f}, at least {SAME_LOOK})"
             return
-        self._prompt(state, target, frame, decoded, grounding.score)
+        self._prompt(state, target, frame, decoded, grounding.score, look)
 
-    def _prompt(self, state: TrackerState, target: Target, frame: EncodedFrame, decoded: Decoded, score: float) -> None:
-        """Write a prompt's mask into a target's memory; it is tracked from the next frame on."""
+    def _prompt(
+        self, state: TrackerState, target: Target, frame: EncodedFrame, decoded: Decoded, score: float, look: Look
+    ) -> None:
+        """Write a prompt's mask into a target's memory; it is tracked from the next frame on. look: of that mask."""
         features, pruner, pruning = frame.features, self.pruner, target.pruning
-        (look,) = looks_of(frame.rgb, features, decoded.low_res)
         target.looks = (*target.looks[:1], look)
         size = float(decoded.covered)
         visible = size > 0 and bool((decoded.object_score > 0).all())

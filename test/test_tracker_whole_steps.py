@@ -101,6 +101,7 @@ STAGES = {
     "route": (router.Router, "cue_maps"),
     "attend": (StreamingSam2, "condition"),
     "decode": (StreamingSam2, "decode"),
+    "look": (stages, "looks_of"),
     "remember": (StreamingSam2, "remember"),
 }
 

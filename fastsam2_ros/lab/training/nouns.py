@@ -238,12 +238,6 @@ def imagenet_nouns() -> dict[str, frozenset[int]]:
     return {name: frozenset(numbers) for name, numbers in found.items() if numbers}
 
 
-def class_names() -> list[str]:
-    """The first name of each class, lower case."""
-    info = ImageNetInfo("imagenet-1k")
-    return [info.index_to_description(number).split(",")[0].strip().lower() for number in range(CLASSES)]
-
-
 def clean(folder: str) -> str:
     """A word for what a folder of named pictures is called: "Car_Side" to "car side"."""
     return re.sub(r"[\s_-]+", " ", folder).strip().lower()
