@@ -28,8 +28,13 @@ def sam():
 
 
 @pytest.fixture
-def tracker(sam):
-    return TextTracker(LoadedSam2(sam, "mini", untrained=True), PlantedSearch("mug"), TrackerConfig())
+def search():
+    return PlantedSearch("mug")
+
+
+@pytest.fixture
+def tracker(sam, search):
+    return TextTracker(LoadedSam2(sam, "mini", untrained=True), search, TrackerConfig())
 
 
 def doubt(sam, monkeypatch, iou=0.05):
@@ -127,8 +132,7 @@ PICTURE = np.zeros((20, 30, 3), np.uint8)
 
 
 @pytest.fixture
-def seeing(tracker, monkeypatch):
-    search = tracker._search
+def seeing(tracker, search, monkeypatch):
     monkeypatch.setattr(search, "embed_example", lambda image: torch.ones(4))
     return tracker
 

@@ -32,21 +32,16 @@ class DepthCamera:
         said = {f"/{self.prefix}depth": Image, f"/{self.prefix}camera_info": CameraInfo}
         for each, type_ in {**topics, **said}.items():
             topic = each if each[0] == "/" else f"fastsam2_tracker/{each}"
-            heard = SubscriptionEventCallbacks(matched=graph._notify)
-            subscription = graph.peer.create_subscription(type_, topic, graph._keep(each), ALL, event_callbacks=heard)
+            heard = SubscriptionEventCallbacks(matched=graph.notify)
+            subscription = graph.peer.create_subscription(type_, topic, graph.keep(each), ALL, event_callbacks=heard)
             if each in topics:
                 self.graph.wait_for(subscription.get_publisher_count)
         self.graph.wait_for(lambda: self.info.get_subscription_count() == 2)
-        self.graph.wait_for(lambda: self.input is not None)
         if reliability == ReliabilityPolicy.RELIABLE:
             self.graph.wait_for(lambda: self.depth.get_subscription_count() == 2)
 
-    @property
-    def input(self):
-        return self.graph.node.cameras[self.name]._positions._input
-
     def matched(self):
-        return PublisherEventCallbacks(matched=self.graph._notify)
+        return PublisherEventCallbacks(matched=self.graph.notify)
 
     def depth_publisher(self, reliability=ReliabilityPolicy.RELIABLE):
         qos = QoSProfile(depth=10, reliability=reliability)
@@ -54,11 +49,12 @@ class DepthCamera:
 
     def calibrate(self, **fields):
         self.info.publish(CameraInfo(**{"width": SIZE[1], "height": SIZE[0], "k": K, **fields}))
-        self.graph.wait_for(lambda: self.input._info is not None)
+        self.graph.wait_for(lambda: self.graph.taken[f"/{self.prefix}camera_info"])
 
     def measure(self, stamp, metres=2.0, size=SIZE, frame_id="camera", **fields):
         self.depth.publish(depth_image(stamp, metres, size, frame_id, **fields))
-        self.graph.wait_for(lambda: has_come(self.input, stamp))
+        taken = self.graph.taken[f"/{self.prefix}depth"]
+        self.graph.wait_for(lambda: any(message.header.stamp == header(stamp).stamp for message in taken))
 
     def tracks(self, stamp):
         """The tracks of an image of this stamp, which is sent."""
@@ -69,12 +65,6 @@ class DepthCamera:
 
     def status(self):
         return self.graph.heard[f"{self.prefix}status"][-1]
-
-
-def has_come(depth_input, stamp):
-    buffer = depth_input._buffer
-    with buffer._lock:
-        return any(each[0] == stamp * 1_000_000 for each in buffer._newest)
 
 
 def depth_image(stamp, metres, size, frame_id, **fields):

@@ -13,7 +13,7 @@ from rclpy.qos import ReliabilityPolicy
 from .depth_camera import SIZE, DepthCamera
 from .fakes import CentreTracker
 from .graph import header
-from .test_lifecycle import Manager
+from .manager import Manager
 
 AHEAD = (0.0, 0.0, 2.0)
 """Where the middle of the frame is, with depth of 2 m."""
@@ -199,9 +199,10 @@ def test_depth_is_not_subscribed_to_without_use_depth(graph):
 def test_depth_is_given_up_with_the_images(camera):
     camera = camera()
     camera.calibrate()
-    camera.graph.node._worker.call(camera.graph.node.trigger_deactivate)
+    manager = Manager(camera.graph)
+    assert manager.change("deactivate")
     camera.graph.wait_for(lambda: camera.depth.get_subscription_count() == 1)  # Its own.
-    camera.graph.node._worker.call(camera.graph.node.trigger_activate)
+    assert manager.change("activate")
     camera.graph.wait_for(lambda: camera.depth.get_subscription_count() == 2)
 
 

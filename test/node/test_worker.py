@@ -209,7 +209,7 @@ def test_a_stop_is_heeded_between_commands(start, worker, listener):
     assert entered.wait(timeout=10)
     stopper = threading.Thread(target=worker.stop)
     stopper.start()
-    while not worker._stopping:
+    while not worker.stopping:
         pass
     leave.set()
     stopper.join(timeout=10)
@@ -249,7 +249,7 @@ def test_frames_without_a_tracker_are_dropped(worker, queue):
 
 
 def test_a_job_that_does_not_end_does_not_hold_up_a_stop(worker, queue, monkeypatch):
-    monkeypatch.setattr("fastsam2_ros.node.worker._JOB_SECONDS", 0.01)
+    monkeypatch.setattr("fastsam2_ros.node.worker.JOB_SECONDS", 0.01)
     entered, leave = threading.Event(), threading.Event()
     worker.call(lambda: (entered.set(), leave.wait(timeout=10)))
     worker.start()
@@ -381,7 +381,7 @@ def test_nothing_is_told_while_the_worker_stops(start, worker, listener):
     gate.wait_until_entered()
     stopper = threading.Thread(target=worker.stop)
     stopper.start()
-    while not worker._stopping:
+    while not worker.stopping:
         pass
     gate.open.release()
     stopper.join(timeout=10)
@@ -476,7 +476,7 @@ def test_frames_of_a_round_that_a_stop_ends_are_dropped(worker, two):
     gate.wait_until_entered()
     stopper = threading.Thread(target=worker.stop)
     stopper.start()
-    while not worker._stopping:
+    while not worker.stopping:
         pass
     gate.open.release()
     stopper.join(timeout=10)

@@ -22,6 +22,7 @@ from fastsam2_ros.lab.evaluation.upstream import PREDICTOR
 from fastsam2_ros.pruning import budget, hooks, loaded_video, pruner
 from fastsam2_ros.pruning.plugin import MOTION
 from fastsam2_ros.pruning.upstream_memory import memory_of, pruned
+from fastsam2_ros.streaming.rotary import RotaryTable
 from fastsam2_ros.streaming.shares import TokenShares
 from fastsam2_ros.streaming.warp import moved
 
@@ -111,10 +112,6 @@ def upstream(model, video):
     return results
 
 
-def hooks_of(predictor):
-    return predictor._fastsam2_hooks
-
-
 @pytest.fixture(scope="module")
 def one_object(model, video):
     return track(model, video, count=SHORT)[1]
@@ -188,7 +185,9 @@ def test_keys_are_rotated_by_their_own_places(predictor, video, attended, revers
     tokens = torch.cat([memory_of(out).tokens for out in read])
     _, keys = attended[-1]
     assert keys.angles.shape[2] == len(tokens) < TOKENS
-    assert torch.equal(keys.angles[0, 0], hooks_of(predictor)._rotary.angles[tokens])
+    assert torch.equal(
+        keys.angles[0, 0], RotaryTable.of(predictor.memory_attention, (16, 16), predictor.device).angles[tokens]
+    )
 
 
 def test_pruned_queries_get_what_the_frame_before_had_there(predictor, video, attended):
@@ -333,26 +332,33 @@ def small_clip(folder):
 
 
 @torch.inference_mode()
-def test_a_text_is_a_cue(predictor, video, tmp_path):
+def test_a_text_is_a_cue(predictor, video, tmp_path, monkeypatch):
     prune(predictor, keep=KEEP)
     _, without = track(predictor, video, count=4)
     prune(predictor, text="red mug; spoon", keep=KEEP, language=small_clip(tmp_path))
-    state, found = track(predictor, video, count=4)
-    tokens = hooks_of(predictor)._tokens(state, 3)
-    relevance = hooks_of(predictor)._relevance(state, 3, tokens, (16, 16))
-    assert relevance.shape == (1, TOKENS)
-    assert relevance.std() > 0
+    frame_cues, seen = pruner.TokenPruner.frame_cues, []
+    monkeypatch.setattr(
+        pruner.TokenPruner,
+        "frame_cues",
+        lambda own, tokens, states, text: seen.append(text) or frame_cues(own, tokens, states, text),
+    )
+    _, found = track(predictor, video, count=4)
+    assert {text.shape for text in seen} == {(1, TOKENS)}
+    assert min(text.std() for text in seen) > 0
     assert not same(found, without)
 
 
-def test_relevance_is_learnt_per_state_and_text(predictor, video, tmp_path):
-    language = small_clip(tmp_path)
+def test_relevance_is_learnt_per_state_and_text(predictor, video, tmp_path, monkeypatch):
+    language, new_map, made = small_clip(tmp_path), loaded_video.RelevanceMap, []
+    monkeypatch.setattr(loaded_video, "RelevanceMap", lambda scale: made.append(scale) or new_map(scale))
     prune(predictor, text="red mug", language=language)
     states = [track(predictor, video, count=2)[0] for _ in range(2)]
-    maps = [hooks_of(predictor)._relevance._map(state) for state in states]
-    assert maps[0] is not maps[1]
+    assert len(made) == 2
+    list(predictor.propagate_in_video(states[0], start_frame_idx=2, max_frame_num_to_track=1))
+    assert len(made) == 2
     prune(predictor, text="spoon", language=language)
-    assert hooks_of(predictor)._relevance._map(states[0]) is not maps[0]
+    list(predictor.propagate_in_video(states[0], start_frame_idx=3, max_frame_num_to_track=1))
+    assert len(made) == 3
 
 
 def test_without_a_text_no_language_model_is_loaded(predictor, monkeypatch):
@@ -374,11 +380,11 @@ def test_another_model_is_refused(function):
 
 def test_a_refused_setting_leaves_the_old_one(predictor):
     prune(predictor, keep=KEEP)
-    before = hooks_of(predictor)
+    before = dict(predictor.__dict__)
     for wrong in ({"text": " "}, {"text": "mug", "language": LanguageConfig(name="no such model")}):
         with pytest.raises((InputError, ModelError)):
             prune(predictor, **wrong)
-    assert hooks_of(predictor) is before
+    assert dict(predictor.__dict__) == before
 
 
 def test_the_names_are_lazy():

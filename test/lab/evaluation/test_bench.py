@@ -38,7 +38,7 @@ def test_upstreams_state_does_not_grow_without_end():
     video = noise_video(2, SIZE)
     for index in range(WARM_FRAMES):
         stepper.step(video[index % 2])
-    assert len(stepper._state["images"]) == 1
+    assert len(stepper.state["images"]) == 1
 
 
 def test_a_step_is_told_as_a_share_of_upstreams_with_as_many_targets():
