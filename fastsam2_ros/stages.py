@@ -178,7 +178,7 @@ class Stages:
             conditioned = self._sam.condition(features, memories, state.index, tokens, before, motion.camera)
         with watch.stage("decode"):
             decoded = self._sam.decode(features, conditioned)
-            looks = looks_of(frame.rgb, features, decoded.low_res)
+            looks = looks_of(features.picture, features, decoded.low_res)
             visible = (decoded.object_score > 0) & (decoded.covered > 0)
             visible &= decoded.score >= self._least_scores(tracked, looks).to(visible.device)
             decoded = decoded.where(visible)
@@ -286,7 +286,7 @@ class Stages:
         target = self.new_target(name, by_text=False, searchable=named and self.can_search)
         state.targets.targets.append(target)
         self.aim(state)
-        (look,) = looks_of(frame.rgb, frame.features, decoded.low_res)
+        (look,) = looks_of(frame.features.picture, frame.features, decoded.low_res)
         self._prompt(state, target, frame, decoded, float(decoded.score), look)
 
     def _search_for(
@@ -311,9 +311,9 @@ class Stages:
         if _held(grounding, state.targets.targets):
             target.refused = "what was found is tracked already"
             return
-        (mask,) = masks_at(grounding.mask_logits[None, None], features.size).cpu().numpy()
+        (mask,) = masks_at(grounding.mask_logits[None, None], features.size)
         decoded = self._sam.decode_prompt(features, Prompt.from_mask(mask))
-        (look,) = looks_of(frame.rgb, features, decoded.low_res)
+        (look,) = looks_of(features.picture, features, decoded.low_res)
         alike = likeness(look, target.looks)
         if alike < SAME_LOOK:
             target.refused = f"what was found does not look like it ({alike:.2f}, at least {SAME_LOOK})"

@@ -302,7 +302,7 @@ class TextTracker:
         watch.seconds["encode"] += features.seconds
         tracked = [target for target in state.targets.targets if target.memory is not None]
         with watch.stage("motion"):
-            motion = state.motion.update(rgb, stamp_ns, _where(tracked))
+            motion = state.motion.update(features.picture, stamp_ns, _where(tracked), features.size)
         if not motion.stamp_ok:
             warnings.append(
                 f"The stamp {stamp_ns} ns does not rise; took {motion.seconds * 1e3:.0f} ms as the interval."
@@ -352,7 +352,7 @@ def _objects(targets: Sequence[Target], size: tuple[int, int], config: TrackerCo
     """What is given out, by rising id, what has none yet at the end; no pixel is in two masks."""
     shown = [target for target in targets if target.shown and target.pruning.mask is not None]
     logits = [target.pruning.mask for target in shown if target.pruning.mask is not None]
-    masks = masks_at(torch.stack(logits), size).cpu().numpy() if logits else ()
+    masks = masks_at(torch.stack(logits), size) if logits else ()
     by_target = dict(zip(shown, masks, strict=True))
     objects = [target.result(by_target.get(target, np.zeros(size, bool)), config) for target in targets]
     return tuple(sorted(objects, key=lambda each: (each.id == 0, each.id)))
