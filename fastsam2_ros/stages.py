@@ -28,6 +28,7 @@ from fastsam2_ros.pruning.pruner import TokenPruner
 from fastsam2_ros.pruning.router import FrameCues, Scorer, find_scorer
 from fastsam2_ros.pruning.view import target_tokens
 from fastsam2_ros.results import AttentionCounts, TargetTokens
+from fastsam2_ros.stillness import LastLook
 from fastsam2_ros.stopwatch import Stopwatch
 from fastsam2_ros.streaming.loading import LoadedSam2
 from fastsam2_ros.streaming.memory import TargetMemory
@@ -58,6 +59,7 @@ class TrackerState:
         motion, deadline, relevance: what they remember.
         index: of the next frame.
         step_seconds: what the last step took; 0 before the first.
+        last: what the last frame showed; None where no frame may be skipped.
     """
 
     targets: TargetList
@@ -66,6 +68,7 @@ class TrackerState:
     relevance: TextRelevance
     index: int = 0
     step_seconds: float = 0.0
+    last: LastLook | None = None
 
     def copy(self) -> TrackerState:
         """One that changes by itself. Tensors are shared: they never change."""
@@ -381,6 +384,11 @@ class Stages:
             own = [memories[row] for row in rows]
             kept = None if ranked is None else ranked[rows]
             self._sam.remember(features, decoded.of(rows), own, index, [shares[row] for row in rows], kept)
+
+    @property
+    def observed(self) -> bool:
+        """Whether somebody looks at every step."""
+        return self._observer is not None
 
     @property
     def can_search(self) -> bool:

@@ -120,8 +120,8 @@ class MotionEstimator:
         )  # (h, w, 2), pixels: x(now) - x(before)
         masks = [cv2.resize(mask.astype(np.uint8), small, interpolation=cv2.INTER_NEAREST) > 0 for mask in masks]
         camera = _camera(flow, np.any(masks, axis=0) if masks else None)
-        residual = cv2.magnitude(*cv2.split(flow - _flow_of(camera, grey.shape)))  # (h, w), pixels
-        residual /= math.hypot(*grey.shape)
+        own = cv2.magnitude(*cv2.split(flow - _flow_of(camera, grey.shape)))  # (h, w), pixels
+        residual = np.asarray(own, np.float32) / math.hypot(*grey.shape)
         # A high percentile: a small thing that moves in a still scene must count, single wild vectors must not.
         anywhere = float(np.percentile(residual, 95))
         inside = tuple(float(np.percentile(residual[mask], 75)) if mask.any() else None for mask in masks)
@@ -130,6 +130,11 @@ class MotionEstimator:
         share[:, :2] = camera[:, :2] * scale[None, :] / scale[:, None]
         share[:, 2] /= scale
         return Motion(seconds, share, anywhere, inside, _revealed(share) / seconds, stamp_ok)
+
+    def pass_over(self, stamp_ns: int) -> Motion:
+        """A frame that shows what the last one did: that one stays what the next is compared with."""
+        seconds, stamp_ok = self._interval(stamp_ns)
+        return Motion(seconds, STILL, 0.0, (), 0.0, stamp_ok)
 
     def _interval(self, stamp_ns: int) -> tuple[float, bool]:
         before, self._stamp_ns = self._stamp_ns, stamp_ns

@@ -8,7 +8,6 @@ from dataclasses import dataclass, fields, replace
 import cv2
 import numpy as np
 import numpy.typing as npt
-import torch
 import torch.nn.functional as F
 from sam2.modeling.sam2_base import NO_OBJ_SCORE
 from torch import Tensor
