@@ -139,7 +139,10 @@ class TextTracker:
         self.config, self._stages, self._state = config, stages, state
 
     def find_with(self, finder: Finder | None) -> None:
-        """Find targets by this from now on, such as a detector's boxes (`language.detections`); None: by the language model."""
+        """Find targets by this from now on, such as a detector's boxes (`language.detections`); None: by the language model.
+
+        What an example shows is found by the language model in any case.
+        """
         self._new_stages = partial(self._new_stages, finder=finder)
         self.reconfigure(self.config)
 
