@@ -145,6 +145,13 @@ class Stages:
         scorer = scorer or find_scorer(config.pruning, sam.name, self._sam.model.hidden_dim, self._sam.device)
         self.pruner = TokenPruner(config.pruning, scorer, self._sam.grid, self._sam.memory_frames)
 
+    def idle(self, state: TrackerState, seconds: float) -> bool:
+        """Whether a frame needs no model: nothing is tracked, given, or due to be searched. seconds: since the last frame."""
+        targets = state.targets
+        return not targets.waiting and not any(
+            each.memory is not None or each.to_search(self._config, seconds) for each in targets.targets
+        )
+
     def track(
         self,
         state: TrackerState,
