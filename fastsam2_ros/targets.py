@@ -98,11 +98,11 @@ class Target:
         self.since_search = 0.0
         self.failed_searches = 0 if found else self.failed_searches + 1
 
-    def to_search(self, config: TrackerConfig) -> bool:
-        """Whether it is to be looked for in this frame."""
+    def to_search(self, config: TrackerConfig, seconds: float = 0.0) -> bool:
+        """Whether it is to be looked for in this frame; seconds: since the last one, where `observe` does not know it yet."""
         # The exponent is bounded too: a float ends at 2 ** 1023.
         interval = config.search_interval * min(2.0 ** min(self.failed_searches, 16), SLOWEST_SEARCH)
-        return self.searchable and self.state == TrackState.SEARCHING and self.since_search >= interval
+        return self.searchable and self.state == TrackState.SEARCHING and self.since_search + seconds >= interval
 
     @property
     def shown(self) -> bool:
