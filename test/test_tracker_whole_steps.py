@@ -6,6 +6,7 @@ import copy
 import pickle
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -13,7 +14,8 @@ import torch
 from small_models import small_sam2
 
 from fastsam2_ros import stages, targets
-from fastsam2_ros.config import LanguageConfig, ModelConfig, TrackerConfig
+from fastsam2_ros.config import LanguageConfig, ModelConfig, PruningConfig, TrackerConfig
+from fastsam2_ros.errors import InputError
 from fastsam2_ros.lab.evaluation.upstream import noise_video
 from fastsam2_ros.language.grounding import Grounding
 from fastsam2_ros.language.search import NONE, TextSearch
@@ -156,6 +158,53 @@ def test_a_failed_search_waits_for_twice_its_interval(sam, search, video):
     search.error = RuntimeError("no")
     tracker.set_target("mug")
     assert [bool(step(tracker, video, number).warnings) for number in range(6)] == [True, *[False] * 4, True]
+
+
+def test_a_failed_keyframe_waits_for_twice_its_interval(sam, search, video, monkeypatch):
+    config = TrackerConfig(search_interval=0.25, pruning=PruningConfig(text_weight=0.5))
+    nothing = SimpleNamespace(ready=False, aim=lambda wanted: None, of=lambda tokens: None)
+    nothing.copy = lambda: nothing
+    monkeypatch.setattr(search, "new_relevance", lambda: nothing)
+    monkeypatch.setattr(search, "dense", lambda *_: 1 / 0)
+    tracker = TextTracker(LoadedSam2(sam, "small", True), search, config)
+    tracker.set_box(BOX)
+    results = [step(tracker, video, number) for number in range(6)]
+    assert ["ZeroDivisionError" in " ".join(each.warnings) for each in results] == [True, *[False] * 4, True]
+
+
+CHANGES = {
+    "step": lambda tracker: tracker.step(np.zeros((*SIZE, 3), np.uint8), 10**12),
+    "set_target": lambda tracker: tracker.set_target("cup"),
+    "set_box": lambda tracker: tracker.set_box(BOX),
+    "set_mask": lambda tracker: tracker.set_mask(np.ones(SIZE, bool)),
+    "set_example": lambda tracker: tracker.set_example(np.zeros((*SIZE, 3), np.uint8)),
+    "find_with": lambda tracker: tracker.find_with(None),
+    "reconfigure": lambda tracker: tracker.reconfigure(tracker.config),
+    "reset": lambda tracker: tracker.reset(),
+}
+
+
+@pytest.mark.parametrize("change", CHANGES)
+def test_an_observer_that_changes_the_tracker_is_refused(sam, search, video, change):
+    calls = []
+    loaded = LoadedSam2(sam, "small", True)
+    tracker = TextTracker(loaded, search, TrackerConfig(), observer=lambda seen: [call(tracker) for call in calls])
+    tracker.set_box(BOX)
+    step(tracker, video, 0)
+    calls.append(CHANGES[change])
+    with pytest.raises(InputError, match=f"{change} was called within a step"):
+        step(tracker, video, 1)
+    calls.clear()
+    result = step(tracker, video, 2)
+    assert (result.frame_index, [each.id for each in result.objects]) == (1, [1])
+
+
+def test_a_finder_that_changes_the_tracker_is_a_warning(tracker, video):
+    tracker.find_with(SimpleNamespace(search=lambda *_, **__: tracker.set_target("")))
+    tracker.set_target("mug")
+    result = step(tracker, video, 0)
+    assert any("set_target was called within a step" in each for each in result.warnings)
+    assert [each.description for each in result.objects] == ["mug"]
 
 
 def test_a_prompt_that_fails_takes_nothing_with_it(tracker, sam, video, monkeypatch):
