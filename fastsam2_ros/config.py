@@ -221,6 +221,13 @@ class TrackerConfig:
         1.0, "Time LOST after which it is searched by its text again, seconds.", minimum=0.0, maximum=600.0
     )
     search_interval: float = option(0.5, "Time between two searches, seconds.", minimum=0.0, maximum=60.0)
+    max_skip: int = option(
+        0,
+        "Most frames in a row for which no model runs, because nothing has moved since the last and every target is sure: "
+        "they get its masks. 0: the models run for every frame. Frames of several cameras are never skipped.",
+        minimum=0,
+        maximum=1000,
+    )
     # The upper end is what Pillow, which reads the size of a compressed image, lets through.
     max_megapixels: float = option(
         MAX_MEGAPIXELS,

@@ -17,6 +17,8 @@ from fastsam2_ros.streaming.values import FrameFeatures
 
 COLOUR_STEPS = 6
 """Of red, green and blue in a histogram of colours."""
+_STEP_OF = (np.arange(256) * COLOUR_STEPS // 256).astype(np.uint8)
+"""The step of each grey level."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,7 +45,7 @@ def looks_of(frame: npt.NDArray[np.uint8], features: FrameFeatures, low_res: Ten
     """The look of each target in a frame.
 
     Args:
-        frame: uint8 (H, W, 3), RGB.
+        frame: uint8 (h, w, 3), RGB; at any size, such as `FrameFeatures.picture`.
         features: of the same frame.
         low_res: float, (targets, 1, h, w), mask logits of the same frame.
     """
@@ -59,9 +61,9 @@ def likeness(look: Look, known: Sequence[Look]) -> float:
 
 def _colours(frame: npt.NDArray[np.uint8], masks: Tensor) -> Tensor:
     """Histograms of the colours in masks, (targets, h, w): float32 (targets, COLOUR_STEPS ** 3), square roots of shares."""
-    height, width = masks.shape[1:]
-    small = cv2.resize(frame, (width, height), interpolation=cv2.INTER_AREA).astype(np.int64) * COLOUR_STEPS // 256
-    bins = torch.from_numpy(small @ np.array([COLOUR_STEPS**2, COLOUR_STEPS, 1])).to(masks.device).flatten()
-    counts = torch.zeros(len(masks), COLOUR_STEPS**3, device=masks.device)
-    counts.index_add_(1, bins, masks.flatten(1).float())
-    return (counts / counts.sum(1, keepdim=True).clamp_min(1)).sqrt()
+    small = cv2.resize(frame, masks.shape[:0:-1], interpolation=cv2.INTER_AREA)
+    red, green, blue = cv2.split(cv2.LUT(small, _STEP_OF))
+    bins = (red * COLOUR_STEPS + green) * COLOUR_STEPS + blue  # uint8: the highest is COLOUR_STEPS ** 3 - 1
+    counts = np.stack([np.bincount(bins[mask], minlength=COLOUR_STEPS**3) for mask in masks.cpu().numpy()])
+    shares = counts / np.maximum(counts.sum(1, keepdims=True), 1)
+    return torch.from_numpy(np.sqrt(shares).astype(np.float32)).to(masks.device)

@@ -152,6 +152,8 @@ class TrackResult:
         attention: one for each target that went through memory attention.
         attention_flops: floating-point operations of this frame's memory attention, over all targets.
         tokens: what was pruned and why; None where `step` was not asked for it.
+        confirmed: the frame shows what the last one did, and no model ran: the masks are those of then
+            (`TrackerConfig.max_skip`).
     """
 
     stamp_ns: int
@@ -168,6 +170,7 @@ class TrackResult:
     attention: tuple[AttentionCounts, ...] = ()
     attention_flops: float = 0.0
     tokens: TokenView | None = None
+    confirmed: bool = False
 
     @property
     def state(self) -> TrackState:

@@ -28,6 +28,7 @@ from fastsam2_ros.pruning.pruner import TokenPruner
 from fastsam2_ros.pruning.router import FrameCues, Scorer, find_scorer
 from fastsam2_ros.pruning.view import target_tokens
 from fastsam2_ros.results import AttentionCounts, TargetTokens
+from fastsam2_ros.stillness import LastLook
 from fastsam2_ros.stopwatch import Stopwatch
 from fastsam2_ros.streaming.loading import LoadedSam2
 from fastsam2_ros.streaming.memory import TargetMemory
@@ -60,6 +61,7 @@ class TrackerState:
         since_keyframe: seconds since a keyframe of the text cue was last tried for its own sake.
         failed_keyframes: of those, in a row.
         step_seconds: what the last step took; 0 before the first.
+        last: what the last frame showed; None where no frame may be skipped.
     """
 
     targets: TargetList
@@ -70,6 +72,7 @@ class TrackerState:
     since_keyframe: float = math.inf
     failed_keyframes: int = 0
     step_seconds: float = 0.0
+    last: LastLook | None = None
 
     def copy(self) -> TrackerState:
         """One that changes by itself. Tensors are shared: they never change."""
@@ -182,7 +185,7 @@ class Stages:
             conditioned = self._sam.condition(features, memories, state.index, tokens, before, motion.camera)
         with watch.stage("decode"):
             decoded = self._sam.decode(features, conditioned)
-            looks = looks_of(frame.rgb, features, decoded.low_res)
+            looks = looks_of(features.picture, features, decoded.low_res)
             visible = (decoded.object_score > 0) & (decoded.covered > 0)
             visible &= decoded.score >= self._least_scores(tracked, looks).to(visible.device)
             decoded = decoded.where(visible)
@@ -298,7 +301,7 @@ class Stages:
         target = self.new_target(name, by_text=False, searchable=named and self.can_search)
         state.targets.targets.append(target)
         self.aim(state)
-        (look,) = looks_of(frame.rgb, frame.features, decoded.low_res)
+        (look,) = looks_of(frame.features.picture, frame.features, decoded.low_res)
         self._prompt(state, target, frame, decoded, float(decoded.score), look)
 
     def _search_for(
@@ -323,9 +326,9 @@ class Stages:
         if _held(grounding, state.targets.targets):
             target.refused = "what was found is tracked already"
             return
-        (mask,) = masks_at(grounding.mask_logits[None, None], features.size).cpu().numpy()
+        (mask,) = masks_at(grounding.mask_logits[None, None], features.size)
         decoded = self._sam.decode_prompt(features, Prompt.from_mask(mask))
-        (look,) = looks_of(frame.rgb, features, decoded.low_res)
+        (look,) = looks_of(features.picture, features, decoded.low_res)
         alike = likeness(look, target.looks)
         if alike < SAME_LOOK:
             target.refused = f"what was found does not look like it ({alike:.2f}, at least {SAME_LOOK})"
@@ -393,6 +396,11 @@ class Stages:
             own = [memories[row] for row in rows]
             kept = None if ranked is None else ranked[rows]
             self._sam.remember(features, decoded.of(rows), own, index, [shares[row] for row in rows], kept)
+
+    @property
+    def observed(self) -> bool:
+        """Whether somebody looks at every step."""
+        return self._observer is not None
 
     @property
     def can_search(self) -> bool:

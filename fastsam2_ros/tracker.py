@@ -18,9 +18,11 @@ from fastsam2_ros.language import descriptions
 from fastsam2_ros.language.finder import Finder
 from fastsam2_ros.language.search import NONE, TextSearch
 from fastsam2_ros.pruning.budget import Budget, Deadline
+from fastsam2_ros.pruning.motion import Motion
 from fastsam2_ros.pruning.router import Scorer
 from fastsam2_ros.results import AttentionCounts, Box, TargetTokens, TokenView, TrackedObject, TrackResult
 from fastsam2_ros.stages import UNNAMED, EncodedFrame, Observation, Stages, TrackerState
+from fastsam2_ros.stillness import LastLook
 from fastsam2_ros.stopwatch import Stopwatch
 from fastsam2_ros.streaming.loading import LoadedSam2, load_sam2
 from fastsam2_ros.streaming.prompts import check_box, check_mask
@@ -135,6 +137,7 @@ class TextTracker:
         state = self._state.copy()
         state.targets.limit = config.max_targets
         state.deadline = Deadline(config.pruning)
+        state.last = None
         for target in state.targets.targets:
             target.pruning.budget.config = config.pruning
         with neutral_torch(inference=False):
@@ -319,16 +322,18 @@ class TextTracker:
         """All stages of a step, on a state that nobody else sees: it and the result, or an exception."""
         watch = Stopwatch(self.device)
         warnings: list[str] = []
+        if features is None and not view_tokens and not stages.observed and state.last is not None:
+            with watch.stage("motion"):
+                holds = state.last.holds(rgb, state.targets, self.config.max_skip)
+            if holds:
+                return _confirmed(state, state.last, stamp_ns, watch)
         with watch.stage("encode"):
             features = self._sam.encode(rgb) if features is None else features
         watch.seconds["encode"] += features.seconds
         tracked = [target for target in state.targets.targets if target.memory is not None]
         with watch.stage("motion"):
-            motion = state.motion.update(rgb, stamp_ns, _where(tracked))
-        if not motion.stamp_ok:
-            warnings.append(
-                f"The stamp {stamp_ns} ns does not rise; took {motion.seconds * 1e3:.0f} ms as the interval."
-            )
+            motion = state.motion.update(features.picture, stamp_ns, _where(tracked), features.size)
+        warnings += _stamp_warnings(stamp_ns, motion)
         highest = max((target.pruning.keep_ratio for target in tracked), default=1.0)
         frame = EncodedFrame(rgb, features, state.deadline.update(state.step_seconds, highest))
         for row, target in enumerate(tracked):
@@ -353,7 +358,7 @@ class TextTracker:
         state.index += 1
         # Fewer tokens make no search any shorter: the deadline is that of tracking.
         state.step_seconds = sum(seconds for stage, seconds in watch.seconds.items() if stage != "search")
-        return state, TrackResult(
+        result = TrackResult(
             stamp_ns=stamp_ns,
             size=features.size,
             frame_index=state.index - 1,
@@ -369,13 +374,36 @@ class TextTracker:
             attention_flops=sum(self._sam.attention_size.flops(counts) for counts in attention),
             tokens=TokenView(stages.pruner.router.on, viewed, self.config.pruning.full_motion) if view_tokens else None,
         )
+        state.last = LastLook.of(rgb, result) if self.config.max_skip else None
+        return state, result
+
+
+def _confirmed(
+    state: TrackerState, last: LastLook, stamp_ns: int, watch: Stopwatch
+) -> tuple[TrackerState, TrackResult]:
+    """The step through a frame that shows what the last one did. To memory attention it never was."""
+    motion = state.motion.pass_over(stamp_ns)
+    for target in state.targets.targets:
+        if target.memory is not None:
+            target.memory.skip(state.index)
+    with watch.stage("resize"):
+        warnings = tuple(_stamp_warnings(stamp_ns, motion))
+        result = last.result_at(stamp_ns, state.index, watch.seconds, warnings)
+    state.last = last.again()
+    state.index += 1
+    return state, result
+
+
+def _stamp_warnings(stamp_ns: int, motion: Motion) -> list[str]:
+    took = f"took {motion.seconds * 1e3:.0f} ms as the interval"
+    return [] if motion.stamp_ok else [f"The stamp {stamp_ns} ns does not rise; {took}."]
 
 
 def _objects(targets: Sequence[Target], size: tuple[int, int], config: TrackerConfig) -> tuple[TrackedObject, ...]:
     """What is given out, by rising id, what has none yet at the end; no pixel is in two masks."""
     shown = [target for target in targets if target.shown and target.pruning.mask is not None]
     logits = [target.pruning.mask for target in shown if target.pruning.mask is not None]
-    masks = masks_at(torch.stack(logits), size).cpu().numpy() if logits else ()
+    masks = masks_at(torch.stack(logits), size) if logits else ()
     by_target = dict(zip(shown, masks, strict=True))
     objects = [target.result(by_target.get(target, np.zeros(size, bool)), config) for target in targets]
     return tuple(sorted(objects, key=lambda each: (each.id == 0, each.id)))

@@ -49,7 +49,7 @@ class DrawnSam:
         cells = cv2.resize(frame, self.grid, interpolation=cv2.INTER_AREA).reshape(TOKENS, 3)
         tokens = torch.from_numpy(np.concatenate([cells, 255 - cells], 1).astype(np.float32))
         grid_map = tokens.T.reshape(1, CHANNELS, SIDE, SIDE)
-        return FrameFeatures((grid_map, grid_map, grid_map), tokens, self.grid, frame.shape[:2])
+        return FrameFeatures((grid_map, grid_map, grid_map), tokens, self.grid, frame.shape[:2], frame)
 
     def condition(self, features, memories, index, tokens, before=(), camera=None):
         self._fail_if_asked("condition")

@@ -15,7 +15,7 @@ def features(*halves):
     tokens = torch.zeros(*GRID, 4)
     tokens[:, :4], tokens[:, 4:] = (torch.tensor(half) for half in halves)
     empty = torch.zeros(1, 1, 1, 1)
-    return FrameFeatures((empty, empty, empty), tokens.flatten(0, 1), GRID, (64, 64))
+    return FrameFeatures((empty, empty, empty), tokens.flatten(0, 1), GRID, (64, 64), np.zeros((64, 64, 3), np.uint8))
 
 
 def frame(left, right):

@@ -139,7 +139,7 @@ class BagWriter:
             elif storage.chunk.msgs:
                 storage.close_chunk()
                 self._settle()
-        self._flushed = -FLUSH_SECONDS  # the first message at once: from then on there is a bag to read
+        self._flushed = time.monotonic()
 
     def _settle(self) -> None:
         """Note up to where an .mcap file is whole, where a chunk has just ended."""

@@ -17,7 +17,7 @@ from fastsam2_ros.language.vocabulary import negatives_for
 from fastsam2_ros.pruning.cues import Grid
 from fastsam2_ros.pruning.motion import NOMINAL_SECONDS, WIDTH, Motion, MotionEstimator, small_size
 from fastsam2_ros.pruning.upstream_memory import State
-from fastsam2_ros.streaming.model import IMAGE_MEAN, IMAGE_STD
+from fastsam2_ros.streaming.picture import IMAGE_MEAN, IMAGE_STD
 
 MAX_DESCRIPTIONS = 16
 

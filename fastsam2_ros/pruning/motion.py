@@ -92,20 +92,25 @@ class MotionEstimator:
         self._seconds = NOMINAL_SECONDS
 
     def update(
-        self, frame: npt.NDArray[np.uint8], stamp_ns: int, targets: npt.NDArray[np.bool_] | None = None
+        self,
+        picture: npt.NDArray[np.uint8],
+        stamp_ns: int,
+        targets: npt.NDArray[np.bool_] | None = None,
+        size: tuple[int, int] | None = None,
     ) -> Motion:
         """Motion since the last frame.
 
         Args:
-            frame: uint8 (H, W, 3), RGB.
+            picture: uint8 (h, w, 3), RGB, of the frame.
             stamp_ns: nanoseconds; where it does not rise, the last good interval is taken.
             targets: bool, (targets, h, w), any size, stretched over the frame: where each was in the last frame.
+            size: (H, W) of the frame, where the picture is stretched; None: the picture's own.
         """
         masks = [] if targets is None else [np.asarray(mask) for mask in targets]
         seconds, stamp_ok = self._interval(stamp_ns)
-        size = small_size(*frame.shape[:2])[::-1]
-        full = cv2.cvtColor(frame, cv2.COLOR_RGB2GRAY)
-        grey = np.asarray(cv2.resize(full, size, interpolation=cv2.INTER_AREA), np.uint8)
+        small = small_size(*(size or picture.shape[:2]))[::-1]
+        full = cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY)
+        grey = np.asarray(cv2.resize(full, small, interpolation=cv2.INTER_AREA), np.uint8)
         before, self._grey = self._grey, grey
         if before is None or before.shape != grey.shape:
             return Motion(seconds, STILL, 0.0, (None,) * len(masks), 0.0, stamp_ok)
@@ -113,10 +118,10 @@ class MotionEstimator:
         flow = self._flow.calc(
             before, grey, np.zeros((*grey.shape, 2), np.float32)
         )  # (h, w, 2), pixels: x(now) - x(before)
-        masks = [cv2.resize(mask.astype(np.uint8), size, interpolation=cv2.INTER_NEAREST) > 0 for mask in masks]
+        masks = [cv2.resize(mask.astype(np.uint8), small, interpolation=cv2.INTER_NEAREST) > 0 for mask in masks]
         camera = _camera(flow, np.any(masks, axis=0) if masks else None)
-        residual = np.linalg.norm(flow - _flow_of(camera, grey.shape), axis=2)  # (h, w), pixels
-        residual /= math.hypot(*grey.shape)
+        own = cv2.magnitude(*cv2.split(flow - _flow_of(camera, grey.shape)))  # (h, w), pixels
+        residual = np.asarray(own, np.float32) / math.hypot(*grey.shape)
         # A high percentile: a small thing that moves in a still scene must count, single wild vectors must not.
         anywhere = float(np.percentile(residual, 95))
         inside = tuple(float(np.percentile(residual[mask], 75)) if mask.any() else None for mask in masks)
@@ -125,6 +130,11 @@ class MotionEstimator:
         share[:, :2] = camera[:, :2] * scale[None, :] / scale[:, None]
         share[:, 2] /= scale
         return Motion(seconds, share, anywhere, inside, _revealed(share) / seconds, stamp_ok)
+
+    def pass_over(self, stamp_ns: int) -> Motion:
+        """A frame that shows what the last one did: that one stays what the next is compared with."""
+        seconds, stamp_ok = self._interval(stamp_ns)
+        return Motion(seconds, STILL, 0.0, (), 0.0, stamp_ok)
 
     def _interval(self, stamp_ns: int) -> tuple[float, bool]:
         before, self._stamp_ns = self._stamp_ns, stamp_ns
@@ -156,11 +166,11 @@ def _camera(flow: npt.NDArray[Any], mask: npt.NDArray[np.bool_] | None) -> npt.N
     return STILL if found is None or not np.isfinite(found).all() else np.asarray(found, np.float64)
 
 
-def _flow_of(transform: npt.NDArray[np.float64], shape: tuple[int, ...]) -> npt.NDArray[np.float64]:
+def _flow_of(transform: npt.NDArray[np.float64], shape: tuple[int, ...]) -> npt.NDArray[np.float32]:
     """Flow (h, w, 2) of a transform, pixels."""
-    y, x = np.mgrid[: shape[0], : shape[1]].astype(np.float64)
-    moved = np.einsum("ij,jhw->hwi", transform, np.stack([x, y, np.ones_like(x)]))
-    return moved - np.stack([x, y], axis=2)
+    change = (transform - STILL).astype(np.float32)
+    y, x = np.arange(shape[0], dtype=np.float32)[:, None, None], np.arange(shape[1], dtype=np.float32)[:, None]
+    return x * change[:, 0] + (y * change[:, 1] + change[:, 2])
 
 
 def _revealed(camera: npt.NDArray[np.float64]) -> float:

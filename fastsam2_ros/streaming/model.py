@@ -14,7 +14,6 @@ import numpy as np
 import numpy.typing as npt
 import torch
 import torch.nn.functional as F
-from PIL import Image
 from sam2.modeling.sam2_base import SAM2Base
 from torch import Tensor
 
@@ -26,15 +25,13 @@ from fastsam2_ros.streaming.cost import AttentionSize
 from fastsam2_ros.streaming.fill import fill
 from fastsam2_ros.streaming.keys import MemoryKeys
 from fastsam2_ros.streaming.memory import MemoryFrame, TargetMemory
+from fastsam2_ros.streaming.picture import Preparation
 from fastsam2_ros.streaming.prompts import Prompt
 from fastsam2_ros.streaming.rotary import RotaryTable
 from fastsam2_ros.streaming.shares import TokenShares, best_first, token_count
 from fastsam2_ros.streaming.trunk import TimmTrunk
 from fastsam2_ros.streaming.values import Decoded, FrameFeatures
 from fastsam2_ros.streaming.warp import STILL
-
-IMAGE_MEAN = (0.485, 0.456, 0.406)
-IMAGE_STD = (0.229, 0.224, 0.225)
 
 
 class StreamingSam2:
@@ -45,8 +42,8 @@ class StreamingSam2:
         precision: of its computations.
         prompt_frames: kept in a target's memory.
         memory_frames: attended to, one prompt frame included; 0: as many as the model was trained with.
-        upstream_encoder: frames are encoded by upstream's own `forward_image`, for comparisons with it; else by `neck`, which
-            differs from it by rounding alone.
+        upstream_encoder: frames are resized and encoded as upstream does it, for comparisons with it; else by `picture`, which
+            differs from it by two grey levels at most, and by `neck`, which differs by rounding alone.
 
     Raises:
         ModelError: a SAM 2 variant that cannot be streamed, or more memory frames than it knows.
@@ -82,8 +79,7 @@ class StreamingSam2:
         side = model.image_size // model.backbone_stride
         self.grid = (side, side)
         self.token_count = side * side
-        self._mean = torch.tensor(IMAGE_MEAN, device=self.device)[:, None, None]
-        self._std = torch.tensor(IMAGE_STD, device=self.device)[:, None, None]
+        self._prepare = Preparation(model.image_size, self.device, upstream_encoder)
         self._all_tokens = torch.arange(self.token_count, device=self.device)
         self._rotary = RotaryTable.of(model.memory_attention, self.grid, self.device)
         with torch.inference_mode():
@@ -104,9 +100,9 @@ class StreamingSam2:
     @torch.inference_mode()
     def encode_batch(self, frames: Sequence[npt.NDArray[np.uint8]]) -> list[FrameFeatures]:
         """Run the image encoder once on frames of any sizes, each uint8 (H, W, 3), RGB."""
-        images = torch.cat([self._normalised(frame) for frame in frames])
+        pictures, images = zip(*map(self._prepare, frames), strict=True)
         with self._autocast():
-            from_trunk, maps = self._upstream_maps(images) if self._upstream_encoder else self._maps(images)
+            from_trunk, maps = self._encoded(torch.cat(images))
         fine, middle, coarse = (each.split(1) for each in maps)
         trunk_maps = from_trunk if isinstance(self.model.image_encoder.trunk, TimmTrunk) else ()
         return [
@@ -115,6 +111,7 @@ class StreamingSam2:
                 self._flat(coarse[row])[0],
                 self.grid,
                 (frame.shape[0], frame.shape[1]),
+                pictures[row],
                 tuple(each[row : row + 1] for each in trunk_maps),
             )
             for row, frame in enumerate(frames)
@@ -124,7 +121,7 @@ class StreamingSam2:
     def stride_16(self, frame: npt.NDArray[np.uint8]) -> Tensor:
         """What the trunk alone makes of a frame, uint8 (H, W, 3), at the tokens' places: float32 (N, C')."""
         with self._autocast():
-            return self._flat(self.model.image_encoder.trunk(self._normalised(frame))[2].float())[0]
+            return self._flat(self.model.image_encoder.trunk(self._prepare(frame)[1])[2].float())[0]
 
     @torch.inference_mode()
     def trunk_maps(self, image: Tensor) -> tuple[Tensor, ...]:
@@ -133,7 +130,7 @@ class StreamingSam2:
         if not isinstance(trunk, TimmTrunk):
             return ()
         with self._autocast():
-            return tuple(trunk(((image.to(self.device) - self._mean) / self._std)[None]))
+            return tuple(trunk(self._prepare.normalised(image.to(self.device))[None]))
 
     @torch.inference_mode()
     def condition(
@@ -293,8 +290,10 @@ class StreamingSam2:
         enabled = self.precision != torch.float32
         return torch.autocast(self.device.type, dtype=self.precision if enabled else torch.bfloat16, enabled=enabled)
 
-    def _maps(self, images: Tensor) -> tuple[Sequence[Tensor], Sequence[Tensor]]:
+    def _encoded(self, images: Tensor) -> tuple[Sequence[Tensor], Sequence[Tensor]]:
         """The trunk's maps and `FrameFeatures.maps` of normalised images, (B, 3, S, S)."""
+        if self._upstream_encoder:
+            return self._upstream_maps(images)
         from_trunk = self.model.image_encoder.trunk(images)
         return from_trunk, neck.project(self.model, from_trunk)
 
@@ -309,17 +308,6 @@ class StreamingSam2:
         finally:
             hook.remove()
         return seen[0], maps
-
-    def _normalised(self, frame: npt.NDArray[np.uint8]) -> Tensor:
-        """float32 (1, 3, S, S). On a CPU through PIL, whose pixels equal upstream's; on a GPU there, which is faster."""
-        side = self.model.image_size
-        if self.device.type == "cpu":
-            resized = np.array(Image.fromarray(frame).resize((side, side)))
-            image = torch.from_numpy(resized).permute(2, 0, 1).float()
-        else:
-            pixels = torch.from_numpy(np.ascontiguousarray(frame)).to(self.device).permute(2, 0, 1)[None].float()
-            image = F.interpolate(pixels, size=(side, side), mode="bicubic", antialias=True)[0].clamp(0, 255).round()
-        return ((image / 255.0 - self._mean) / self._std)[None]
 
     @staticmethod
     def _flat(grid_map: Tensor) -> Tensor:

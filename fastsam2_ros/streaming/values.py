@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
 
-import torch
+import cv2
+import numpy as np
+import numpy.typing as npt
 import torch.nn.functional as F
 from sam2.modeling.sam2_base import NO_OBJ_SCORE
 from torch import Tensor
@@ -20,6 +22,7 @@ class FrameFeatures:
         tokens: (g * g, C), the coarsest map, row-major.
         grid: (g, g). The grid covers the whole frame, which is stretched to a square for the encoder.
         size: (H, W) of the frame, pixels.
+        picture: uint8 (S, S, 3), RGB, the frame as the encoder took it, stretched to a square.
         trunk_maps: (1, C, h, w) each, the trunk's, fine to coarse, where it is a timm model (`trunk.TimmTrunk`); else none.
         seconds: that the encoder took, where that is counted here; of a batch, this frame's share.
     """
@@ -28,6 +31,7 @@ class FrameFeatures:
     tokens: Tensor
     grid: tuple[int, int]
     size: tuple[int, int]
+    picture: npt.NDArray[np.uint8]
     trunk_maps: tuple[Tensor, ...] = ()
     seconds: float = 0.0
 
@@ -88,7 +92,7 @@ class Decoded:
         )
 
 
-def masks_at(low_res: Tensor, size: tuple[int, int]) -> Tensor:
+def masks_at(low_res: Tensor, size: tuple[int, int]) -> npt.NDArray[np.bool_]:
     """Masks at a frame's size, none of which overlap: a pixel is that target's whose logit is highest.
 
     A mask that is smaller than a pixel of the frame is the pixel where its logit is highest.
@@ -98,20 +102,29 @@ def masks_at(low_res: Tensor, size: tuple[int, int]) -> Tensor:
         size: (H, W) of the frame.
 
     Returns:
-        bool, (targets, H, W).
+        (targets, H, W).
     """
-    logits = F.interpolate(low_res, size=size, mode="bilinear", align_corners=False)[:, 0]
-    masks = logits > 0
-    for row in ((low_res > 0).flatten(1).any(1) & ~masks.flatten(1).any(1)).nonzero()[:, 0]:
-        place = low_res[row, 0].argmax()
-        y, x = (
-            place // low_res.shape[3] * size[0] // low_res.shape[2],
-            place % low_res.shape[3] * size[1] // low_res.shape[3],
-        )
-        logits[row, y, x] = low_res[row].max()
-        masks[row, y, x] = True
-    if len(masks) == 1:
-        return masks
-    # What is not finite is in no mask, and must not win a pixel.
-    best = torch.where(masks, logits, -torch.inf).argmax(0)
-    return masks & (best == torch.arange(len(logits), device=logits.device)[:, None, None])
+    small = low_res[:, 0].float().cpu().numpy()
+    masks = np.empty((len(small), *size), bool)
+    for logits, mask in zip(small, masks, strict=True):
+        np.greater(_upsampled(logits, size), 0, out=mask)
+    if len(masks) > 1 and (contested := masks.sum(0, dtype=np.uint16) > 1).any():
+        claims = masks[:, contested]  # (targets, pixels)
+        # What is not finite is in no mask, and must not win a pixel.
+        best = np.full(claims.shape[1], -np.inf, np.float32)
+        owner = np.zeros(claims.shape[1], np.intp)
+        for row in np.flatnonzero(claims.any(1)):
+            logits = np.where(claims[row], _upsampled(small[row], size)[contested], -np.inf)
+            owner[logits > best] = row
+            np.maximum(best, logits, out=best)
+        masks[:, contested] = claims & (owner == np.arange(len(masks))[:, None])
+    return masks
+
+
+def _upsampled(logits: npt.NDArray[np.float32], size: tuple[int, int]) -> npt.NDArray[np.float32]:
+    """One target's logits (h, w) at a frame's size (H, W), none of them above zero lost."""
+    large = np.asarray(cv2.resize(logits, size[::-1], interpolation=cv2.INTER_LINEAR), np.float32)
+    if not large.max() > 0 and (logits > 0).any():
+        place = np.unravel_index(np.where(logits > 0, logits, 0).argmax(), logits.shape)
+        large[tuple(at * end // step for at, end, step in zip(place, size, logits.shape, strict=True))] = logits.max()
+    return large

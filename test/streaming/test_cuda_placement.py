@@ -12,7 +12,6 @@ from fastsam2_ros.lab.evaluation.upstream import noise_video
 from fastsam2_ros.streaming.model import StreamingSam2
 from fastsam2_ros.streaming.prompts import Prompt
 from fastsam2_ros.streaming.shares import TokenShares, best_first
-from fastsam2_ros.streaming.values import masks_at
 
 SIZE = (120, 160)
 BOX = Prompt.from_box((30.0, 20.0, 60.0, 50.0))
@@ -94,8 +93,7 @@ def test_tracking(sam, features, second, memories, cuda):
     conditioned = sam.condition(second, memories, 2, kept, list(before), CAMERA)
     decoded = sam.decode(second, conditioned)
     sam.remember(second, decoded, memories, 2)
-    masks = masks_at(decoded.low_res, SIZE)
-    assert devices([before, conditioned, decoded, decoded.score, decoded.covered, masks, memories]) == {"cuda"}
+    assert devices([before, conditioned, decoded, decoded.score, decoded.covered, memories]) == {"cuda"}
 
 
 def test_memory_that_is_pruned(sam, features, cuda):

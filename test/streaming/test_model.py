@@ -94,7 +94,7 @@ def test_a_mask_of_one_pixel_is_a_mask(sam, size, place):
     row, column = int(place[0] * size[0]), int(place[1] * size[1])
     mask[row, column] = True
     decoded = sam.decode_prompt(sam.encode(np.zeros((*size, 3), np.uint8)), Prompt.from_mask(mask))
-    (found,) = masks_at(decoded.low_res, size).numpy()
+    (found,) = masks_at(decoded.low_res, size)
     assert found.any()
     rows, columns = np.nonzero(found)
     assert abs(rows.mean() - row) <= size[0] / 32

@@ -16,7 +16,7 @@ from fastsam2_ros.config import ModelConfig
 from fastsam2_ros.lab.evaluation.upstream import load_predictor
 from fastsam2_ros.results import Box
 from fastsam2_ros.stopwatch import Stopwatch
-from fastsam2_ros.streaming.model import IMAGE_MEAN, IMAGE_STD
+from fastsam2_ros.streaming.picture import IMAGE_MEAN, IMAGE_STD
 
 _STAGES = {
     "forward_image": "encode",

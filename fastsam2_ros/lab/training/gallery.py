@@ -28,7 +28,7 @@ from fastsam2_ros.lab.training.phrases import attributes
 from fastsam2_ros.lab.training.stills import Ids, open_stills
 from fastsam2_ros.language.dense import mean_within
 from fastsam2_ros.language.vocabulary import COLOURS
-from fastsam2_ros.streaming.model import IMAGE_MEAN, IMAGE_STD
+from fastsam2_ros.streaming.picture import IMAGE_MEAN, IMAGE_STD
 
 Mask = npt.NDArray[np.uint8]
 """(side, side), 0 to 255."""

@@ -16,7 +16,7 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 from fastsam2_ros.lab.training import prompts
 from fastsam2_ros.lab.training.clips import ClipBatch
 from fastsam2_ros.lab.training.losses import Losses, frame_losses
-from fastsam2_ros.streaming.model import IMAGE_MEAN, IMAGE_STD
+from fastsam2_ros.streaming.picture import IMAGE_MEAN, IMAGE_STD
 
 PROMPT_KINDS = ("mask", "box", "point", "region")
 """A mask; a tight box; a point; a loose box with a point in it, as grounding gives it. The last two ask for three masks."""

@@ -1,0 +1,44 @@
+"""Masks at a frame's size."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+
+from fastsam2_ros.streaming.values import masks_at
+
+SIZE = (90, 160)
+
+
+def logits(targets: int) -> torch.Tensor:
+    return F.avg_pool2d(torch.randn(targets, 1, 32, 32, generator=torch.Generator().manual_seed(0)), 5, 1, 2)
+
+
+def upsampled(low_res: torch.Tensor) -> torch.Tensor:
+    return F.interpolate(low_res, SIZE, mode="bilinear", align_corners=False)[:, 0]
+
+
+def test_a_mask_is_where_its_upsampled_logits_are_above_zero():
+    (mask,) = masks_at(logits(1), SIZE)
+    large = upsampled(logits(1))[0]
+    certain = large.abs() > 1e-5  # of the rest, rounding decides
+    assert torch.equal(torch.from_numpy(mask)[certain], large[certain] > 0)
+
+
+def test_a_pixel_is_the_targets_whose_logit_is_highest():
+    masks, large = masks_at(logits(3), SIZE), upsampled(logits(3)).numpy()
+    assert masks.sum(0).max() == 1
+    assert np.array_equal(masks.any(0), (large > 0).any(0))
+    rows, ys, xs = masks.nonzero()
+    assert (large[rows, ys, xs] >= large.max(0)[ys, xs] - 1e-5).all()
+
+
+def test_of_equal_masks_the_first_has_all():
+    masks = masks_at(logits(1).repeat(2, 1, 1, 1), SIZE)
+    assert masks[0].any()
+    assert not masks[1].any()
+
+
+def test_there_are_as_many_masks_as_targets():
+    assert masks_at(torch.zeros(0, 1, 8, 8), SIZE).shape == (0, *SIZE)
