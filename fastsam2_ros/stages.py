@@ -35,7 +35,7 @@ from fastsam2_ros.streaming.memory import TargetMemory
 from fastsam2_ros.streaming.prompts import Prompt, box_mask, clip_box
 from fastsam2_ros.streaming.shares import TokenShares
 from fastsam2_ros.streaming.values import Decoded, FrameFeatures, masks_at
-from fastsam2_ros.targets import Request, Target, TargetList
+from fastsam2_ros.targets import Request, Target, TargetList, interval_after
 
 SAME_THING = 0.5
 """A found mask whose IoU with that of another target is above this is that target."""
@@ -58,6 +58,8 @@ class TrackerState:
         targets: who is tracked.
         motion, deadline, relevance: what they remember.
         index: of the next frame.
+        since_keyframe: seconds since a keyframe of the text cue was last tried for its own sake.
+        failed_keyframes: of those, in a row.
         step_seconds: what the last step took; 0 before the first.
         last: what the last frame showed; None where no frame may be skipped.
     """
@@ -67,6 +69,8 @@ class TrackerState:
     deadline: Deadline
     relevance: TextRelevance
     index: int = 0
+    since_keyframe: float = math.inf
+    failed_keyframes: int = 0
     step_seconds: float = 0.0
     last: LastLook | None = None
 
@@ -250,9 +254,17 @@ class Stages:
             for place in due:
                 target = state.targets.targets[place]
                 target.searched(found=target.shown)
-        if self._uses_text and not state.relevance.ready and any(each.searchable for each in state.targets.targets):
-            # What a box started was never searched: without this, nothing would be known of its text.
-            state = self._attempt(state, partial(self._learn, frame=frame), warnings)
+        return self._keyframe(state, frame, warnings)
+
+    def _keyframe(self, state: TrackerState, frame: EncodedFrame, warnings: list[str]) -> TrackerState:
+        """What a box started was never searched: without this, nothing would be known of its text."""
+        if not self._uses_text or state.relevance.ready or not any(each.searchable for each in state.targets.targets):
+            return state
+        if state.since_keyframe < interval_after(state.failed_keyframes, self._config):
+            return state
+        state = self._attempt(state, partial(self._learn, frame=frame), warnings)
+        state.since_keyframe = 0.0
+        state.failed_keyframes = 0 if state.relevance.ready else state.failed_keyframes + 1
         return state
 
     def _attempt(

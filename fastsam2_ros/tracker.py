@@ -44,6 +44,8 @@ class TextTracker:
         config: settings.
         scorer: of tokens, in place of the one that `config.pruning.router` names.
         observer: is called in every step with all tracked targets, and the maps of all cues that the scorer looks at.
+
+    Observers, scorers and finders are called within a step: there, what changes the tracker raises `InputError`.
     """
 
     def __init__(
@@ -60,6 +62,7 @@ class TextTracker:
         self._loaded = sam
         self._sam = sam.streaming
         self._search = search
+        self._in_step = False
         self._new_stages = partial(Stages, sam, search, finder=None, scorer=scorer, observer=observer)
         with neutral_torch(inference=False):
             search.share_trunk(self._sam.trunk_maps)
@@ -126,6 +129,7 @@ class TextTracker:
         Raises:
             InputError: one is out of its range, or belongs to the models that are loaded; all then stay as they were.
         """
+        self._refuse_in_step("reconfigure")
         check(config)
         fixed = fixed_differences(self.config, config)
         if fixed:
@@ -146,6 +150,7 @@ class TextTracker:
 
         What an example shows is found by the language model in any case.
         """
+        self._refuse_in_step("find_with")
         self._new_stages = partial(self._new_stages, finder=finder)
         self.reconfigure(self.config)
 
@@ -174,6 +179,7 @@ class TextTracker:
         Raises:
             InputError: too long, or too many; the targets then stay as they were.
         """
+        self._refuse_in_step("set_target")
         wanted = descriptions.split(text, self.config.max_targets)
         if wanted and not self._stages.can_search:
             self._search.require()
@@ -199,6 +205,7 @@ class TextTracker:
         Raises:
             InputError: not such an array, no language model, too long a description, or too many targets.
         """
+        self._refuse_in_step("set_example")
         _check_frame(image)
         with neutral_torch():
             embedding = self._search.embed_example(image)
@@ -220,6 +227,7 @@ class TextTracker:
             InputError: the box is empty or not finite, or there are too many targets. (Outside the frame: a warning of
                 the next result.)
         """
+        self._refuse_in_step("set_box")
         check_box(box)
         x, y, width, height = map(float, box)
         self._state.targets.ask(Request(box=(x, y, width, height)))
@@ -235,6 +243,7 @@ class TextTracker:
             InputError: not such a mask, nothing in it, too long a description, or too many targets. (Of another size than
                 the frame: a warning of the next result.)
         """
+        self._refuse_in_step("set_mask")
         check_mask(mask)
         name = descriptions.single(description) or UNNAMED
         self._state.targets.ask(Request(mask=mask.copy(), description=name))
@@ -277,17 +286,30 @@ class TextTracker:
         Raises:
             InputError: not such an array.
         """
+        self._refuse_in_step("step")
         _check_frame(frame)
-        with neutral_torch():
-            state, result = self._advance(self._stages, self._state.copy(), frame, stamp_ns, features, view_tokens)
+        self._in_step = True
+        try:
+            with neutral_torch():
+                state, result = self._advance(self._stages, self._state.copy(), frame, stamp_ns, features, view_tokens)
+        finally:
+            self._in_step = False
         self._state = state
         return result
 
     def reset(self) -> None:
         """Forget all targets, and all memory. Ids go on rising."""
+        self._refuse_in_step("reset")
         targets = self._state.targets.copy()
         targets.clear()
         self._state = replace(self._stages.blank_state(targets), index=self._state.index)
+
+    def _refuse_in_step(self, method: str) -> None:
+        """What the step works on takes the place of everything at its end: a change beside it would be lost."""
+        if self._in_step:
+            raise InputError(
+                f"{method} was called within a step, by an observer, scorer or finder; call it after the step."
+            )
 
     # ---- the stages ----
 
@@ -330,6 +352,7 @@ class TextTracker:
             attention, viewed = stages.track(state, tracked, frame, motion, watch, view_tokens)
         for target in state.targets.targets:
             target.observe(motion.seconds, self.config)
+        state.since_keyframe += motion.seconds
         with watch.stage("ground"):
             state = state if frame is None else stages.ground(state, frame, warnings)
         with watch.stage("search"):

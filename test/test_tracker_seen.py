@@ -7,8 +7,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from planted import STEP, PlantedSearch
 from small_models import small_sam2
-from test_tracker import BOX, STEP, PlantedSearch
 
 from fastsam2_ros import stages
 from fastsam2_ros.config import TrackerConfig
@@ -19,6 +19,7 @@ from fastsam2_ros.streaming.loading import LoadedSam2
 from fastsam2_ros.streaming.model import StreamingSam2
 from fastsam2_ros.tracker import TextTracker
 
+BOX = (30.0, 20.0, 60.0, 50.0)
 VIDEO = noise_video(1, (120, 160)) * 12
 
 

@@ -28,7 +28,7 @@ STORAGE_SUFFIXES = (".mcap", ".db3")
 _COMPRESSED_SUFFIXES = (".zstd", ".zst")
 _COMPRESSED_MESSAGE = b"\x28\xb5\x2f\xfd"  # zstd's magic number; a CDR message begins with a zero
 
-_LARGEST_MESSAGE = 1 << 30
+LARGEST_MESSAGE = 1 << 30
 """Bytes of a compressed message: a few kB can hold any number of zeros."""
 
 _log = logging.getLogger(__name__)
@@ -206,8 +206,8 @@ def _unpacked(data: bytes) -> bytes:
     parts, size = [], 0
     for part in zstandard.ZstdDecompressor().read_to_iter(data):
         size += len(part)
-        if size > _LARGEST_MESSAGE:
-            raise ValueError(f"a message of more than {_LARGEST_MESSAGE >> 20} MB")
+        if size > LARGEST_MESSAGE:
+            raise ValueError(f"a message of more than {LARGEST_MESSAGE >> 20} MB")
         parts.append(part)
     return b"".join(parts)
 

@@ -37,11 +37,11 @@ _METADATA_VERSION: Final = 8
 _UNLIMITED = QosTime(9223372036, 854775807)
 
 
-def reliable_qos(depth: int = 5, durability: QosDurability = QosDurability.VOLATILE) -> Qos:
-    """Reliable, keep last `depth`: as it is written to a bag."""
+def reliable_qos(durability: QosDurability = QosDurability.VOLATILE) -> Qos:
+    """Reliable, keep last 5: as it is written to a bag."""
     return Qos(
         history=QosHistory.KEEP_LAST,
-        depth=depth,
+        depth=5,
         reliability=QosReliability.RELIABLE,
         durability=durability,
         deadline=_UNLIMITED,

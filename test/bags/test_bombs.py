@@ -22,7 +22,7 @@ STRING = "std_msgs/msg/String"
 
 
 def test_a_message_that_unpacks_to_too_much_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(read, "_LARGEST_MESSAGE", 1 << 20)
+    monkeypatch.setattr(read, "LARGEST_MESSAGE", 1 << 20)
     with BagWriter(tmp_path / "bag") as bag:
         bag.add_topic("/chatter", STRING)
         for number, size in enumerate((1 << 20, (1 << 20) + 1)):

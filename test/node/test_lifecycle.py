@@ -5,8 +5,8 @@ import threading
 import weakref
 
 import pytest
-from lifecycle_msgs.msg import State, Transition
-from lifecycle_msgs.srv import ChangeState, GetState
+from lifecycle_msgs.msg import State
+from lifecycle_msgs.srv import GetState
 from std_srvs.srv import Trigger
 
 from fastsam2_ros.config import TrackerConfig
@@ -14,17 +14,6 @@ from fastsam2_ros.errors import ModelError
 
 from .fakes import CentreTracker
 from .manager import NAMES, Manager, up
-
-
-@pytest.fixture
-def managed(graph):
-    """A node that a manager has in hand."""
-
-    def make(tracker=None, **values):
-        made = graph(tracker or CentreTracker(), subscribe=("status", "tracks"), autostart=False, **values)
-        return made, Manager(made)
-
-    return make
 
 
 def test_nothing_is_loaded_before_the_manager_says_so(managed):
@@ -223,73 +212,6 @@ def test_the_model_can_be_changed_between_cleanup_and_configure(managed):
     assert [config.model.name for config in configs] == ["mini", "tiny"]
 
 
-class Loading:
-    """A `make_tracker` that takes until it is released."""
-
-    def __init__(self, tracker):
-        self.began, self.released = threading.Event(), threading.Event()
-        self._tracker = tracker
-
-    def __call__(self, config):
-        self.began.set()
-        assert self.released.wait(timeout=20)
-        return self._tracker
-
-
-@pytest.fixture
-def loading(managed):
-    """A node that is loading its models, its manager, and what releases it."""
-    graph, manager = managed()
-    slow = graph.make_tracker = Loading(CentreTracker())
-    answer = manager.ask("change_state", ChangeState.Request(transition=Transition(id=NAMES["configure"])))
-    assert slow.began.wait(timeout=10)
-    yield graph, manager, slow.released, answer
-    slow.released.set()
-
-
-def test_loading_is_told_in_status_and_diagnostics(loading):
-    graph, *_ = loading
-    assert graph.wait_for_status(lambda status: "Loading mini" in status.message).active is False
-    graph.wait_for(lambda: any("Loading mini" in each.status[0].message for each in graph.heard["diagnostics"]))
-
-
-def test_services_answer_while_models_are_loaded(loading):
-    _, manager, _, answer = loading
-    assert manager.state() == "configuring"
-    assert manager.set(max_targets=3).successful
-    assert not answer.done()
-
-
-def test_the_manager_is_answered_when_they_are_loaded(loading):
-    graph, manager, released, answer = loading
-    released.set()
-    graph.wait_for(answer.done)
-    assert answer.result().success
-    assert manager.state() == "inactive"
-
-
-def test_a_setting_that_is_changed_while_models_are_loaded_takes_effect(loading):
-    graph, manager, released, answer = loading
-    assert manager.set(max_targets=3).successful
-    released.set()
-    graph.wait_for(answer.done)
-    assert manager.change("activate")
-    graph.wait_for(graph.image.get_subscription_count)
-    graph.send_good(1)
-    assert graph.node.cameras[""].reports.tracker.config.max_targets == 3
-
-
-def test_a_description_that_is_given_while_models_are_loaded_waits(loading):
-    graph, manager, released, answer = loading
-    graph.wait_for(graph.description.get_subscription_count)
-    graph.say("plate")
-    graph.wait_for_text()
-    released.set()
-    graph.wait_for(answer.done)
-    assert manager.change("activate")
-    graph.wait_for_status(lambda status: status.descriptions == ["plate"])
-
-
 def test_a_description_that_is_given_before_comes_before_that_of_the_configuration(managed):
     graph, manager = managed(description="cup")
     graph.wait_for(graph.description.get_subscription_count)
@@ -298,15 +220,6 @@ def test_a_description_that_is_given_before_comes_before_that_of_the_configurati
     up(manager)
     graph.wait_for(graph.image.get_subscription_count)
     assert graph.send_good(1).descriptions == ["plate"]
-
-
-def test_a_transition_that_is_asked_for_meanwhile_comes_after(loading):
-    graph, manager, released, _ = loading
-    activate = manager.ask("change_state", ChangeState.Request(transition=Transition(id=NAMES["activate"])))
-    released.set()
-    graph.wait_for(activate.done)
-    assert activate.result().success
-    assert manager.state() == "active"
 
 
 def test_parameters_change_between_frames_while_tracking(graph):
