@@ -64,6 +64,14 @@ class ModelConfig:
         choices=("auto", "fp32", "bf16", "fp16"),
         live=False,
     )
+    image_size: int = option(
+        0,
+        "Side of the square that frames are scaled to, pixels: a multiple of 32 from 256 to 1024. Time and memory go with its "
+        "square; small targets need a large one. 0: the model's own, 512 for mini and 1024 for the released ones.",
+        minimum=0,
+        maximum=1024,
+        live=False,
+    )
     max_prompt_frames: int = option(
         2,
         "Prompt frames kept in a target's memory: the first for good, and the newest finds of a lost target.",

@@ -45,7 +45,7 @@ UPSTREAM_VOS = "upstream vos_optimized"
 
 @dataclass(frozen=True)
 class Setting:
-    """One thing to be timed: who, which weights, and how much is kept."""
+    """One thing to be timed: who, which weights, how much is kept, and `ModelConfig.image_size`."""
 
     variant: str
     model: str
@@ -54,6 +54,7 @@ class Setting:
     device: str
     keep_ratio: float = 1.0
     checkpoint: str = UNTRAINED
+    image_size: int = 0
 
 
 @dataclass
@@ -84,7 +85,11 @@ class StreamingStep:
 
     def __init__(self, setting: Setting) -> None:
         model = ModelConfig(
-            name=setting.model, checkpoint=setting.checkpoint, device=setting.device, precision=setting.precision
+            name=setting.model,
+            checkpoint=setting.checkpoint,
+            device=setting.device,
+            precision=setting.precision,
+            image_size=setting.image_size,
         )
         language = LanguageConfig(name=NONE)
         config = TrackerConfig(
@@ -115,7 +120,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The command's arguments."""
     parser.add_argument("--models", nargs="+", default=["tiny"], help="SAM 2 models (default: tiny)")
     parser.add_argument("--targets", nargs="+", type=int, default=[1], help="targets at once (default: 1)")
-    parser.add_argument("--keep", nargs="+", type=float, default=[1.0, 0.5, 0.3], help="keep ratios (default: 1 .5 .3)")
+    parser.add_argument(
+        "--keep", nargs="+", type=float, default=[1.0, 0.5, 0.3], help="keep ratios; 0: the budget (default: 1 .5 .3)"
+    )
+    parser.add_argument(
+        "--sizes", nargs="+", type=int, default=[0], help="model.image_size of ours (default: the model's own)"
+    )
     parser.add_argument("--precision", nargs="+", default=["fp32"], choices=("fp32", "bf16"), help="(default: fp32)")
     parser.add_argument("--vos-optimized", action="store_true", help="upstream's compiled predictor too (for GPUs)")
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda ... (default: auto)")
@@ -172,8 +182,8 @@ def _variants(base: Setting, arguments: argparse.Namespace) -> Iterator[Setting]
     yield base
     if arguments.vos_optimized:
         yield replace(base, variant=UPSTREAM_VOS)
-    for keep_ratio in arguments.keep:
-        yield replace(base, variant="ours", keep_ratio=keep_ratio)
+    for image_size, keep_ratio in itertools.product(arguments.sizes, arguments.keep):
+        yield replace(base, variant="ours", keep_ratio=keep_ratio, image_size=image_size)
 
 
 def compare(settings: Sequence[Setting], frames: int, progress: Progress) -> list[Timing]:
@@ -245,13 +255,20 @@ def rows(timings: Sequence[Timing]) -> list[list[str]]:
     cells = []
     for timing in timings:
         setting = timing.setting
-        name = f"ours, keep {setting.keep_ratio:g}" if setting.variant == "ours" else setting.variant
+        name = _name(setting)
         stages = [_milliseconds(timing.stages[stage]) if stage in timing.stages else "" for stage in STAGES]
         ratio = f"{timing.step / upstream[_key(setting)]:.2f}"
         what = (setting.model, setting.precision, str(setting.targets), name)
         peak = f"{timing.peak_bytes / (1 << 20):.0f}"
         cells.append([*what, *stages, _milliseconds(timing.step), ratio, peak])
     return cells
+
+
+def _name(setting: Setting) -> str:
+    if setting.variant != "ours":
+        return setting.variant
+    keep = f"keep {setting.keep_ratio:g}" if setting.keep_ratio else "budget"
+    return f"ours, {keep}" + (f", {setting.image_size} px" if setting.image_size else "")
 
 
 def _key(setting: Setting) -> tuple[Any, ...]:
@@ -285,6 +302,7 @@ def markdown(timings: Sequence[Timing], machine: str, arguments: argparse.Namesp
     """The page that goes into the repository."""
     words = ["fastsam2 bench --models", *arguments.models, "--targets", *map(str, arguments.targets)]
     words += ["--keep", *map(str, arguments.keep), "--precision", *arguments.precision, f"--frames {arguments.frames}"]
+    words += ["--sizes", *map(str, arguments.sizes)] if any(arguments.sizes) else []
     words += ["--vos-optimized"] if arguments.vos_optimized else []
     words += ["--node"] if node else []
     lines = [

@@ -55,6 +55,16 @@ def test_a_step_is_told_as_a_share_of_upstreams_with_as_many_targets():
     assert table[0]["peak MB"] == "3"
 
 
+def test_a_size_is_told_beside_the_keep_ratio():
+    timings = [
+        Timing(setting(UPSTREAM), {}, 0.4),
+        Timing(Setting("ours", "mini", "fp32", 2, "cpu", 0.0, image_size=256), {}, 0.1),
+    ]
+    table = [dict(zip(HEADER, cells, strict=True)) for cells in rows(timings)]
+    assert [row["variant"] for row in table] == ["upstream", "ours, budget, 256 px"]
+    assert table[1]["of upstream"] == "0.25"
+
+
 def test_the_table_is_readable_in_80_columns():
     """Slow models on a CPU: no header and no figure is broken or cut."""
     stages = dict.fromkeys(STAGES, 12.3456)
