@@ -130,8 +130,8 @@ class PruningConfig:
     )
     target_rate: float = option(
         0.0,
-        "Frames per second to hold, of all cameras together: keep ratios sink while steps take longer, to the floor at most. "
-        "0: no deadline.",
+        "Frames per second to hold, of all cameras together: keep ratios sink, to the floor at most, until 95 % of the steps "
+        "are in time; where that is not enough, ~/status says so. 0: no deadline.",
         minimum=0.0,
         maximum=1000.0,
     )

@@ -314,6 +314,11 @@ class TextTracker:
         warnings += _stamp_warnings(stamp_ns, motion)
         highest = max((target.pruning.keep_ratio for target in tracked), default=1.0)
         frame = EncodedFrame(rgb, features, state.deadline.update(state.step_seconds, highest))
+        if state.deadline.missed:
+            warnings.append(
+                f"pruning.target_rate, {self.config.pruning.target_rate:g}, is not held: with the fewest tokens that "
+                "pruning.min_keep_ratio allows steps take longer. Lower it, or take a smaller model.image_size or model."
+            )
         for row, target in enumerate(tracked):
             target.pruning.next_keep_ratio(motion.magnitude_of(row), motion.seconds, frame.ceiling)
 
