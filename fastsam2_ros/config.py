@@ -232,7 +232,8 @@ class TrackerConfig:
     max_skip: int = option(
         0,
         "Most frames in a row for which no model runs, because nothing has moved since the last and every target is sure: "
-        "they get its masks. 0: the models run for every frame. Frames of several cameras are never skipped.",
+        "they get its masks. 0: the models run for every frame. Frames of several cameras that are encoded together are not "
+        "skipped.",
         minimum=0,
         maximum=1000,
     )
