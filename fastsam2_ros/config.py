@@ -64,6 +64,14 @@ class ModelConfig:
         choices=("auto", "fp32", "bf16", "fp16"),
         live=False,
     )
+    image_size: int = option(
+        0,
+        "Side of the square that frames are scaled to, pixels: a multiple of 32 from 256 to 1024. Time and memory go with its "
+        "square; small targets need a large one. 0: the model's own, 512 for mini and 1024 for the released ones.",
+        minimum=0,
+        maximum=1024,
+        live=False,
+    )
     max_prompt_frames: int = option(
         2,
         "Prompt frames kept in a target's memory: the first for good, and the newest finds of a lost target.",
@@ -122,8 +130,8 @@ class PruningConfig:
     )
     target_rate: float = option(
         0.0,
-        "Frames per second to hold, of all cameras together: keep ratios sink while steps take longer, to the floor at most. "
-        "0: no deadline.",
+        "Frames per second to hold, of all cameras together: keep ratios sink, to the floor at most, until 95 % of the steps "
+        "are in time; where that is not enough, ~/status says so. 0: no deadline.",
         minimum=0.0,
         maximum=1000.0,
     )
@@ -224,7 +232,8 @@ class TrackerConfig:
     max_skip: int = option(
         0,
         "Most frames in a row for which no model runs, because nothing has moved since the last and every target is sure: "
-        "they get its masks. 0: the models run for every frame. Frames of several cameras are never skipped.",
+        "they get its masks. 0: the models run for every frame. Frames of several cameras that are encoded together are not "
+        "skipped.",
         minimum=0,
         maximum=1000,
     )

@@ -343,6 +343,11 @@ class TextTracker:
         highest = max((target.pruning.keep_ratio for target in tracked), default=1.0)
         ceiling = state.deadline.update(state.step_seconds, highest)
         frame = None if features is None else EncodedFrame(rgb, features, ceiling)
+        if state.deadline.missed:
+            warnings.append(
+                f"pruning.target_rate, {self.config.pruning.target_rate:g}, is not held: with the fewest tokens that "
+                "pruning.min_keep_ratio allows steps take longer. Lower it, or take a smaller model.image_size or model."
+            )
         for row, target in enumerate(tracked):
             target.pruning.next_keep_ratio(motion.magnitude_of(row), motion.seconds, ceiling)
 

@@ -180,3 +180,11 @@ def test_fewer_memory_frames_have_the_shares_of_so_many(make, sam):
         result = tracker.step(scene(0), index * STEP)
     assert result.attention[0].keys == pytest.approx(0.5 * 4 * 256, abs=2)
     assert [len(frame.tokens) for frame, _ in tracker.targets[0].memory.frames(7)][1:3] == [128] * 2
+
+
+@pytest.mark.parametrize(("rate", "told"), [(1e3, True), (1e-3, False)])
+def test_a_rate_that_cannot_be_held_is_told(make, rate, told):
+    tracker = make(PruningConfig(target_rate=rate))
+    tracker.set_mask(square(20, 60), "rock")
+    results = [tracker.step(scene(0), index * STEP) for index in range(5)]
+    assert any("target_rate, 1000, is not held" in warning for warning in results[-1].warnings) == told

@@ -13,6 +13,12 @@ STEPS = (0.05, 0.1, 0.15, 0.2, 0.3, 0.4, 0.5, 0.7, 0.85, 1.0)
 """Levels (`level_of`) that the budget takes: few, so that compiled code and memory layouts are used again."""
 ROOM = 1.5
 """Queries that a target gets at least, for each token that it covers: its border and what is round it count too."""
+WINDOW = 20
+"""Steps of which one may be late."""
+LEAST_LEFT, MOST_LEFT = 0.5, 0.9
+"""Share of the ceiling that a late step leaves, whatever it took."""
+RECOVERY = 1.02
+"""What the ceiling is multiplied by in each step after `WINDOW` that were in time."""
 
 
 def level_of(keep_ratio: float) -> float:
@@ -84,14 +90,25 @@ class Budget:
 
 
 class Deadline:
-    """The most that the time of the steps allows every target: steps take as long as all targets together."""
+    """Holds the 95th percentile of the steps' time under the period by the most that every target gets: steps take as long as
+    all targets together.
+
+    A late step lowers the ceiling at once, by as much as it was late, and then it stays for `WINDOW` steps without a late one:
+    one late step in so many is what the percentile allows. A fixed `keep_ratio` switches it off.
+    """
 
     def __init__(self, config: PruningConfig) -> None:
         self.config = config
         self._ceiling = 1.0
+        self._late: tuple[bool, ...] = ()
+
+    @property
+    def missed(self) -> bool:
+        """The rate is not held: of the last `WINDOW` steps more than one was late, and fewer tokens are not allowed."""
+        return sum(self._late) > 1 and self._ceiling <= self.config.min_keep_ratio
 
     def update(self, step_seconds: float, highest: float = 1.0) -> float:
-        """The highest keep ratio for this frame: sinks by a tenth while steps are late, recovers by a fiftieth.
+        """The highest keep ratio for this frame.
 
         Args:
             step_seconds: what the last step took; 0: not known.
@@ -101,8 +118,12 @@ class Deadline:
             between `min_keep_ratio` and 1.
         """
         config = self.config
-        if config.target_rate > 0 and step_seconds > 0:
-            late = step_seconds > 1 / config.target_rate
-            ceiling = 0.9 * min(self._ceiling, highest) if late else 1.02 * self._ceiling
-            self._ceiling = min(1.0, max(config.min_keep_ratio, ceiling))
+        if config.target_rate > 0 and step_seconds > 0 and not config.keep_ratio:
+            share = 1 / (config.target_rate * step_seconds)  # of the step's time that the period is
+            self._late = (*self._late[1 - WINDOW :], share < 1)
+            if share < 1:
+                self._ceiling = min(MOST_LEFT, max(LEAST_LEFT, share)) * min(self._ceiling, highest)
+            elif not any(self._late):
+                self._ceiling *= RECOVERY
+            self._ceiling = min(1.0, max(config.min_keep_ratio, self._ceiling))
         return self._ceiling

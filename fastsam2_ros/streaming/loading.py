@@ -22,6 +22,8 @@ from fastsam2_ros.weights import read_tensors
 
 _HUB_IDS = {name: f"facebook/sam2.1-hiera-{name.replace('_', '-')}" for name in MODELS if name != "mini"}
 _MINI = Path(__file__).with_name("mini.yaml")
+SMALLEST, STEP = 256, 32
+"""Of `ModelConfig.image_size`, pixels."""
 _TRUNKS = {(96, 12): "tiny", (96, 16): "small", (112, 24): "base_plus", (144, 48): "large"}
 #: What upstream's `build_sam2_video_predictor` sets with `apply_postprocessing`, but for the hole filling, which needs its
 #: CUDA extension and which it skips without a word where that is missing.
@@ -56,7 +58,7 @@ def load_sam2(config: ModelConfig) -> LoadedSam2:
     untrained = config.checkpoint == UNTRAINED
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(config.seed)
-        model = build(find_config(config.name))
+        model = build(find_config(config.name), sized(config))
     if untrained:
         make_visible(model)
         _log.warning("SAM 2 '%s' has random weights: its masks mean nothing.", config.name)
@@ -65,6 +67,21 @@ def load_sam2(config: ModelConfig) -> LoadedSam2:
         load_weights(model, path, config.name)
     streaming = StreamingSam2(model.to(device), precision, config.max_prompt_frames, config.memory_frames)
     return LoadedSam2(streaming, config.name, untrained)
+
+
+def sized(config: ModelConfig) -> dict[str, int]:
+    """What `build` overrides for `image_size`. No tensor depends on it: the same weights are good for every size.
+
+    Raises:
+        ModelError: not such a size.
+    """
+    side = config.image_size
+    if side and (side < SMALLEST or side % STEP):
+        raise ModelError(
+            f"model.image_size is {side}; it must be 0 or a multiple of {STEP} from {SMALLEST} on, since the coarsest map of "
+            f"the image encoder has a stride of {STEP} pixels."
+        )
+    return {"image_size": side} if side else {}
 
 
 def find_device(name: str) -> torch.device:

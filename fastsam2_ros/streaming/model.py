@@ -100,9 +100,10 @@ class StreamingSam2:
     @torch.inference_mode()
     def encode_batch(self, frames: Sequence[npt.NDArray[np.uint8]]) -> list[FrameFeatures]:
         """Run the image encoder once on frames of any sizes, each uint8 (H, W, 3), RGB."""
-        pictures, images = zip(*map(self._prepare, frames), strict=True)
+        pictures, inputs = zip(*map(self._prepare, frames), strict=True)
+        images = torch.cat(inputs)
         with self._autocast():
-            from_trunk, maps = self._encoded(torch.cat(images))
+            from_trunk, maps = self._upstream_maps(images) if self._upstream_encoder else self._maps(images)
         fine, middle, coarse = (each.split(1) for each in maps)
         trunk_maps = from_trunk if isinstance(self.model.image_encoder.trunk, TimmTrunk) else ()
         return [
@@ -290,10 +291,8 @@ class StreamingSam2:
         enabled = self.precision != torch.float32
         return torch.autocast(self.device.type, dtype=self.precision if enabled else torch.bfloat16, enabled=enabled)
 
-    def _encoded(self, images: Tensor) -> tuple[Sequence[Tensor], Sequence[Tensor]]:
+    def _maps(self, images: Tensor) -> tuple[Sequence[Tensor], Sequence[Tensor]]:
         """The trunk's maps and `FrameFeatures.maps` of normalised images, (B, 3, S, S)."""
-        if self._upstream_encoder:
-            return self._upstream_maps(images)
         from_trunk = self.model.image_encoder.trunk(images)
         return from_trunk, neck.project(self.model, from_trunk)
 

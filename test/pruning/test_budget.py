@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from fastsam2_ros.config import PruningConfig
-from fastsam2_ros.pruning.budget import STEPS, Budget, Deadline, keep_ratio_at, level_of
+from fastsam2_ros.pruning.budget import STEPS, WINDOW, Budget, Deadline, keep_ratio_at, level_of
 
 CONFIG = PruningConfig(min_keep_ratio=0.15, max_keep_ratio=1.0, full_motion=1.0, fall_seconds=1.0)
 
@@ -104,14 +104,70 @@ def test_late_steps_lower_the_ceiling_and_early_ones_raise_it_again():
     assert late[-1] == 0.15
     early = [deadline.update(0.05) for _ in range(200)]
     assert early == sorted(early)
+    assert early[WINDOW - 2] == 0.15
     assert early[-1] == 1.0
 
 
-def test_a_late_step_is_told_by_what_it_had():
+@pytest.mark.parametrize(("seconds", "left"), [(0.101, 0.9), (0.125, 0.8), (0.9, 0.5)])
+def test_a_late_step_lowers_what_it_had_by_as_much_as_it_was_late(seconds, left):
     deadline = Deadline(PruningConfig(target_rate=10.0))
     for _ in range(100):
         deadline.update(0.05, 0.4)
-    assert deadline.update(0.2, 0.4) == pytest.approx(0.36)
+    assert deadline.update(seconds, 0.4) == pytest.approx(left * 0.4)
+
+
+def under_load(seconds: float, load: float = 2.0, fixed: float = 0.03, rate: float = 10.0) -> list[tuple[float, bool]]:
+    """Ceiling and whether the step was in time, of every step from the moment on that steps take `load` times as long.
+
+    Args:
+        seconds: of the load; as long again follows without it.
+        fixed: of a step's time without load, what does not depend on the tokens, seconds; the tokens take up to .06 s.
+    """
+    deadline, now, steps, step, ceiling = Deadline(PruningConfig(target_rate=rate)), 0.0, [], fixed, 1.0
+    while now < 2 * seconds:
+        ceiling = deadline.update(step, ceiling)
+        step = (fixed + 0.06 * ceiling) * (load if now < seconds else 1.0)
+        steps.append((ceiling, step <= 1 / rate))
+        now += max(step, 1 / rate)
+    return steps
+
+
+def test_two_seconds_into_a_load_95_of_100_steps_are_in_time_again():
+    steps = under_load(20.0)
+    assert not all(in_time for _, in_time in steps[:3])
+    loaded = [in_time for _, in_time in steps[20:200]]
+    assert sum(loaded) >= 0.95 * len(loaded)
+
+
+def test_under_a_load_the_ceiling_is_no_lower_than_it_must_be():
+    """.03 + .06 c seconds, twice, are .1 at a ceiling of a third."""
+    loaded = [ceiling for ceiling, _ in under_load(20.0)[20:200]]
+    assert min(loaded) > 0.25
+
+
+def test_after_a_load_everything_comes_back():
+    assert under_load(20.0)[-1] == (1.0, True)
+
+
+def test_what_cannot_be_held_is_told():
+    deadline = Deadline(PruningConfig(target_rate=10.0))
+    told = [(deadline.update(0.2), deadline.missed)[1] for _ in range(10)]
+    assert told == [False] * 2 + [True] * 8  # from 1 to .15 by halves
+
+
+def test_what_is_held_again_is_not_told_for_long():
+    deadline = Deadline(PruningConfig(target_rate=10.0))
+    for _ in range(10):
+        deadline.update(0.2)
+    for _ in range(WINDOW):
+        deadline.update(0.05)
+    assert not deadline.missed
+
+
+def test_a_fixed_ratio_has_no_deadline():
+    deadline = Deadline(PruningConfig(keep_ratio=0.5, target_rate=10.0))
+    assert {deadline.update(0.2) for _ in range(30)} == {1.0}
+    assert not deadline.missed
 
 
 def test_without_a_rate_no_step_is_late():

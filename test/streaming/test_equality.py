@@ -64,6 +64,13 @@ def test_three_targets_one_of_them_added_at_frame_eight(predictor, bedroom):
     )
 
 
+def test_at_another_size(bedroom):
+    predictor = small_sam2(PREDICTOR, image_size=288)
+    reference = upstream_logits(predictor, bedroom[:10], [FIRST])
+    ours = streaming_logits(StreamingSam2(predictor, upstream_encoder=True), bedroom[:10], [FIRST])
+    assert largest_difference(reference, ours) <= 1e-5
+
+
 @pytest.mark.parametrize("forgotten", ["frames", "pointers"])
 def test_the_check_notices_what_is_forgotten(predictor, bedroom, one_target, forgotten, monkeypatch):
     """Without the two oldest memory frames, or the two oldest object pointers, logits differ by far more than is allowed."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import pickle
 
+import numpy as np
 import pytest
 import torch
 from safetensors.torch import save_file
@@ -12,6 +13,7 @@ from safetensors.torch import save_file
 from fastsam2_ros.config import ModelConfig
 from fastsam2_ros.errors import ModelError
 from fastsam2_ros.streaming import loading
+from fastsam2_ros.streaming.prompts import Prompt
 
 
 @pytest.fixture(scope="module")
@@ -207,3 +209,32 @@ def test_any_file_that_is_no_checkpoint_is_one_line(tmp_path, content, suffix):
     message = refused(checkpoint=str(path))
     assert str(path) in message
     assert "\n" not in message
+
+
+@pytest.mark.parametrize("size", [128, 250, 300, 512 + 16])
+def test_a_size_that_the_encoder_cannot_take(size):
+    with pytest.raises(ModelError, match=f"image_size is {size}; it must be 0 or a multiple of 32 from 256 on"):
+        loading.load_sam2(ModelConfig(checkpoint="untrained", device="cpu", image_size=size))
+
+
+@pytest.mark.parametrize(("name", "size"), [("mini", 288), ("tiny", 256)])
+def test_frames_are_tracked_at_another_size(name, size):
+    """Grid, positions, prompts and memory are of that size."""
+    sam = loading.load_sam2(ModelConfig(name=name, checkpoint="untrained", device="cpu", image_size=size)).streaming
+    features = sam.encode(np.zeros((30, 40, 3), np.uint8))
+    side = size // 16
+    assert (features.grid, features.tokens.shape[0]) == ((side, side), side * side)
+    memory = sam.new_memory()
+    prompt = Prompt.from_box((5.0, 5.0, 20.0, 20.0))
+    sam.remember_prompt(features, sam.decode_prompt(features, prompt), memory, 0)
+    decoded = sam.decode(features, sam.condition(features, [memory], 1, [None]))
+    sam.remember(features, decoded, [memory], 1)
+    assert decoded.low_res.shape == (1, 1, 4 * side, 4 * side)
+    assert [len(frame.tokens) for frame, _ in memory.frames(2)] == [side * side] * 2
+
+
+def test_the_same_weights_are_good_for_every_size(mini_file):
+    small = loading.load_sam2(ModelConfig(checkpoint=str(mini_file), device="cpu", image_size=256))
+    whole = loading.load_sam2(ModelConfig(checkpoint=str(mini_file), device="cpu"))
+    states = weights_of(small), weights_of(whole)
+    assert all(torch.equal(states[0][key], states[1][key]) for key in states[1])

@@ -45,7 +45,9 @@ UPSTREAM_VOS = "upstream vos_optimized"
 
 @dataclass(frozen=True)
 class Setting:
-    """One thing to be timed: who, which weights, and how much is kept."""
+    """One thing to be timed: who, which weights, how much is kept, `ModelConfig.image_size`, and `TrackerConfig.max_skip`, with
+    which the scene is still.
+    """
 
     variant: str
     model: str
@@ -54,6 +56,8 @@ class Setting:
     device: str
     keep_ratio: float = 1.0
     checkpoint: str = UNTRAINED
+    image_size: int = 0
+    max_skip: int = 0
 
 
 @dataclass
@@ -61,8 +65,8 @@ class Timing:
     """What was measured of a setting.
 
     Attributes:
-        stages: median seconds by stage.
-        step: median seconds of a whole step.
+        stages: median seconds by stage; in a still scene the mean.
+        step: median seconds of a whole step; in a still scene the mean.
         peak_bytes: most memory of a process that did nothing else: of the GPU, or resident on a CPU.
     """
 
@@ -84,7 +88,11 @@ class StreamingStep:
 
     def __init__(self, setting: Setting) -> None:
         model = ModelConfig(
-            name=setting.model, checkpoint=setting.checkpoint, device=setting.device, precision=setting.precision
+            name=setting.model,
+            checkpoint=setting.checkpoint,
+            device=setting.device,
+            precision=setting.precision,
+            image_size=setting.image_size,
         )
         language = LanguageConfig(name=NONE)
         config = TrackerConfig(
@@ -92,6 +100,7 @@ class StreamingStep:
             pruning=PruningConfig(keep_ratio=setting.keep_ratio),
             language=language,
             max_targets=setting.targets,
+            max_skip=setting.max_skip,
         )
         sam = load_sam2(model)
         self._tracker = TextTracker(sam, TextSearch(language, sam.streaming.device), config)
@@ -115,7 +124,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The command's arguments."""
     parser.add_argument("--models", nargs="+", default=["tiny"], help="SAM 2 models (default: tiny)")
     parser.add_argument("--targets", nargs="+", type=int, default=[1], help="targets at once (default: 1)")
-    parser.add_argument("--keep", nargs="+", type=float, default=[1.0, 0.5, 0.3], help="keep ratios (default: 1 .5 .3)")
+    parser.add_argument(
+        "--keep", nargs="+", type=float, default=[1.0, 0.5, 0.3], help="keep ratios; 0: the budget (default: 1 .5 .3)"
+    )
+    parser.add_argument(
+        "--sizes", nargs="+", type=int, default=[0], help="model.image_size of ours (default: the model's own)"
+    )
+    parser.add_argument(
+        "--still", type=int, default=0, metavar="N", help="ours in a still scene too, with max_skip N (default: not)"
+    )
     parser.add_argument("--precision", nargs="+", default=["fp32"], choices=("fp32", "bf16"), help="(default: fp32)")
     parser.add_argument("--vos-optimized", action="store_true", help="upstream's compiled predictor too (for GPUs)")
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda ... (default: auto)")
@@ -172,8 +189,11 @@ def _variants(base: Setting, arguments: argparse.Namespace) -> Iterator[Setting]
     yield base
     if arguments.vos_optimized:
         yield replace(base, variant=UPSTREAM_VOS)
-    for keep_ratio in arguments.keep:
-        yield replace(base, variant="ours", keep_ratio=keep_ratio)
+    for image_size, keep_ratio in itertools.product(arguments.sizes, arguments.keep):
+        ours = replace(base, variant="ours", keep_ratio=keep_ratio, image_size=image_size)
+        yield ours
+        if arguments.still:
+            yield replace(ours, max_skip=arguments.still)
 
 
 def compare(settings: Sequence[Setting], frames: int, progress: Progress) -> list[Timing]:
@@ -184,8 +204,8 @@ def compare(settings: Sequence[Setting], frames: int, progress: Progress) -> lis
     steppers = [make(setting) for setting in settings]
     seen: list[dict[str, list[float]]] = [defaultdict(list) for _ in settings]
     for index in range(WARM_FRAMES + frames):
-        for stepper, figures in zip(steppers, seen, strict=True):
-            stages = stepper.step(video[index % len(video)])
+        for setting, stepper, figures in zip(settings, steppers, seen, strict=True):
+            stages = stepper.step(video[0 if setting.max_skip else index % len(video)])
             progress.advance(task)
             if index >= WARM_FRAMES:
                 figures["step"].append(sum(stages.values()))
@@ -194,9 +214,11 @@ def compare(settings: Sequence[Setting], frames: int, progress: Progress) -> lis
     del steppers
     timings = []
     for setting, figures in zip(settings, seen, strict=True):
-        medians = {stage: statistics.median(values) for stage, values in figures.items()}
-        step = medians.pop("step")
-        timings.append(Timing(setting, medians, step, peak_in_own_process(setting)))
+        # The models run in some frames of a still scene only: there the median says nothing.
+        typical = (lambda values: sum(values) / frames) if setting.max_skip else statistics.median
+        times = {stage: typical(values) for stage, values in figures.items()}
+        step = times.pop("step")
+        timings.append(Timing(setting, times, step, peak_in_own_process(setting)))
         progress.advance(task)
     return timings
 
@@ -245,13 +267,21 @@ def rows(timings: Sequence[Timing]) -> list[list[str]]:
     cells = []
     for timing in timings:
         setting = timing.setting
-        name = f"ours, keep {setting.keep_ratio:g}" if setting.variant == "ours" else setting.variant
+        name = _name(setting)
         stages = [_milliseconds(timing.stages[stage]) if stage in timing.stages else "" for stage in STAGES]
         ratio = f"{timing.step / upstream[_key(setting)]:.2f}"
         what = (setting.model, setting.precision, str(setting.targets), name)
         peak = f"{timing.peak_bytes / (1 << 20):.0f}"
         cells.append([*what, *stages, _milliseconds(timing.step), ratio, peak])
     return cells
+
+
+def _name(setting: Setting) -> str:
+    if setting.variant != "ours":
+        return setting.variant
+    keep = f"keep {setting.keep_ratio:g}" if setting.keep_ratio else "budget"
+    size = f", {setting.image_size} px" if setting.image_size else ""
+    return f"ours, {keep}{size}" + (", still" if setting.max_skip else "")
 
 
 def _key(setting: Setting) -> tuple[Any, ...]:
@@ -285,6 +315,8 @@ def markdown(timings: Sequence[Timing], machine: str, arguments: argparse.Namesp
     """The page that goes into the repository."""
     words = ["fastsam2 bench --models", *arguments.models, "--targets", *map(str, arguments.targets)]
     words += ["--keep", *map(str, arguments.keep), "--precision", *arguments.precision, f"--frames {arguments.frames}"]
+    words += ["--sizes", *map(str, arguments.sizes)] if any(arguments.sizes) else []
+    words += [f"--still {arguments.still}"] if arguments.still else []
     words += ["--vos-optimized"] if arguments.vos_optimized else []
     words += ["--node"] if node else []
     lines = [
@@ -292,9 +324,9 @@ def markdown(timings: Sequence[Timing], machine: str, arguments: argparse.Namesp
         "",
         f"`{' '.join(words)}` on {machine}.",
         "",
-        f"Median ms per frame of {SIZE[1]}x{SIZE[0]}, memory full, variants frame by frame in turn. Upstream is the step of",
-        "`SAM2VideoPredictor` (encoder once per frame, everything else target by target). `peak MB` is the most memory",
-        "of a process that ran this variant alone: resident on a CPU, allocated on a GPU.",
+        f"Median ms per frame of {SIZE[1]}x{SIZE[0]}, in a still scene the mean; memory full, variants frame by frame in turn.",
+        "Upstream is the step of `SAM2VideoPredictor` (encoder once per frame, everything else target by target). `peak MB` is",
+        "the most memory of a process that ran this variant alone: resident on a CPU, allocated on a GPU.",
         "",
         "| " + " | ".join(HEADER) + " |",
         "|" + " --- |" * len(HEADER),

@@ -20,10 +20,10 @@ def load_predictor(config: ModelConfig, vos_optimized: bool = False) -> SAM2Vide
     Raises:
         ModelError: as `loading.load_sam2`.
     """
-    overrides = {"_target_": PREDICTOR_VOS, "compile_image_encoder": True} if vos_optimized else {"_target_": PREDICTOR}
+    kind = {"_target_": PREDICTOR_VOS, "compile_image_encoder": True} if vos_optimized else {"_target_": PREDICTOR}
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(config.seed)
-        predictor = loading.build(loading.find_config(config.name), overrides)
+        predictor = loading.build(loading.find_config(config.name), {**kind, **loading.sized(config)})
     if config.checkpoint == UNTRAINED:
         loading.make_visible(predictor)
         wake(predictor, config.seed)

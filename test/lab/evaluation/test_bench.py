@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import pytest
 from rich.console import Console
+from rich.progress import Progress
 
+from fastsam2_ros.lab.evaluation import bench
 from fastsam2_ros.lab.evaluation.bench import (
     HEADER,
     SIZE,
@@ -41,6 +45,19 @@ def test_upstreams_state_does_not_grow_without_end():
     assert len(stepper.state["images"]) == 1
 
 
+def test_in_a_still_scene_the_mean_is_taken(monkeypatch):
+    """Every third step takes .9 s, those between them nothing."""
+    seconds = iter([{"motion": 0.3, "encode": 0.6}, {"motion": 0.0}, {"motion": 0.0}] * 6)
+    monkeypatch.setattr(bench, "WARM_FRAMES", 3)
+    monkeypatch.setattr(bench, "make", lambda _: SimpleNamespace(step=lambda frame: next(seconds)))
+    monkeypatch.setattr(bench, "peak_in_own_process", lambda _: 0)
+    still = Setting("ours", "mini", "fp32", 1, "cpu", 1.0, max_skip=2)
+    with Progress(disable=True) as progress:
+        (timing,) = bench.compare([still], 6, progress)
+    assert timing.step == pytest.approx(0.3)
+    assert timing.stages == pytest.approx({"motion": 0.1, "encode": 0.2})
+
+
 def test_a_step_is_told_as_a_share_of_upstreams_with_as_many_targets():
     timings = [
         Timing(setting(UPSTREAM, targets=1), {"encode": 0.1}, 0.2, 3 << 20),
@@ -53,6 +70,17 @@ def test_a_step_is_told_as_a_share_of_upstreams_with_as_many_targets():
     assert table[1]["variant"] == "ours, keep 0.5"
     assert table[1]["step"] == "100.0"
     assert table[0]["peak MB"] == "3"
+
+
+def test_size_and_still_scene_are_told_beside_the_keep_ratio():
+    timings = [
+        Timing(setting(UPSTREAM), {}, 0.4),
+        Timing(Setting("ours", "mini", "fp32", 2, "cpu", 0.0, image_size=256), {}, 0.1),
+        Timing(Setting("ours", "mini", "fp32", 2, "cpu", 0.5, max_skip=3), {}, 0.1),
+    ]
+    table = [dict(zip(HEADER, cells, strict=True)) for cells in rows(timings)]
+    assert [row["variant"] for row in table] == ["upstream", "ours, budget, 256 px", "ours, keep 0.5, still"]
+    assert table[1]["of upstream"] == "0.25"
 
 
 def test_the_table_is_readable_in_80_columns():
