@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import signal
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -116,12 +117,15 @@ def session(address: str) -> Iterator[None]:
     with TemporaryDirectory(prefix="ray_", ignore_cleanup_errors=True) as folder:
         if address == LOCAL:
             settings |= {"include_dashboard": False, "object_store_memory": _OBJECT_STORE, "_temp_dir": folder}
+        on_sigterm = signal.getsignal(signal.SIGTERM)
         try:
             ray.init(**settings)
         except Exception as error:  # Ray's own are of many kinds, plain ones among them
             ray.shutdown()
             what = "Ray cannot be started here" if address == LOCAL else f"There is no Ray cluster at {address}"
             raise FastSam2Error(f"{what} ({_last_line(error)}).") from error
+        if callable(on_sigterm):  # Ray puts its own in place of the command's
+            signal.signal(signal.SIGTERM, on_sigterm)
         try:
             yield
         finally:

@@ -1,11 +1,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
+
+from fastsam2_ros.errors import FastSam2Error
 
 
 @pytest.fixture(scope="session")
@@ -27,5 +30,11 @@ def local_ray() -> Iterator[str]:
     ray = pytest.importorskip("ray")
     from fastsam2_ros.batch.on_ray import session
 
-    with session("local"):
+    with ExitStack() as stack:
+        try:
+            stack.enter_context(session("local"))
+        except FastSam2Error as error:
+            if "timed out during startup" in str(error):  # after 30 s, which Ray has fixed
+                pytest.skip(f"this machine is too busy: {error}")
+            raise
         yield ray.get_runtime_context().gcs_address
