@@ -21,6 +21,7 @@ from fastsam2_ros.errors import ModelError
 from fastsam2_ros.results import AttentionCounts
 from fastsam2_ros.streaming import neck
 from fastsam2_ros.streaming.attention import Queries, attend
+from fastsam2_ros.streaming.backends.encoder import ImageEncoder, Maps
 from fastsam2_ros.streaming.cost import AttentionSize
 from fastsam2_ros.streaming.fill import fill
 from fastsam2_ros.streaming.keys import MemoryKeys
@@ -44,6 +45,7 @@ class StreamingSam2:
         memory_frames: attended to, one prompt frame included; 0: as many as the model was trained with.
         upstream_encoder: frames are resized and encoded as upstream does it, for comparisons with it; else by `picture`, which
             differs from it by two grey levels at most, and by `neck`, which differs by rounding alone.
+        encoder: encodes frames instead.
 
     Raises:
         ModelError: a SAM 2 variant that cannot be streamed, or more memory frames than it knows.
@@ -56,6 +58,7 @@ class StreamingSam2:
         prompt_frames: int = 2,
         memory_frames: int = 0,
         upstream_encoder: bool = False,
+        encoder: ImageEncoder | None = None,
     ) -> None:
         if not model.directly_add_no_mem_embed or not model.use_obj_ptrs_in_encoder or model.num_feature_levels != 3:
             raise ModelError(
@@ -74,7 +77,8 @@ class StreamingSam2:
         self.attention_size = AttentionSize.of(model)
         self.precision = precision
         self.prompt_frames = prompt_frames
-        self._upstream_encoder = upstream_encoder or not neck.fits(model)
+        own = self._upstream_maps if upstream_encoder or not neck.fits(model) else self._maps
+        self._encoder: ImageEncoder = encoder or own
         self.device = model.device
         side = model.image_size // model.backbone_stride
         self.grid = (side, side)
@@ -103,7 +107,7 @@ class StreamingSam2:
         pictures, inputs = zip(*map(self._prepare, frames), strict=True)
         images = torch.cat(inputs)
         with self._autocast():
-            from_trunk, maps = self._upstream_maps(images) if self._upstream_encoder else self._maps(images)
+            from_trunk, maps = self._encoder(images)
         fine, middle, coarse = (each.split(1) for each in maps)
         trunk_maps = from_trunk if isinstance(self.model.image_encoder.trunk, TimmTrunk) else ()
         return [
@@ -291,12 +295,12 @@ class StreamingSam2:
         enabled = self.precision != torch.float32
         return torch.autocast(self.device.type, dtype=self.precision if enabled else torch.bfloat16, enabled=enabled)
 
-    def _maps(self, images: Tensor) -> tuple[Sequence[Tensor], Sequence[Tensor]]:
+    def _maps(self, images: Tensor) -> Maps:
         """The trunk's maps and `FrameFeatures.maps` of normalised images, (B, 3, S, S)."""
         from_trunk = self.model.image_encoder.trunk(images)
-        return from_trunk, neck.project(self.model, from_trunk)
+        return Maps(from_trunk, neck.project(self.model, from_trunk))
 
-    def _upstream_maps(self, images: Tensor) -> tuple[Sequence[Tensor], Sequence[Tensor]]:
+    def _upstream_maps(self, images: Tensor) -> Maps:
         """The same, all by upstream's own code."""
         seen: list[Sequence[Tensor]] = []
         hook = self.model.image_encoder.trunk.register_forward_hook(
@@ -306,7 +310,7 @@ class StreamingSam2:
             maps = self.model.forward_image(images)["backbone_fpn"][-3:]
         finally:
             hook.remove()
-        return seen[0], maps
+        return Maps(seen[0], maps)
 
     @staticmethod
     def _flat(grid_map: Tensor) -> Tensor:

@@ -12,7 +12,7 @@ from fastsam2_ros.bags.messages import message_types
 from fastsam2_ros.bags.overlay_video import OverlayVideo
 from fastsam2_ros.bags.read import Bag
 from fastsam2_ros.bags.result_files import LABELS_TOPIC, MASK_TOPIC, TRACKS_TOPIC, ResultFiles
-from fastsam2_ros.bags.track import run_track
+from fastsam2_ros.bags.track_one import run_track
 from fastsam2_ros.errors import BagError
 from fastsam2_ros.images import ImageDecoder
 from fastsam2_ros.message_fields import stamp_to_ns
