@@ -36,6 +36,10 @@ COMMANDS = {
         "fastsam2_ros.lab.evaluation.ablation.command",
         "what each way to prune costs and loses, as a table and curves",
     ),
+    "situations": (
+        "fastsam2_ros.lab.evaluation.situations",
+        "found, hidden, gone and back: how often the tracker does right",
+    ),
     "looks": ("fastsam2_ros.lab.evaluation.looks", "how alike the looks of one thing are, and of two"),
     "bench": ("fastsam2_ros.lab.evaluation.bench", "time a step by stage, beside upstream's"),
     "equality": ("fastsam2_ros.lab.evaluation.equality", "show that unpruned masks equal upstream's"),

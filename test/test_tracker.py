@@ -158,6 +158,16 @@ def test_a_new_description_replaces_the_old_one_under_a_new_id(make, video):
     assert (target.id, target.description) == (2, "spoon")
 
 
+def test_after_a_new_description_no_mask_of_the_old_target_is_given_out(make, video):
+    tracker = make("red mug")
+    tracker.set_target("red mug")
+    assert steps(tracker, video, 2)[-1].union_mask().any()
+    tracker.set_target("unicorn")
+    for result in steps(tracker, video, 3, first=2):
+        assert [target.description for target in result.objects] == ["unicorn"]
+        assert not result.union_mask().any()
+
+
 @pytest.mark.parametrize("blank", ["", "   ", " ; ;\n"])
 def test_a_blank_description_ends_tracking(make, video, blank):
     tracker = make("mug")

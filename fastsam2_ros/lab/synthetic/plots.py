@@ -10,7 +10,7 @@ from fastsam2_ros.lab.synthetic import motion
 from fastsam2_ros.lab.synthetic.motion import Track
 from fastsam2_ros.lab.synthetic.scene import Place, Plot, Times
 
-CROSSING_SECONDS = 0.4
+CROSSING_SECONDS = 0.8
 """Time in which a target comes in from beyond an edge, or a cover comes over it."""
 
 
