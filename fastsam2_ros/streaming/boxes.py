@@ -1,63 +1,41 @@
-"""Boxes that a small SAM 2 cannot overlook: as a mask prompt beside the two corners.
+"""Masks that end where their box does.
 
-SAM's boxes are two tokens that the image's tokens attend to; it took millions of prompts to learn what lies between them.
-A mask prompt is added to each place of the image. Mini sees both: then its masks end where the box does.
+SAM learned from millions of prompts that hardly anything of a box's object is outside of the box. A small model learns it but
+weakly: its masks run over to whatever looks alike. What is known need not be learned.
 """
 
 from __future__ import annotations
 
 import torch
-from sam2.modeling.sam.prompt_encoder import PromptEncoder
-from sam2.modeling.sam2_base import SAM2Base
 from torch import Tensor
 
+END_AT_BOXES = "masks_end_at_boxes"
+"""Setting of a model's configuration, and attribute of the model."""
 BOX_FIRST, BOX_SECOND = 2, 3
-LOGIT, SLOPE = 4.0, 2.0
-"""Of the mask prompt inside a box, minus this outside; and its change for each pixel of the mask at the box's edge."""
+AROUND = 0.1
+"""Share of a box's width and height that a mask may reach beyond each of its sides: boxes are drawn by hand, or guessed."""
+OUTSIDE = -4.0
+"""Logit of what is farther out, at most: surely not the object."""
 
 
-class BoxPromptEncoder(PromptEncoder):  # type: ignore[misc]
-    """A `PromptEncoder` that makes a mask prompt of each row's box where it is given none."""
-
-    def forward(
-        self, points: tuple[Tensor, Tensor] | None, boxes: Tensor | None, masks: Tensor | None
-    ) -> tuple[Tensor, Tensor]:
-        """See upstream's."""
-        sparse, dense = super().forward(points, boxes, masks)
-        if masks is not None or points is None:
-            return sparse, dense
-        coords, labels = points
-        has_box = (labels == BOX_FIRST).any(1) & (labels == BOX_SECOND).any(1)
-        if not has_box.any():
-            return sparse, dense
-        filled = self._embed_masks(box_logits(coords, labels, self.input_image_size[0], self.mask_input_size))
-        return sparse, torch.where(has_box[:, None, None, None], filled.to(dense.dtype), dense)
-
-
-def box_logits(coords: Tensor, labels: Tensor, side: int, size: tuple[int, int]) -> Tensor:
-    """Filled boxes as mask logits.
+def within_boxes(logits: Tensor, coords: Tensor, labels: Tensor, side: int) -> Tensor:
+    """Masks without what lies outside of their row's box; a row without a box stays as it is.
 
     Args:
-        coords: (n, P, 2), x and y in pixels of the encoder's image, two of each row a box's corners.
-        labels: (n, P), SAM's: 2 and 3 for the corners; a row without them gives a box of any kind.
+        logits: float32 (n, M, h, w), over the whole frame.
+        coords: (n, P, 2), x and y in pixels of the encoder's image.
+        labels: (n, P), SAM's: 2 and 3 for a box's corners.
         side: of the encoder's image, pixels.
-        size: (h, w) of the masks.
-
-    Returns:
-        float32 (n, 1, h, w), [-LOGIT, LOGIT].
     """
+    boxed = (labels == BOX_FIRST).any(1) & (labels == BOX_SECOND).any(1)
     first, second = (
-        (coords * (labels == which)[..., None]).sum(1).float() / side for which in (BOX_FIRST, BOX_SECOND)
-    )  # (n, 2), [0, 1]
+        (coords * (labels == corner)[..., None]).sum(1).float() / side for corner in (BOX_FIRST, BOX_SECOND)
+    )
+    reach = AROUND * (second - first)
+    low, high = first - reach, second + reach  # (n, 2), [0, 1]
     inside = []
-    for axis, length in ((1, size[0]), (0, size[1])):
-        middles = torch.arange(length, device=coords.device) + 0.5
-        low, high = length * first[:, axis, None], length * second[:, axis, None]
-        inside.append(torch.minimum(middles - low, high - middles))  # (n, length), pixels from the nearer edge
-    distance = torch.minimum(inside[0][:, :, None], inside[1][:, None, :])
-    return (SLOPE * distance).clamp(-LOGIT, LOGIT)[:, None]
-
-
-def see_boxes(model: SAM2Base) -> None:
-    """Let a SAM 2 that was trained so see boxes as masks too; its weights stay the same."""
-    model.sam_prompt_encoder.__class__ = BoxPromptEncoder
+    for axis, length in ((1, logits.shape[2]), (0, logits.shape[3])):
+        middles = (torch.arange(length, device=logits.device) + 0.5) / length
+        inside.append((middles >= low[:, axis, None]) & (middles <= high[:, axis, None]))  # (n, length)
+    outside = ~(inside[0][:, :, None] & inside[1][:, None, :]) & boxed[:, None, None]
+    return torch.where(outside[:, None], logits.clamp(max=OUTSIDE), logits)

@@ -16,7 +16,7 @@ from torch import Tensor
 from fastsam2_ros.config import MODELS, UNTRAINED, ModelConfig
 from fastsam2_ros.errors import ModelError
 from fastsam2_ros.shipped import MINI_SAM2
-from fastsam2_ros.streaming.boxes import see_boxes
+from fastsam2_ros.streaming.boxes import END_AT_BOXES
 from fastsam2_ros.streaming.configuration import read_model
 from fastsam2_ros.streaming.model import StreamingSam2
 from fastsam2_ros.weights import read_tensors
@@ -148,7 +148,7 @@ def build(config_file: Path, overrides: Mapping[str, Any] | None = None) -> SAM2
     """A SAM 2 with random weights, in evaluation mode, on the CPU.
 
     Args:
-        config_file: sam2's YAML form; in its `model` part `boxes_as_masks` may stand beside, of weights trained so (`boxes`).
+        config_file: sam2's YAML form; beside its settings, `masks_end_at_boxes` is this package's own (`boxes`).
         overrides: further settings of its `model` part; `_target_` for one of upstream's predictor classes.
 
     Raises:
@@ -157,7 +157,7 @@ def build(config_file: Path, overrides: Mapping[str, Any] | None = None) -> SAM2
     from hydra.utils import instantiate
 
     settings = read_model(config_file, {**_POSTPROCESSING, **(overrides or {})})
-    boxes_as_masks = settings.pop("boxes_as_masks", False)
+    end_at_boxes = bool(settings.pop(END_AT_BOXES, False))
     try:
         model = instantiate(settings, _recursive_=True)
     except Exception as error:  # a third party's constructors: anything may be wrong with their values
@@ -166,8 +166,7 @@ def build(config_file: Path, overrides: Mapping[str, Any] | None = None) -> SAM2
         raise ModelError(
             f"{config_file} describes a {type(model).__name__}, not a SAM 2 (sam2.modeling.sam2_base.SAM2Base)."
         )
-    if boxes_as_masks:
-        see_boxes(model)
+    setattr(model, END_AT_BOXES, end_at_boxes)
     return model.eval()
 
 

@@ -1,68 +1,74 @@
+import numpy as np
 import pytest
 import torch
 
 from fastsam2_ros.streaming import loading
-from fastsam2_ros.streaming.boxes import LOGIT, BoxPromptEncoder, box_logits, see_boxes
+from fastsam2_ros.streaming.boxes import AROUND, OUTSIDE, within_boxes
+from fastsam2_ros.streaming.model import StreamingSam2
+from fastsam2_ros.streaming.prompts import Prompt
 
-SIDE, SIZE = 64, (16, 16)
+SIDE = 160
+BOX = (40, 80, 80, 40)  # x, y, width, height
 
 
 def row(*points):
     """Points and labels of one row: (x, y, label) each."""
-    return torch.tensor([[(x, y) for x, y, _ in points]], dtype=torch.float32), torch.tensor([[p[2] for p in points]])
+    return torch.tensor([[p[:2] for p in points]], dtype=torch.float32), torch.tensor([[p[2] for p in points]])
 
 
-def test_a_box_is_filled_and_all_else_is_not():
-    logits = box_logits(*row((8, 16, 2), (40, 48, 3)), SIDE, SIZE)
-    assert logits.shape == (1, 1, 16, 16)
-    filled = torch.zeros(16, 16, dtype=torch.bool)
-    filled[4:12, 2:10] = True
-    assert torch.equal(logits[0, 0] > 0, filled)
-    assert logits[0, 0, 8, 6] == LOGIT
-    assert logits[0, 0, 0, 0] == -LOGIT
+def test_a_mask_ends_a_tenth_beyond_its_box():
+    x, y, w, h = BOX
+    inputs = row((x, y, 2), (x + w, y + h, 3), (60, 100, 1))
+    mask = within_boxes(torch.full((1, 3, 40, 40), 5.0), *inputs, SIDE)
+    expected = torch.zeros(40, 40, dtype=torch.bool)
+    # A pixel of the mask is 4 of the image: x from 32 to 128, y from 76 to 124.
+    expected[19:31, 8:32] = True
+    assert torch.equal(mask > 0, expected.expand(1, 3, 40, 40))
+    assert (mask[~expected.expand(1, 3, 40, 40)] == OUTSIDE).all()
+    assert AROUND == 0.1
 
 
-def test_an_edge_within_a_pixel_is_told():
-    nearer, farther = (box_logits(*row((8, 16, 2), (x, 48, 3)), SIDE, SIZE) for x in (40, 41))
-    assert nearer[0, 0, 8, 10] < farther[0, 0, 8, 10]
+def test_what_is_surely_outside_stays_so():
+    mask = within_boxes(torch.full((1, 1, 40, 40), -9.0), *row((40, 80, 2), (120, 120, 3)), SIDE)
+    assert (mask == -9).all()
 
 
-@pytest.fixture(scope="module")
-def encoders():
-    plain, boxed = (loading.build(loading.find_config("mini"), {"boxes_as_masks": on}) for on in (False, True))
-    boxed.load_state_dict(plain.state_dict())
-    return plain.sam_prompt_encoder, boxed.sam_prompt_encoder
+def test_only_rows_with_a_box_are_cut():
+    logits = torch.full((2, 1, 40, 40), 5.0)
+    coords = torch.tensor([[[60.0, 100], [0, 0]], [[40, 80], [120, 120]]])
+    labels = torch.tensor([[1, -1], [2, 3]])
+    cut = within_boxes(logits, coords, labels, SIDE)
+    assert torch.equal(cut[0], logits[0])
+    assert (cut[1] < 0).any()
 
 
-@torch.inference_mode()
-def dense_of(encoder, inputs, masks=None):
-    return encoder(points=inputs, boxes=None, masks=masks)[1]
+def streaming(seed, **settings):
+    model = loading.build(loading.find_config("mini"), settings)
+    torch.manual_seed(seed)
+    loading.make_visible(model)
+    with torch.no_grad():  # of random weights: a mask over the whole frame
+        for hyper in model.sam_mask_decoder.output_hypernetworks_mlps:
+            hyper.layers[-1].weight.zero_()
+            hyper.layers[-1].bias.zero_()
+    return StreamingSam2(model)
 
 
-def test_a_row_without_a_box_is_as_upstream_and_one_with_a_box_as_its_mask(encoders):
-    plain, boxed = encoders
-    coords = torch.tensor([[[100.0, 100], [300, 200], [0, 0]], [[50, 60], [0, 0], [0, 0]]])
-    labels = torch.tensor([[2, 3, -1], [1, -1, -1]])
-    found = dense_of(boxed, (coords, labels))
-    mask = box_logits(coords, labels, 512, boxed.mask_input_size)
-    assert torch.equal(found[0], dense_of(plain, (coords, labels), mask)[0])
-    assert torch.equal(found[1], dense_of(plain, (coords, labels))[1])
+@pytest.mark.parametrize(("setting", "ends"), [(True, True), (False, False)])
+def test_a_configuration_says_whether_masks_end_at_boxes(setting, ends):
+    sam = streaming(0, masks_end_at_boxes=setting)
+    frame = np.random.default_rng(0).integers(0, 256, (60, 80, 3), np.uint8)
+    features = sam.encode(frame)
+    decoded = sam.decode_prompt(features, Prompt.from_box((20, 15, 40, 30)))
+    masks, _ = sam.segment(features, *box_points(), (60, 80))
+    for logits in (decoded.low_res, decoded.high_res, masks):
+        corner, middle = logits[..., 0, 0], logits[..., logits.shape[-2] // 2, logits.shape[-1] // 2]
+        assert bool((corner == OUTSIDE).all()) == ends
+        assert (middle == 0).all()
 
 
-def test_a_mask_that_is_given_counts_before_the_box(encoders):
-    plain, boxed = encoders
-    inputs = row((100, 100, 2), (300, 200, 3))
-    mask = torch.randn(1, 1, *boxed.mask_input_size, generator=torch.Generator().manual_seed(0))
-    assert torch.equal(dense_of(boxed, inputs, mask), dense_of(plain, inputs, mask))
+def box_points():
+    return torch.tensor([[[20.0, 15], [60, 45]]]), torch.tensor([[2, 3]], dtype=torch.int32)
 
 
-def test_only_a_configuration_that_says_so_sees_boxes_as_masks():
-    assert isinstance(loading.build(loading.find_config("mini")).sam_prompt_encoder, BoxPromptEncoder)
-    assert not isinstance(loading.build(loading.find_config("tiny")).sam_prompt_encoder, BoxPromptEncoder)
-
-
-def test_weights_stay_as_they_are():
-    model = loading.build(loading.find_config("mini"), {"boxes_as_masks": False})
-    before = set(model.state_dict())
-    see_boxes(model)
-    assert set(model.state_dict()) == before
+def test_released_models_are_as_upstream():
+    assert not loading.build(loading.find_config("tiny")).masks_end_at_boxes
