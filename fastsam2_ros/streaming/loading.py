@@ -18,6 +18,7 @@ from fastsam2_ros.errors import ModelError
 from fastsam2_ros.shipped import MINI_SAM2
 from fastsam2_ros.streaming import cpu_features
 from fastsam2_ros.streaming.backends.choice import find_encoder
+from fastsam2_ros.streaming.boxes import END_AT_BOXES
 from fastsam2_ros.streaming.configuration import read_model
 from fastsam2_ros.streaming.model import StreamingSam2
 from fastsam2_ros.weights import read_tensors
@@ -173,7 +174,7 @@ def build(config_file: Path, overrides: Mapping[str, Any] | None = None) -> SAM2
     """A SAM 2 with random weights, in evaluation mode, on the CPU.
 
     Args:
-        config_file: sam2's YAML form.
+        config_file: sam2's YAML form; beside its settings, `masks_end_at_boxes` is this package's own (`boxes`).
         overrides: further settings of its `model` part; `_target_` for one of upstream's predictor classes.
 
     Raises:
@@ -182,6 +183,7 @@ def build(config_file: Path, overrides: Mapping[str, Any] | None = None) -> SAM2
     from hydra.utils import instantiate
 
     settings = read_model(config_file, {**_POSTPROCESSING, **(overrides or {})})
+    end_at_boxes = bool(settings.pop(END_AT_BOXES, False))
     try:
         model = instantiate(settings, _recursive_=True)
     except Exception as error:  # a third party's constructors: anything may be wrong with their values
@@ -190,6 +192,7 @@ def build(config_file: Path, overrides: Mapping[str, Any] | None = None) -> SAM2
         raise ModelError(
             f"{config_file} describes a {type(model).__name__}, not a SAM 2 (sam2.modeling.sam2_base.SAM2Base)."
         )
+    setattr(model, END_AT_BOXES, end_at_boxes)
     return model.eval()
 
 

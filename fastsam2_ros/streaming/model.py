@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
+from dataclasses import replace
 
 import numpy as np
 import numpy.typing as npt
@@ -22,6 +23,7 @@ from fastsam2_ros.results import AttentionCounts
 from fastsam2_ros.streaming import neck
 from fastsam2_ros.streaming.attention import Queries, attend
 from fastsam2_ros.streaming.backends.encoder import ImageEncoder, Maps
+from fastsam2_ros.streaming.boxes import END_AT_BOXES, within_boxes
 from fastsam2_ros.streaming.cost import AttentionSize
 from fastsam2_ros.streaming.fill import fill
 from fastsam2_ros.streaming.keys import MemoryKeys
@@ -43,8 +45,9 @@ class StreamingSam2:
         precision: of its computations.
         prompt_frames: kept in a target's memory.
         memory_frames: attended to, one prompt frame included; 0: as many as the model was trained with.
-        upstream_encoder: frames are resized and encoded as upstream does it, for comparisons with it; else by `picture`, which
-            differs from it by two grey levels at most, and by `neck`, which differs by rounding alone.
+        upstream_encoder: for comparisons with upstream: frames are resized and encoded as it does, and not by `picture`, which
+            differs from it by two grey levels at most, and by `neck`, which differs by rounding alone; and masks do not end
+            at boxes, whatever the model's configuration says.
         encoder: encodes frames instead.
 
     Raises:
@@ -77,6 +80,7 @@ class StreamingSam2:
         self.attention_size = AttentionSize.of(model)
         self.precision = precision
         self.prompt_frames = prompt_frames
+        self._end_at_boxes = bool(getattr(model, END_AT_BOXES, False)) and not upstream_encoder
         own = self._upstream_maps if upstream_encoder or not neck.fits(model) else self._maps
         self._encoder: ImageEncoder = encoder or own
         self.device = model.device
@@ -244,7 +248,7 @@ class StreamingSam2:
                 repeat_image=False,
                 high_res_features=self._fine_maps(features, count),
             )
-        return masks.float(), ious.float()
+        return self._ended(masks.float(), inputs), ious.float()
 
     @torch.inference_mode()
     def remember(
@@ -348,7 +352,16 @@ class StreamingSam2:
                 high_res_features=self._fine_maps(features, len(tokens)),
                 multimask_output=multimask,
             )
-        return Decoded.of_heads(outputs)
+        decoded = Decoded.of_heads(outputs)
+        if point_inputs is None:
+            return decoded
+        low_res, high_res = (self._ended(masks, point_inputs) for masks in (decoded.low_res, decoded.high_res))
+        return replace(decoded, low_res=low_res, high_res=high_res)
+
+    def _ended(self, masks: Tensor, inputs: dict[str, Tensor]) -> Tensor:
+        if not self._end_at_boxes:
+            return masks
+        return within_boxes(masks, inputs["point_coords"], inputs["point_labels"], self.model.image_size)
 
     def _point_inputs(self, points: Tensor, labels: Tensor, size: tuple[int, int]) -> dict[str, Tensor]:
         height, width = size
