@@ -22,7 +22,7 @@ from fastsam2_ros.language.grounding import Grounding, ground
 from fastsam2_ros.language.protocols import Features, Segmenter
 from fastsam2_ros.language.relations import decide, parse
 from fastsam2_ros.language.relevance import RelevanceMap, to_grid
-from fastsam2_ros.language.vocabulary import NEGATIVES, NOUNS, negatives_for, read_nouns
+from fastsam2_ros.language.vocabulary import NEGATIVES, NOUNS, contrasts, negatives_for, read_nouns
 from fastsam2_ros.results import Box
 
 NONE = "none"
@@ -111,6 +111,8 @@ class TextSearch:
             config=config,
             dense=dense,
             others=[other for other in (parse(each)[0] for each in others) if key(other) not in mine],
+            # A picture is far nearer to pictures than to any text: the colours of what it is called say nothing of it.
+            unlike=[contrasts(name) if each.example is None else () for name, each in zip(names, wanted, strict=True)],
             narrow=lambda judged: decide(judged, relations, least, (frame.shape[0], frame.shape[1])),
         )
         return [

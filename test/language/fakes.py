@@ -52,7 +52,7 @@ class ColourClip:
         small = cv2.resize(frame, (20, 15), interpolation=cv2.INTER_AREA)
         return self._vector(small)
 
-    def embed_crops(self, frame, boxes, masks=None, dense=None):
+    def embed_crops(self, frame, boxes, masks=None):
         rows = []
         for x, y, w, h in boxes:
             part = frame[int(y) : int(np.ceil(y + h)), int(x) : int(np.ceil(x + w))]

@@ -143,7 +143,7 @@ def test_a_good_mask_goes_before_the_region():
 
 def test_a_crop_whose_embedding_is_not_finite_is_not_found(monkeypatch):
     monkeypatch.setattr(
-        ColourClip, "embed_crops", lambda _, __, boxes, masks, ___: torch.full((len(boxes), 4), float("nan"))
+        ColourClip, "embed_crops", lambda _, __, boxes, masks: torch.full((len(boxes), 4), float("nan"))
     )
     assert find(THREE, "red box") == [None]
 
