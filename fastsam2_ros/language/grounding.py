@@ -96,21 +96,28 @@ def ground(
         return []
     texts, negatives = clip.embed_texts(descriptions), clip.embed_texts((*negatives_for(descriptions), *others))
     dense = clip.dense_features(frame) if dense is None else dense
-    relevance = _token_relevance(dense, texts, negatives, clip.logit_scale, features)
+    own = [clip.embed_texts(each) for each in (map(contrasts, descriptions) if unlike is None else unlike)]
+    relevance = _token_relevance(dense, texts, negatives, own, clip.logit_scale, features)
     found = _segment(features, relevance, frame.shape[:2], descriptions, segmenter, limit=config.max_candidates)
     if config.min_margin > ANYTHING:
         found = [(index, each) for index, each in found if each.score >= LEAST_QUALITY]
     if found:
         masks = torch.stack([grounding.mask for _, grounding in found])
         crops = clip.embed_crops(frame, [grounding.box for _, grounding in found], masks)
-        own = [clip.embed_texts(each) for each in unlike or map(contrasts, descriptions)]
         found = narrow(_judge(found, crops, texts, negatives, own, clip.logit_scale))
     return _assign(found, len(descriptions), config.min_margin)
 
 
-def _token_relevance(dense: Tensor, texts: Tensor, negatives: Tensor, logit_scale: float, features: Features) -> Tensor:
-    """(n, rows, columns) on SAM 2's token grid, sharpened by SAM 2's tokens."""
-    coarse = dense_relevance(dense, texts, negatives, logit_scale)
+def _token_relevance(
+    dense: Tensor, texts: Tensor, negatives: Tensor, own: Sequence[Tensor], logit_scale: float, features: Features
+) -> Tensor:
+    """(n, rows, columns) on SAM 2's token grid, sharpened by SAM 2's tokens; `own`: negatives of each text alone."""
+    coarse = torch.cat(
+        [
+            dense_relevance(dense, texts.roll(-row, 0), torch.cat((negatives, unlike)), logit_scale)[:1]
+            for row, unlike in enumerate(own)
+        ]
+    )
     fine = F.interpolate(coarse[None], features.grid, mode="bilinear", align_corners=False)[0]
     tokens = features.tokens
     return sharpen(fine.flatten(1).to(tokens.device), tokens).unflatten(1, features.grid)
