@@ -152,6 +152,13 @@ class Stages:
         scorer = scorer or find_scorer(config.pruning, sam.name, self._sam.model.hidden_dim, self._sam.device)
         self.pruner = TokenPruner(config.pruning, scorer, self._sam.grid, self._sam.memory_frames)
 
+    def idle(self, state: TrackerState, seconds: float) -> bool:
+        """Whether a frame needs no model: nothing is tracked, given, or due to be searched. seconds: since the last frame."""
+        targets = state.targets
+        return not targets.waiting and not any(
+            each.memory is not None or each.to_search(self._config, seconds) for each in targets.targets
+        )
+
     def track(
         self,
         state: TrackerState,
@@ -311,14 +318,20 @@ class Stages:
         targets = state.targets.targets
         for place in places:
             targets[place].refused = ""
-        wanted = [targets[place].wanted for place in places]
         others = [target.description for target in targets if target.shown and target.searchable]
-        by_language = self._finder is self._search or self._uses_text
+        other_finder = self._finder is not self._search
+        pictured = [place for place in places if other_finder and targets[place].example is not None]
+        named = [place for place in places if place not in pictured]
+        by_language = bool(pictured) or not other_finder or self._uses_text
         dense = self._learn(state, frame) if by_language else None
-        results = self._finder.search(
-            frame.rgb, frame.features, wanted, self._sam, self._language, dense=dense, others=others
-        )
-        found.update({place: each for place, each in zip(places, results, strict=True) if each is not None})
+        # What an example shows has no name that another finder could go by.
+        for finder, own in ((self._finder, named), (self._search, pictured)):
+            wanted = [targets[place].wanted for place in own]
+            if wanted:
+                results = finder.search(
+                    frame.rgb, frame.features, wanted, self._sam, self._language, dense=dense, others=others
+                )
+                found.update({place: each for place, each in zip(own, results, strict=True) if each is not None})
 
     def _take_up(self, state: TrackerState, place: int, grounding: Grounding, frame: EncodedFrame) -> None:
         """Track what was found, unless another target is that already, or it does not look like what was lost."""
@@ -340,10 +353,12 @@ class Stages:
     ) -> None:
         """Write a prompt's mask into a target's memory; it is tracked from the next frame on. look: of that mask."""
         features, pruner, pruning = frame.features, self.pruner, target.pruning
-        target.looks = (*target.looks[:1], look)
         size = float(decoded.covered)
         visible = size > 0 and bool((decoded.object_score > 0).all())
-        pruning.prompted(decoded.low_res[0], look.token, score, size, visible, frame.ceiling)
+        trusted = self._config.uncertain_score
+        pruning.prompted(decoded.low_res[0], look.token, score, size, visible, frame.ceiling, trusted_score=trusted)
+        if pruning.certain or not target.looks:
+            target.looks = (*target.looks[:1], look)
         ranked = None
         if pruner.active:
             shared = self._frame_cues(state, [target], features)

@@ -104,10 +104,10 @@ class Target:
         self.since_search = 0.0
         self.failed_searches = 0 if found else self.failed_searches + 1
 
-    def to_search(self, config: TrackerConfig) -> bool:
-        """Whether it is to be looked for in this frame."""
+    def to_search(self, config: TrackerConfig, seconds: float = 0.0) -> bool:
+        """Whether it is to be looked for in this frame; seconds: since the last one, where `observe` does not know it yet."""
         interval = interval_after(self.failed_searches, config)
-        return self.searchable and self.state == TrackState.SEARCHING and self.since_search >= interval
+        return self.searchable and self.state == TrackState.SEARCHING and self.since_search + seconds >= interval
 
     @property
     def shown(self) -> bool:

@@ -146,7 +146,10 @@ class TextTracker:
         self.config, self._stages, self._state = config, stages, state
 
     def find_with(self, finder: Finder | None) -> None:
-        """Find targets by this from now on, such as a detector's boxes (`language.detections`); None: by the language model."""
+        """Find targets by this from now on, such as a detector's boxes (`language.detections`); None: by the language model.
+
+        What an example shows is found by the language model in any case.
+        """
         self._refuse_in_step("find_with")
         self._new_stages = partial(self._new_stages, finder=finder)
         self.reconfigure(self.config)
@@ -327,40 +330,44 @@ class TextTracker:
                 holds = state.last.holds(rgb, state.targets, self.config.max_skip)
             if holds:
                 return _confirmed(state, state.last, stamp_ns, watch)
+        size = (rgb.shape[0], rgb.shape[1])
         with watch.stage("encode"):
-            features = self._sam.encode(rgb) if features is None else features
-        watch.seconds["encode"] += features.seconds
+            if features is None and not stages.idle(state, state.motion.interval(stamp_ns)[0]):
+                features = self._sam.encode(rgb)
+        watch.seconds["encode"] += 0.0 if features is None else features.seconds
         tracked = [target for target in state.targets.targets if target.memory is not None]
         with watch.stage("motion"):
-            motion = state.motion.update(features.picture, stamp_ns, _where(tracked), features.size)
+            picture = rgb if features is None else features.picture
+            motion = state.motion.update(picture, stamp_ns, _where(tracked), size)
         warnings += _stamp_warnings(stamp_ns, motion)
         highest = max((target.pruning.keep_ratio for target in tracked), default=1.0)
-        frame = EncodedFrame(rgb, features, state.deadline.update(state.step_seconds, highest))
+        ceiling = state.deadline.update(state.step_seconds, highest)
+        frame = None if features is None else EncodedFrame(rgb, features, ceiling)
         for row, target in enumerate(tracked):
-            target.pruning.next_keep_ratio(motion.magnitude_of(row), motion.seconds, frame.ceiling)
+            target.pruning.next_keep_ratio(motion.magnitude_of(row), motion.seconds, ceiling)
 
         attention: list[AttentionCounts] = []
         viewed: tuple[TargetTokens, ...] = ()
-        if tracked:
+        if tracked and frame is not None:
             attention, viewed = stages.track(state, tracked, frame, motion, watch, view_tokens)
         for target in state.targets.targets:
             target.observe(motion.seconds, self.config)
         state.since_keyframe += motion.seconds
         with watch.stage("ground"):
-            state = stages.ground(state, frame, warnings)
+            state = state if frame is None else stages.ground(state, frame, warnings)
         with watch.stage("search"):
-            state = stages.search(state, frame, warnings)
+            state = state if frame is None else stages.search(state, frame, warnings)
         with watch.stage("resize"):
-            objects = _objects(state.targets.targets, features.size, self.config)
+            objects = _objects(state.targets.targets, size, self.config)
 
         ratios = [target.pruning.keep_ratio for target in state.targets.targets if target.memory is not None]
-        keep_ratio = fmean(ratios or [Budget(self.config.pruning).update(0.0, 0.0, True, frame.ceiling)])
+        keep_ratio = fmean(ratios or [Budget(self.config.pruning).update(0.0, 0.0, True, ceiling)])
         state.index += 1
         # Fewer tokens make no search any shorter: the deadline is that of tracking.
         state.step_seconds = sum(seconds for stage, seconds in watch.seconds.items() if stage != "search")
         result = TrackResult(
             stamp_ns=stamp_ns,
-            size=features.size,
+            size=size,
             frame_index=state.index - 1,
             objects=objects,
             motion=motion.magnitude,

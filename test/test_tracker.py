@@ -59,6 +59,18 @@ def test_without_a_target_nothing_is_tracked(make, video):
     assert not result.union_mask().any()
 
 
+def test_a_frame_with_nothing_to_do_is_not_encoded(make, video, sam, monkeypatch):
+    encoded = []
+    encode = sam.encode
+    monkeypatch.setattr(sam, "encode", lambda frame: encoded.append(frame) or encode(frame))
+    tracker = make(search_interval=0.5)
+    steps(tracker, video, 3)
+    assert not encoded
+    tracker.set_target("unicorn")
+    steps(tracker, video, 16, first=3)  # searched at once, and in vain; again after 1 s
+    assert len(encoded) == 2
+
+
 def test_a_described_target_is_found_and_tracked(make, video):
     tracker = make("red mug")
     assert tracker.set_target("red mug") == ("red mug",)

@@ -175,3 +175,11 @@ def test_another_finder_finds_in_place_of_the_language_model(tracker):
     tracker.set_target("mug; spoon")
     assert [target.state.name for target in tracker.step(VIDEO[0], 0).objects] == ["TRACKING", "SEARCHING"]
     assert tracker.targets[1].id == 1
+
+
+def test_an_example_is_found_by_the_language_model_whatever_finds_texts(seeing):
+    seeing._search.present.add("mug")
+    seeing.find_with(PlantedSearch())
+    seeing.set_example(PICTURE, "mug")
+    assert steps(seeing, 0, 1)[0].state == TrackState.TRACKING
+    assert seeing.targets[0].example is not None

@@ -8,7 +8,7 @@ import numpy as np
 from geometry_msgs.msg import PoseStamped
 from rclpy.event_handler import PublisherEventCallbacks, SubscriptionEventCallbacks
 from rclpy.qos import QoSProfile, ReliabilityPolicy
-from sensor_msgs.msg import CameraInfo, Image, PointCloud2
+from sensor_msgs.msg import CameraInfo, CompressedImage, Image, PointCloud2
 
 from .graph import ALL, header
 
@@ -19,9 +19,10 @@ K = (64.0, 0, 31.5, 0, 64.0, 23.5, 0, 0, 1)
 class DepthCamera:
     """Depth and camera_info of one camera in the peer of a graph, and what comes of them."""
 
-    def __init__(self, graph, reliability=ReliabilityPolicy.RELIABLE, name=""):
+    def __init__(self, graph, reliability=ReliabilityPolicy.RELIABLE, name="", *, compressed=False):
         self.graph = graph
         self.name = name
+        self.compressed = compressed
         self.prefix = f"{name}/" if name else ""
         self.depth = self.depth_publisher(reliability)
         self.info = graph.peer.create_publisher(
@@ -29,7 +30,7 @@ class DepthCamera:
         )
         topics = {f"{self.prefix}target_pose": PoseStamped, f"{self.prefix}points": PointCloud2}
         # What it says itself is heard too, so that it is known when it has come.
-        said = {f"/{self.prefix}depth": Image, f"/{self.prefix}camera_info": CameraInfo}
+        said = {f"/{self.prefix}{self.depth_topic[0]}": self.depth_topic[1], f"/{self.prefix}camera_info": CameraInfo}
         for each, type_ in {**topics, **said}.items():
             topic = each if each[0] == "/" else f"fastsam2_tracker/{each}"
             heard = SubscriptionEventCallbacks(matched=graph.notify)
@@ -43,18 +44,28 @@ class DepthCamera:
     def matched(self):
         return PublisherEventCallbacks(matched=self.graph.notify)
 
+    @property
+    def depth_topic(self):
+        """Its name without the camera's, and its type."""
+        return ("depth/compressedDepth", CompressedImage) if self.compressed else ("depth", Image)
+
     def depth_publisher(self, reliability=ReliabilityPolicy.RELIABLE):
         qos = QoSProfile(depth=10, reliability=reliability)
-        return self.graph.peer.create_publisher(Image, f"{self.prefix}depth", qos, event_callbacks=self.matched())
+        topic, type_ = self.depth_topic
+        return self.graph.peer.create_publisher(type_, self.prefix + topic, qos, event_callbacks=self.matched())
 
     def calibrate(self, **fields):
         self.info.publish(CameraInfo(**{"width": SIZE[1], "height": SIZE[0], "k": K, **fields}))
         self.graph.wait_for(lambda: self.graph.taken[f"/{self.prefix}camera_info"])
 
     def measure(self, stamp, metres=2.0, size=SIZE, frame_id="camera", **fields):
-        self.depth.publish(depth_image(stamp, metres, size, frame_id, **fields))
-        taken = self.graph.taken[f"/{self.prefix}depth"]
-        self.graph.wait_for(lambda: any(message.header.stamp == header(stamp).stamp for message in taken))
+        self.publish_depth(stamp, depth_image(stamp, metres, size, frame_id, **fields))
+
+    def publish_depth(self, stamp, message):
+        """Of this stamp, which the message has; wait until the node has it."""
+        self.depth.publish(message)
+        taken = self.graph.taken[f"/{self.prefix}{self.depth_topic[0]}"]
+        self.graph.wait_for(lambda: any(each.header.stamp == header(stamp).stamp for each in taken))
 
     def tracks(self, stamp):
         """The tracks of an image of this stamp, which is sent."""

@@ -63,7 +63,7 @@ def run(arguments: argparse.Namespace) -> None:
     if arguments.list:
         for group in chosen:
             for case in group.cases:
-                console.print(f"{group.name}: {case.name}: {case.right}", markup=False, highlight=False)
+                console.print(f"{group.name}: {case.name}: {case.right}", markup=False, highlight=False, soft_wrap=True)
         return
     rows: list[Row] = []
     for group in chosen:
