@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import torch
 
-from fastsam2_ros.config import LanguageConfig
+from fastsam2_ros.config import LanguageConfig, PruningConfig, TrackerConfig
 from fastsam2_ros.language.grounding import Grounding
 from fastsam2_ros.language.search import NONE, TextSearch
+from fastsam2_ros.streaming.loading import LoadedSam2
+from fastsam2_ros.tracker import TextTracker
 
-PLACE = (30.0, 20.0, 60.0, 50.0)
+SIZE = (120, 160)
+BOX = (30.0, 20.0, 60.0, 50.0)
 STEP = 100_000_000
 
 
@@ -35,7 +38,7 @@ class PlantedSearch(TextSearch):
         logits = torch.full((64, 64), -5.0, device=device)
         logits[16:40, left : left + 24] = 5.0
         nothing = torch.zeros(0)
-        return Grounding(description, logits, PLACE, nothing, nothing, 0.8, 0.1)
+        return Grounding(description, logits, BOX, nothing, nothing, 0.8, 0.1)
 
 
 def hide(sam, monkeypatch):
@@ -50,3 +53,14 @@ def hide(sam, monkeypatch):
         )
 
     monkeypatch.setattr(sam, "decode", nothing)
+
+
+def built(sam, search, *present: str, pruning: PruningConfig | None = None, **settings) -> TextTracker:
+    """A tracker that finds these descriptions, among others that the search knows already."""
+    search.present.update(present)
+    config = TrackerConfig(pruning=pruning or PruningConfig(), **settings)
+    return TextTracker(LoadedSam2(sam, "mini", untrained=True), search, config)
+
+
+def steps(tracker, video, count, first=0):
+    return [tracker.step(video[n % len(video)], n * STEP) for n in range(first, first + count)]

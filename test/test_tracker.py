@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import numpy as np
 import pytest
 import torch
-from planted import STEP, PlantedSearch, hide
+from planted import BOX, SIZE, STEP, PlantedSearch, built, hide, steps
 from small_models import small_sam2
 
-from fastsam2_ros.config import LanguageConfig, ModelConfig, PruningConfig, TrackerConfig
+from fastsam2_ros.config import LanguageConfig, ModelConfig, TrackerConfig
 from fastsam2_ros.errors import InputError
 from fastsam2_ros.lab.evaluation.upstream import noise_video
 from fastsam2_ros.language.grounding import Grounding
@@ -17,9 +19,6 @@ from fastsam2_ros.results import TrackState
 from fastsam2_ros.streaming.loading import LoadedSam2
 from fastsam2_ros.streaming.model import StreamingSam2
 from fastsam2_ros.tracker import TextTracker
-
-SIZE = (120, 160)
-BOX = (30.0, 20.0, 60.0, 50.0)
 
 
 @pytest.fixture(scope="module")
@@ -39,16 +38,7 @@ def search():
 
 @pytest.fixture
 def make(sam, search):
-    def build(*present: str, pruning: PruningConfig | None = None, **settings) -> TextTracker:
-        config = TrackerConfig(pruning=pruning or PruningConfig(), **settings)
-        search.present.update(present)
-        return TextTracker(LoadedSam2(sam, "mini", untrained=True), search, config)
-
-    return build
-
-
-def steps(tracker, video, count, first=0):
-    return [tracker.step(video[n % len(video)], n * STEP) for n in range(first, first + count)]
+    return partial(built, sam, search)
 
 
 def test_without_a_target_nothing_is_tracked(make, video):

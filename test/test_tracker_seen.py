@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from planted import STEP, PlantedSearch
+from planted import BOX, STEP, PlantedSearch
 from small_models import small_sam2
 
 from fastsam2_ros import stages
@@ -19,7 +19,6 @@ from fastsam2_ros.streaming.loading import LoadedSam2
 from fastsam2_ros.streaming.model import StreamingSam2
 from fastsam2_ros.tracker import TextTracker
 
-BOX = (30.0, 20.0, 60.0, 50.0)
 VIDEO = noise_video(1, (120, 160)) * 12
 
 
@@ -177,8 +176,8 @@ def test_another_finder_finds_in_place_of_the_language_model(tracker):
     assert tracker.targets[1].id == 1
 
 
-def test_an_example_is_found_by_the_language_model_whatever_finds_texts(seeing):
-    seeing._search.present.add("mug")
+def test_an_example_is_found_by_the_language_model_whatever_finds_texts(seeing, search):
+    search.present.add("mug")
     seeing.find_with(PlantedSearch())
     seeing.set_example(PICTURE, "mug")
     assert steps(seeing, 0, 1)[0].state == TrackState.TRACKING

@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import numpy as np
 import pytest
 import torch
-from planted import STEP, PlantedSearch
+from planted import BOX, SIZE, STEP, PlantedSearch, built, steps
 from small_models import small_sam2
 
-from fastsam2_ros.config import PruningConfig, TrackerConfig
+from fastsam2_ros.config import PruningConfig
 from fastsam2_ros.lab.evaluation.upstream import noise_video
 from fastsam2_ros.language.search import TextRelevance
-from fastsam2_ros.streaming.loading import LoadedSam2
 from fastsam2_ros.streaming.model import StreamingSam2
 from fastsam2_ros.streaming.prompts import Prompt
-from fastsam2_ros.tracker import TextTracker
-
-SIZE = (120, 160)
-BOX = (30.0, 20.0, 60.0, 50.0)
 
 
 @pytest.fixture(scope="module")
@@ -37,16 +34,7 @@ def search():
 
 @pytest.fixture
 def make(sam, search):
-    def build(*present: str, pruning: PruningConfig | None = None, **settings) -> TextTracker:
-        config = TrackerConfig(pruning=pruning or PruningConfig(), **settings)
-        search.present.update(present)
-        return TextTracker(LoadedSam2(sam, "mini", untrained=True), search, config)
-
-    return build
-
-
-def steps(tracker, video, count, first=0):
-    return [tracker.step(video[n % len(video)], n * STEP) for n in range(first, first + count)]
+    return partial(built, sam, search)
 
 
 def test_a_fixed_keep_ratio_is_kept(make, video):

@@ -8,7 +8,7 @@ from small_models import small_sam2
 from fastsam2_ros import unprune
 from fastsam2_ros.lab.evaluation.upstream import PREDICTOR
 
-from .predicted import FRAMES, SIZE, save, smooth_noise
+from .predicted import FRAMES, SHORT, SIZE, save, smooth_noise, track
 
 
 @pytest.fixture(scope="module")
@@ -28,3 +28,8 @@ def model():
 def predictor(model):
     yield model
     unprune(model)
+
+
+@pytest.fixture(scope="module")
+def one_object(model, video):
+    return track(model, video, count=SHORT)[1]

@@ -45,11 +45,6 @@ def upstream(model, video):
     return results
 
 
-@pytest.fixture(scope="module")
-def one_object(model, video):
-    return track(model, video, count=SHORT)[1]
-
-
 @pytest.fixture
 def attended(monkeypatch):
     """(queries, keys) of every call of the pruned attention."""

@@ -23,11 +23,6 @@ from .predicted import (
 )
 
 
-@pytest.fixture(scope="module")
-def one_object(model, video):
-    return track(model, video, count=SHORT)[1]
-
-
 def test_unprune_restores_the_instance(predictor, video, one_object):
     before = dict(predictor.__dict__), dict(predictor.memory_attention.__dict__)
     prune(predictor, keep=KEEP)

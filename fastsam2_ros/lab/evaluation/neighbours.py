@@ -18,6 +18,7 @@ from torch import Tensor
 from fastsam2_ros.config import ModelConfig
 from fastsam2_ros.lab.evaluation.baselines import starting
 from fastsam2_ros.lab.evaluation.labels import Labels
+from fastsam2_ros.lab.evaluation.ours import load
 from fastsam2_ros.lab.evaluation.sequences import VideoSequence
 
 RECENT, WINDOW, NEIGHBOURS, TEMPERATURE = 5, 8, 7, 0.07
@@ -41,9 +42,7 @@ class NearestNeighbours:
         Raises:
             ModelError: weights cannot be had.
         """
-        from fastsam2_ros.streaming.loading import load_sam2
-
-        sam = load_sam2(self.model).streaming
+        sam = load(self.model).streaming
         far = _far(sam.grid, sam.device)
         objects: list[int] = []
         memory: deque[tuple[Tensor, Tensor]] = deque(maxlen=RECENT)

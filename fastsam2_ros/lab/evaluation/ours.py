@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from typing import TYPE_CHECKING
@@ -105,7 +105,7 @@ class Ours:
                     objects[target.id] = described[key(target.description)] if by_text else next(given)
             if steps is not None:
                 steps.add(result)
-            yield _renumbered(result.labels(), objects)
+            yield renumbered(result.labels(), objects)
 
     def found(self, sequence: VideoSequence, descriptions: Sequence[str]) -> dict[str, bool]:
         """Whether the tracker, asked for one after the other, believes to see it in the first frame."""
@@ -142,7 +142,8 @@ def _plain(text: str) -> str:
     return "".join(split(text.replace(SEPARATOR, ","), 1))
 
 
-def _renumbered(labels: np.ndarray, objects: dict[int, int]) -> Labels:
+def renumbered(labels: np.ndarray, objects: Mapping[int, int]) -> Labels:
+    """A result's labels (H, W) with the data set's numbers, by the tracker's ids."""
     table = np.zeros(max(objects, default=0) + 1, np.int32)
     for ours, theirs in objects.items():
         table[ours] = theirs

@@ -42,7 +42,6 @@ class WorldObject:
     pattern: str
     size: str
     description: str
-    is_target: bool
 
 
 @dataclass(frozen=True)
@@ -172,7 +171,6 @@ def _told(rng: np.random.Generator, scene: Scene) -> tuple[tuple[WorldObject, ..
             look.pattern,
             look.size,
             description if number == scene.target else describe(*look.attributes)[0],
-            number == scene.target,
         )
         for number, look in sorted(looks.items())
     )

@@ -15,7 +15,7 @@ from fastsam2_ros.lab.evaluation.ablation.gain import at_tiny_sizes
 from fastsam2_ros.lab.evaluation.ablation.policies import Variant
 from fastsam2_ros.lab.evaluation.baselines import starting
 from fastsam2_ros.lab.evaluation.metrics import contour_accuracy, region_similarity
-from fastsam2_ros.lab.evaluation.ours import FIRST_MASK, load
+from fastsam2_ros.lab.evaluation.ours import FIRST_MASK, load, renumbered
 from fastsam2_ros.lab.evaluation.run import counted_frames
 from fastsam2_ros.lab.evaluation.sequences import Truth, VideoSequence
 from fastsam2_ros.lab.random_scores import RandomScores
@@ -141,10 +141,7 @@ class _Run:
         seconds["encode"] = encoding
         for stage, value in {**seconds, STEP: sum(seconds.values())}.items():
             self._seconds[stage].append(value)
-        table = np.zeros(max(self._objects, default=0) + 1, np.int32)
-        for ours, theirs in self._objects.items():
-            table[ours] = theirs
-        return table[result.labels()]
+        return renumbered(result.labels(), self._objects)
 
     def judge(self, index: int, labels: np.ndarray, truth: Truth, numbers: list[int]) -> None:
         """Add J and F of the objects that are judged in this frame."""

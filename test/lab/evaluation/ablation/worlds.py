@@ -37,8 +37,7 @@ def world(
         motion=np.zeros(count, np.float32),
         camera=np.tile(np.eye(2, 3, dtype=np.float32), (count, 1, 1)),
         objects=tuple(
-            WorldObject(n + 1, shape, colour, pattern, "medium", "", n == 0)
-            for n, (colour, pattern, shape) in enumerate(looks)
+            WorldObject(n + 1, shape, colour, pattern, "medium", "") for n, (colour, pattern, shape) in enumerate(looks)
         ),
         target=1,
         description="red mug",
