@@ -41,8 +41,14 @@ SAME_THING = 0.5
 """A found mask whose IoU with that of another target is above this is that target."""
 SAME_LOOK = 0.6
 """Least likeness (`look.likeness`) of what a search found to the lost target's remembered looks, to be the same thing."""
-RETURNING_LOOK = 0.45
-"""The same for what memory attention takes for a target that was out of sight. Less, since the memory speaks for it too."""
+TRACKED_LOOK = 0.45
+"""The same for what memory attention takes for the target: below, its mask has slipped to something else, or what came back is
+another thing. Less, since the memory speaks for it too.
+"""
+LEARNT_LOOK = 0.7
+"""Least likeness of a look to the first one to be remembered beside it. What is left in sight of a target that leaves or is
+being covered looks half like what is beside it; remembered, it would let the mask slip there.
+"""
 ALIKE_SHARE = 0.4
 """Of `seen_score`: the least score where the likeness is at least `SAME_LOOK`. A target that has changed has low scores too."""
 UNNAMED = "object"
@@ -215,7 +221,8 @@ class Stages:
             )
             if each.certain:
                 each.prototype = looks[row].token
-                tracked[row].looks = (*tracked[row].looks[:1], looks[row])
+                if likeness(looks[row], tracked[row].looks[:1]) >= LEARNT_LOOK:
+                    tracked[row].looks = (*tracked[row].looks[:1], looks[row])
         if self._observer is not None and routed is not None and maps is not None:
             self._observer(
                 [
@@ -383,7 +390,7 @@ class Stages:
         least = []
         for target, look in zip(targets, looks, strict=True):
             alike = likeness(look, target.looks)
-            if target.pruning.unseen and alike < RETURNING_LOOK:
+            if alike < TRACKED_LOOK and (target.pruning.unseen or self._config.seen_score > 0):
                 least.append(math.inf)
             else:
                 least.append(self._config.seen_score * (ALIKE_SHARE if alike >= SAME_LOOK else 1.0))

@@ -46,7 +46,7 @@ class Target:
         since_search: seconds since it was last searched.
         example: (D,), the embedding of a picture of it, which is searched in place of its text; None: the text is.
         failed_searches: in a row.
-        looks: when it was first found, and when it was last seen with certainty.
+        looks: when it was first found, and when it was last seen with certainty and like that.
         refused: why what the last search found was not taken; empty: nothing was found, or it was taken.
     """
 

@@ -100,10 +100,33 @@ def test_what_comes_back_must_look_like_what_was_lost(tracker, sam, monkeypatch)
     with monkeypatch.context() as patch:
         doubt(sam, patch)
         steps(tracker, 2, 4)
-    monkeypatch.setattr(stages, "RETURNING_LOOK", 1.1)
+    monkeypatch.setattr(stages, "TRACKED_LOOK", 1.1)
     assert steps(tracker, 4, 5)[0].area == 0
-    monkeypatch.setattr(stages, "RETURNING_LOOK", -1.0)
+    monkeypatch.setattr(stages, "TRACKED_LOOK", -1.0)
     assert steps(tracker, 5, 6)[0].area > 0
+
+
+@pytest.mark.parametrize(("seen_score", "seen"), [(0.25, False), (0.0, True)], ids=["by default", "as upstream"])
+def test_a_mask_that_has_slipped_to_something_else_is_not_given_out(sam, monkeypatch, seen_score, seen):
+    tracker = TextTracker(
+        LoadedSam2(sam, "mini", untrained=True), PlantedSearch(), TrackerConfig(seen_score=seen_score)
+    )
+    tracker.set_box(BOX)
+    steps(tracker, 0, 2)
+    monkeypatch.setattr(stages, "TRACKED_LOOK", 1.1)
+    assert bool(steps(tracker, 2, 3)[0].area) == seen
+
+
+@pytest.mark.parametrize(("alike", "learnt"), [(0.69, False), (0.71, True)])
+def test_a_certain_look_that_is_unlike_the_first_is_not_remembered(sam, monkeypatch, alike, learnt):
+    tracker = TextTracker(LoadedSam2(sam, "mini", untrained=True), PlantedSearch(), TrackerConfig(seen_score=0.0))
+    tracker.set_box(BOX)
+    steps(tracker, 0, 2)
+    before = tracker.targets[0].looks[-1]
+    doubt(sam, monkeypatch, iou=1.0)
+    monkeypatch.setattr(stages, "likeness", lambda look, known: alike)
+    steps(tracker, 2, 3)
+    assert (tracker.targets[0].looks[-1] is not before) == learnt
 
 
 def test_a_state_is_told_in_words(tracker, sam, monkeypatch):
