@@ -78,6 +78,9 @@ class Bag:
             raise BagError(f"{self.path} is a ROS 1 bag; convert it first: rosbags-convert --src IN.bag --dst OUT")
         with ExitStack() as stack, _damage_named(self.path):
             self._parts = [stack.enter_context(closing(part)) for part in self._opened(stack)]
+            for item in self.connections:  # rosbags takes from metadata.yaml whatever is there
+                if [type(item.topic), type(item.msgtype), type(item.msgcount)] != [str, str, int]:
+                    raise ValueError(f"topic {item.topic!r} of {item.msgtype!r} with {item.msgcount!r} messages")
             self._stack = stack.pop_all()
 
     def _opened(self, stack: ExitStack) -> Iterator[Reader | McapScan]:

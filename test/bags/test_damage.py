@@ -12,6 +12,7 @@ import av
 import cv2
 import numpy as np
 import pytest
+import yaml
 import zstandard
 from mcap.writer import CompressionType
 from mcap.writer import Writer as McapWriter
@@ -162,6 +163,19 @@ def test_a_cut_bag_becomes_another_with_what_is_left_and_an_exit_code(
     assert "truncated or damaged" in capsys.readouterr().err
     with Bag(tmp_path / "out") as out:
         assert 300 < out.count() < 800
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [("name: /camera/image", "name: 5"), ("message_count: 5\n    topic", "message_count: many\n    topic")],
+)
+def test_metadata_of_other_types_is_damage(make_bag, old: str, new: str) -> None:
+    file = make_bag() / "metadata.yaml"
+    lines = yaml.safe_dump(yaml.safe_load(file.read_text()), sort_keys=True)
+    assert old in lines
+    file.write_text(lines.replace(old, new))
+    with pytest.raises(BagError, match="truncated or damaged"):
+        Bag(file.parent)
 
 
 def test_a_damaged_message_is_told_after_the_others(make_bag, tmp_path: Path) -> None:
