@@ -72,7 +72,7 @@ class Bag:
         self.path = Path(path)
         if not self.path.exists():
             raise BagError(f"There is no bag {self.path}.")
-        if not self.path.is_dir() and not is_bag(self.path):
+        if not self.path.is_dir() and not (self.path.is_file() and is_bag(self.path)):
             raise BagError(f"{self.path} is no bag; give the folder of one, or its .mcap or .db3 file.")
         if self.path.suffix == ".bag":
             raise BagError(f"{self.path} is a ROS 1 bag; convert it first: rosbags-convert --src IN.bag --dst OUT")

@@ -1,6 +1,7 @@
 """What of a damaged or odd recording can be read is read, and what could not is told."""
 
 import logging
+import os
 import shutil
 import sqlite3
 from collections.abc import Callable
@@ -221,6 +222,14 @@ def test_a_file_that_is_no_mcap_is_named(tmp_path: Path, data: bytes) -> None:
     (tmp_path / "none.mcap").write_bytes(data)
     with pytest.raises(BagError, match=r"none\.mcap"):
         open_frames(tmp_path / "none.mcap")
+
+
+@pytest.mark.parametrize("name", ["pipe.mp4", "pipe.mcap"])
+@pytest.mark.parametrize("reader", [open_frames, Bag])
+def test_a_pipe_is_refused_and_not_waited_for(tmp_path: Path, name: str, reader: Callable[[Path], object]) -> None:
+    os.mkfifo(tmp_path / name)
+    with pytest.raises(BagError, match=rf"{name} is (neither|no bag)"):
+        reader(tmp_path / name)
 
 
 def test_a_damaged_compressed_file_is_named(tmp_path: Path) -> None:
