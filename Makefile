@@ -30,7 +30,7 @@ test: setup ## all checks: format, lint, types, build, tests. TESTS= narrows the
 	$(RUN) colcon --log-level error build --symlink-install --event-handlers status-
 	$(RUN) pytest -n 2 --dist loadfile $(TESTS)
 
-hard: setup ## kills, floods, full disks, bad input and bombs over ROS 2, for minutes; a table of what survived. ARGS= for fastsam2 hard
+hard: setup ## kills, floods, full disks, bad input and bombs over ROS 2; takes far longer than the tests; a table of what survived. ARGS= for fastsam2 hard
 	@$(RUN) fastsam2 hard $(ARGS)
 
 bench: setup ## time a step by stage beside upstream's; table and JSON in docs/results/. ARGS= for fastsam2 bench

@@ -8,12 +8,11 @@ from dataclasses import dataclass
 from math import isfinite
 from typing import Any
 
-import cv2
 import numpy as np
 import numpy.typing as npt
 
 from fastsam2_ros.errors import InputError
-from fastsam2_ros.images import check_file, image_rows, undecodable
+from fastsam2_ros.images import image_rows, read_file
 
 _UNITS = {"32FC1": ("f4", 1.0), "16UC1": ("u2", 0.001), "mono16": ("u2", 0.001)}
 """By encoding: type of a value, and metres of its unit (REP 118; mono16 is how some drivers name millimetres)."""
@@ -74,13 +73,11 @@ class DepthImage:
             )
         buffer = np.frombuffer(data, np.uint8)
         head, file = buffer[: _COMPRESSED_HEAD.size], buffer[_COMPRESSED_HEAD.size :]
-        check_file(format, file, max_megapixels)
-        try:
-            values = cv2.imdecode(file, cv2.IMREAD_UNCHANGED)
-        except cv2.error:
-            values = None
-        if values is None or values.dtype != np.uint16 or values.ndim != 2:
-            raise undecodable(format, buffer)
+        values = read_file(format, file, max_megapixels)
+        if values.dtype != np.uint16 or values.ndim != 2:
+            raise InputError(
+                f"The depth image (format {format!r}) holds no PNG of 16 bits without colours: it is damaged."
+            )
         if encoding == "32FC1":
             _, a, b = _COMPRESSED_HEAD.unpack(head.tobytes())
             with np.errstate(all="ignore"):

@@ -12,7 +12,7 @@ from typing import Any
 import cv2
 import numpy as np
 import numpy.typing as npt
-from PIL import Image, UnidentifiedImageError
+from PIL import Image, ImageOps
 
 from fastsam2_ros.config import MAX_MEGAPIXELS
 from fastsam2_ros.encodings import ENCODINGS, Encoding, bits_of
@@ -22,6 +22,8 @@ RgbImage = npt.NDArray[np.uint8]
 """uint8 (H, W, 3), RGB."""
 
 _FILE_FORMATS = ("JPEG", "PNG", "WEBP", "TIFF", "BMP", "PPM")
+_PNG_BITS = 24
+"""Place of the byte of a PNG that holds the bits of a value."""
 _WITHOUT_COLOURS = re.compile(r"\d+[USF]C\d+")
 
 _log = logging.getLogger(__name__)
@@ -90,22 +92,15 @@ class ImageDecoder:
         """
         if "compressedDepth" in format:
             raise InputError(f"The compressed image is depth ({format!r}); a colour image is needed.")
-        buffer = np.frombuffer(data, np.uint8)
-        is_grey = check_file(format, buffer, self.max_megapixels)
+        pixels = read_file(format, np.frombuffer(data, np.uint8), self.max_megapixels)
         name = format.partition(";")[0].strip()
-        layout = ENCODINGS.get(name)
-        mosaic = layout is not None and layout.is_mosaic and is_grey
-        flags = cv2.IMREAD_ANYDEPTH | (cv2.IMREAD_GRAYSCALE if mosaic else cv2.IMREAD_COLOR)
-        try:
-            pixels = cv2.imdecode(buffer, flags)
-        except cv2.error:
-            pixels = None
-        if pixels is None or pixels.dtype not in (np.uint8, np.uint16):
-            raise undecodable(format, buffer)
         values = self._to_8_bits(pixels, name)
-        if layout is not None and mosaic:
+        if values.ndim == 3:
+            return values
+        layout = ENCODINGS.get(name)
+        if layout is not None and layout.is_mosaic:
             return layout.to_rgb(values)
-        return np.asarray(cv2.cvtColor(values, cv2.COLOR_BGR2RGB), np.uint8)
+        return np.asarray(cv2.cvtColor(values, cv2.COLOR_GRAY2RGB), np.uint8)
 
     def _to_8_bits(self, values: npt.NDArray[Any], encoding: str) -> npt.NDArray[np.uint8]:
         if values.dtype.itemsize == 1:
@@ -128,8 +123,8 @@ def check_size(height: int, width: int, max_megapixels: float) -> None:
         )
 
 
-def check_file(format: str, buffer: npt.NDArray[np.uint8], max_megapixels: float) -> bool:
-    """Whether an image file has no colours, by its head alone.
+def read_file(format: str, buffer: npt.NDArray[np.uint8], max_megapixels: float) -> npt.NDArray[Any]:
+    """Pixels of an image file, upright: uint8 or uint16, grey (H, W) or RGB (H, W, 3).
 
     Args:
         format: of the sensor_msgs/CompressedImage, for the errors.
@@ -137,11 +132,25 @@ def check_file(format: str, buffer: npt.NDArray[np.uint8], max_megapixels: float
         max_megapixels: see `ImageDecoder`.
 
     Raises:
-        InputError: no picture, or too large a one.
+        InputError: no picture, a damaged one, or too large a one.
     """
-    width, height, is_grey = _head(format, buffer)
-    check_size(height, width, max_megapixels)
-    return is_grey
+    try:
+        pixels = _by_pillow(buffer, max_megapixels)
+        if pixels is None:
+            pixels = _by_opencv(buffer)
+    except InputError:
+        raise
+    except Image.DecompressionBombError as error:
+        raise InputError(
+            f"The compressed image (format {format!r}) has more than {2 * (Image.MAX_IMAGE_PIXELS or 0) / 1e6:.0f} megapixels, "
+            "which are never decoded; max_megapixels can be no higher. Have the camera send smaller ones."
+        ) from error
+    except Exception as error:  # What damaged files raise depends on where they are damaged.
+        raise InputError(
+            f"The compressed image (format {format!r}, {buffer.size} bytes) cannot be decoded: "
+            "it is truncated, or neither JPEG nor PNG."
+        ) from error
+    return pixels
 
 
 def encode_image(image: npt.NDArray[Any], encoding: str) -> dict[str, Any]:
@@ -182,14 +191,6 @@ def encode_image(image: npt.NDArray[Any], encoding: str) -> dict[str, Any]:
         "step": data.size // height if height else 0,
         "data": data,
     }
-
-
-def undecodable(format: str, buffer: npt.NDArray[np.uint8]) -> InputError:
-    """The error of a compressed image that holds no picture."""
-    return InputError(
-        f"The compressed image (format {format!r}, {buffer.size} bytes) cannot be decoded: "
-        "it is truncated, or neither JPEG nor PNG."
-    )
 
 
 def image_rows(encoding: str, width: int, row: int, rows: int, step: int, data: Any) -> npt.NDArray[np.uint8]:
@@ -250,18 +251,32 @@ def _decode_other(encoding: str, height: int, width: int, fallback: Callable[[],
     return image
 
 
-def _head(format: str, buffer: npt.NDArray[np.uint8]) -> tuple[int, int, bool]:
-    """Width and height in pixels, and whether it has no colours, from the head of an image file."""
+def _by_pillow(buffer: npt.NDArray[np.uint8], max_megapixels: float) -> npt.NDArray[Any] | None:
+    """JPEG and PNG, about whose damage OpenCV's libraries print lines; None: another format, or 16 bits of colours."""
+    with warnings.catch_warnings():
+        # Pillow warns of large images, which our own limit judges, and of odd heads, which decoding will judge.
+        warnings.simplefilter("ignore")
+        with Image.open(io.BytesIO(buffer.tobytes()), formats=_FILE_FORMATS) as image:
+            check_size(image.height, image.width, max_megapixels)
+            if image.format == "PNG" and buffer[_PNG_BITS] > 8 and image.mode[0] != "I":
+                image.verify()
+                return None
+            if image.format not in ("JPEG", "PNG"):
+                return None
+            upright = ImageOps.exif_transpose(image)
+            if upright.mode[0] == "I":
+                return np.asarray(upright).astype(np.uint16)
+            return np.asarray(upright.convert("L" if upright.mode in ("1", "L", "LA") else "RGB"))
+
+
+def _by_opencv(buffer: npt.NDArray[np.uint8]) -> npt.NDArray[Any]:
+    log: Any = getattr(cv2.utils, "logging", None)  # OpenCV 4.5 of Humble's Ubuntu has none
+    level = log and log.setLogLevel(log.LOG_LEVEL_SILENT)  # what goes wrong is told by errors
     try:
-        with warnings.catch_warnings():
-            # Pillow warns of large images, which our own limit judges, and of odd heads, which decoding will judge.
-            warnings.simplefilter("ignore")
-            with Image.open(io.BytesIO(buffer.tobytes()), formats=_FILE_FORMATS) as image:
-                return *image.size, image.mode[0] in "LI"
-    except Image.DecompressionBombError as error:
-        raise InputError(
-            f"The compressed image (format {format!r}) has more than {2 * (Image.MAX_IMAGE_PIXELS or 0) / 1e6:.0f} megapixels, "
-            "which are never decoded; max_megapixels can be no higher. Have the camera send smaller ones."
-        ) from error
-    except (UnidentifiedImageError, OSError, ValueError, SyntaxError) as error:
-        raise undecodable(format, buffer) from error
+        pixels = cv2.imdecode(buffer, cv2.IMREAD_ANYDEPTH | cv2.IMREAD_ANYCOLOR)
+    finally:
+        if log:
+            log.setLogLevel(level)
+    if pixels is None or pixels.dtype not in (np.uint8, np.uint16):
+        raise ValueError("no picture of 8 or 16 bits")
+    return pixels if pixels.ndim == 2 else cv2.cvtColor(pixels, cv2.COLOR_BGR2RGB)

@@ -249,6 +249,7 @@ def test_what_is_no_size_is_refused(text: str) -> None:
         (["replay", "nothing"], "There is no bag nothing"),
         (["replay", __file__], "is no bag; give the folder of one"),
         (["soak", "--frames", "0"], "--frames is 0"),
+        (["bag", "a", "out", "--max-megapixels", "nan"], "max_megapixels is nan"),
         (
             ["track", "a", "--box", "1,1,9,9", "--set", "model.seed=99999999999999999999"],
             "model.seed is 99999999999999999999",

@@ -153,7 +153,8 @@ def test_colours_made_of_a_bayer_pattern_before_compression_stay() -> None:
 def test_a_file_over_the_limit_is_refused_before_it_is_decoded(suffix: str, monkeypatch: pytest.MonkeyPatch) -> None:
     data = cv2.imencode(suffix, np.zeros((100, 101, 3), np.uint8))[1]
     assert ImageDecoder(0.0101).decode_compressed("", data).shape == (100, 101, 3)
-    monkeypatch.setattr(cv2, "imdecode", lambda *_: pytest.fail("it was decoded"))
+    for decoder in ("cv2.imdecode", "PIL.ImageFile.ImageFile.load"):
+        monkeypatch.setattr(decoder, lambda *_: pytest.fail("it was decoded"))
     with pytest.raises(InputError, match=r"101 x 100 pixels.*raise max_megapixels"):
         ImageDecoder(0.01).decode_compressed("", data)
 
@@ -163,7 +164,8 @@ def test_a_bomb_is_refused(side: int, monkeypatch: pytest.MonkeyPatch) -> None:
     head = cv2.imencode(".png", np.zeros((1, 1), np.uint8))[1].tobytes()
     fields = head[12:16] + side.to_bytes(4, "big") * 2 + head[24:29]
     bomb = head[:12] + fields + zlib.crc32(fields).to_bytes(4, "big") + head[33:]
-    monkeypatch.setattr(cv2, "imdecode", lambda *_: pytest.fail("it was decoded"))
+    for decoder in ("cv2.imdecode", "PIL.ImageFile.ImageFile.load"):
+        monkeypatch.setattr(decoder, lambda *_: pytest.fail("it was decoded"))
     with pytest.raises(InputError, match=r"megapixels|too large"):
         ImageDecoder().decode_compressed("png", bomb)
 

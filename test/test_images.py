@@ -1,8 +1,10 @@
 import array
+import io
 
 import cv2
 import numpy as np
 import pytest
+from PIL import Image
 
 from fastsam2_ros.errors import InputError
 from fastsam2_ros.images import ImageDecoder, encode_image
@@ -147,6 +149,36 @@ def test_a_grey_compressed_image_has_three_channels() -> None:
 def test_bad_compressed_data_is_named(format: str, data: bytes, message: str) -> None:
     with pytest.raises(InputError, match=message):
         decode_compressed(format, data)
+
+
+@pytest.mark.parametrize("suffix", [".jpg", ".png", ".webp", ".tiff", ".bmp", ".ppm"])
+def test_nothing_is_printed_about_a_damaged_file(suffix: str, capfd: pytest.CaptureFixture[str]) -> None:
+    random = np.random.default_rng(0)
+    data = cv2.imencode(suffix, random.integers(0, 256, (40, 50, 3), np.uint8))[1]
+    refused = 0
+    for number in range(60):
+        damaged = data.copy()
+        damaged[random.integers(0, data.size, 3)] = random.integers(0, 256, 3)
+        try:
+            decode_compressed("", damaged[: random.integers(30, data.size)] if number % 2 else damaged)
+        except InputError:
+            refused += 1
+    assert refused
+    assert capfd.readouterr().err == ""
+
+
+def test_a_jpeg_that_ends_early_is_refused() -> None:
+    data = cv2.imencode(".jpg", np.random.default_rng(0).integers(0, 256, (40, 50, 3), np.uint8))[1]
+    with pytest.raises(InputError, match="truncated"):
+        decode_compressed("jpeg", data[:-100])
+
+
+@pytest.mark.parametrize("mode", ["1", "L", "LA", "P", "RGB", "RGBA", "I;16"])
+def test_every_kind_of_png_is_read(mode: str) -> None:
+    file = io.BytesIO()
+    Image.new("RGB", (7, 6), "white").convert("L" if mode == "I;16" else mode).convert(mode).save(file, "PNG")
+    image = decode_compressed("png", file.getvalue())
+    assert (image.dtype, image.shape, image.min()) == (np.uint8, (6, 7, 3), 255)
 
 
 @pytest.mark.parametrize("encoding", ["rgb8", "bgr8"])

@@ -40,6 +40,8 @@ def open_frames(source: str | Path, topic: str = "", max_megapixels: float = MAX
     path = Path(source)
     if not path.exists():
         raise BagError(f"There is no bag, video or image folder {path}.")
+    if not (path.is_file() or path.is_dir()):  # such as a pipe, whose opening may never end
+        raise BagError(f"{path} is neither a file nor a folder; a bag, a video and a folder of images can be read.")
     if is_bag(path):
         return BagFrames(path, topic, max_megapixels)
     return FolderFrames(path, max_megapixels) if path.is_dir() else VideoFrames(path, max_megapixels)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import re
 from pathlib import Path
 
 import cv2
@@ -13,12 +14,13 @@ from rich.progress import track
 from fastsam2_ros.bags.frames import FrameSource, open_frames
 from fastsam2_ros.bags.messages import IMAGE, image_message
 from fastsam2_ros.bags.write import STORAGES, BagWriter
-from fastsam2_ros.config import MAX_MEGAPIXELS
+from fastsam2_ros.config import MAX_MEGAPIXELS, TrackerConfig, check
 from fastsam2_ros.errors import BagError
 from fastsam2_ros.images import RgbImage
 from fastsam2_ros.printable import printable
 
 _LARGEST = 178_000_000  # pixels
+_TOPIC = re.compile(r"/?[A-Za-z_][A-Za-z0-9_]*(/[A-Za-z_][A-Za-z0-9_]*)*")
 EXAMPLE = "fastsam2 bag kitchen.mp4 kitchen_bag --topic /camera/image_raw --size 1280x720"
 
 
@@ -46,6 +48,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> None:
     """Make the bag."""
+    check(TrackerConfig(max_megapixels=arguments.max_megapixels))
     source = open_frames(arguments.source, arguments.from_topic, arguments.max_megapixels)
     count = make_bag(
         source,
@@ -94,6 +97,8 @@ def make_bag(
     Raises:
         BagError: the source is damaged (the frames before are written), has no frame to write, or `out` exists.
     """
+    if not _TOPIC.fullmatch(topic):
+        raise BagError(f"--topic is {topic!r}, which is no name of a ROS topic, such as /camera/image_raw.")
     if rate is not None and not 1e-6 <= rate < 1e9:
         raise BagError(f"--rate is {rate} Hz; it must be above 0, from 1e-6 to 1e9.")
     if not 0 <= start < 1e9:

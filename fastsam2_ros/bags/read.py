@@ -72,12 +72,15 @@ class Bag:
         self.path = Path(path)
         if not self.path.exists():
             raise BagError(f"There is no bag {self.path}.")
-        if not self.path.is_dir() and not is_bag(self.path):
+        if not self.path.is_dir() and not (self.path.is_file() and is_bag(self.path)):
             raise BagError(f"{self.path} is no bag; give the folder of one, or its .mcap or .db3 file.")
         if self.path.suffix == ".bag":
             raise BagError(f"{self.path} is a ROS 1 bag; convert it first: rosbags-convert --src IN.bag --dst OUT")
         with ExitStack() as stack, _damage_named(self.path):
             self._parts = [stack.enter_context(closing(part)) for part in self._opened(stack)]
+            for item in self.connections:  # rosbags takes from metadata.yaml whatever is there
+                if [type(item.topic), type(item.msgtype), type(item.msgcount)] != [str, str, int]:
+                    raise ValueError(f"topic {item.topic!r} of {item.msgtype!r} with {item.msgcount!r} messages")
             self._stack = stack.pop_all()
 
     def _opened(self, stack: ExitStack) -> Iterator[Reader | McapScan]:

@@ -1,6 +1,7 @@
 """What of a damaged or odd recording can be read is read, and what could not is told."""
 
 import logging
+import os
 import shutil
 import sqlite3
 from collections.abc import Callable
@@ -12,6 +13,7 @@ import av
 import cv2
 import numpy as np
 import pytest
+import yaml
 import zstandard
 from mcap.writer import CompressionType
 from mcap.writer import Writer as McapWriter
@@ -164,6 +166,19 @@ def test_a_cut_bag_becomes_another_with_what_is_left_and_an_exit_code(
         assert 300 < out.count() < 800
 
 
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [("name: /camera/image", "name: 5"), ("message_count: 5\n    topic", "message_count: many\n    topic")],
+)
+def test_metadata_of_other_types_is_damage(make_bag, old: str, new: str) -> None:
+    file = make_bag() / "metadata.yaml"
+    lines = yaml.safe_dump(yaml.safe_load(file.read_text()), sort_keys=True)
+    assert old in lines
+    file.write_text(lines.replace(old, new))
+    with pytest.raises(BagError, match="truncated or damaged"):
+        Bag(file.parent)
+
+
 def test_a_damaged_message_is_told_after_the_others(make_bag, tmp_path: Path) -> None:
     bag = make_bag(storage="sqlite3")
     with sqlite3.connect(bag / "bag_sqlite3.db3") as database:
@@ -207,6 +222,14 @@ def test_a_file_that_is_no_mcap_is_named(tmp_path: Path, data: bytes) -> None:
     (tmp_path / "none.mcap").write_bytes(data)
     with pytest.raises(BagError, match=r"none\.mcap"):
         open_frames(tmp_path / "none.mcap")
+
+
+@pytest.mark.parametrize("name", ["pipe.mp4", "pipe.mcap"])
+@pytest.mark.parametrize("reader", [open_frames, Bag])
+def test_a_pipe_is_refused_and_not_waited_for(tmp_path: Path, name: str, reader: Callable[[Path], object]) -> None:
+    os.mkfifo(tmp_path / name)
+    with pytest.raises(BagError, match=rf"{name} is (neither|no bag)"):
+        reader(tmp_path / name)
 
 
 def test_a_damaged_compressed_file_is_named(tmp_path: Path) -> None:

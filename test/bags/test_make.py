@@ -47,3 +47,10 @@ def test_a_start_after_the_end_is_named(make_video, tmp_path: Path) -> None:
 def test_an_impossible_rate_is_named(make_video, tmp_path: Path, rate: float) -> None:
     with pytest.raises(BagError, match="--rate"):
         bag_of(open_frames(make_video()), tmp_path / "bag", rate=rate)
+
+
+@pytest.mark.parametrize("topic", ["", "/", "a b", "/1", "/a//b", "/a/", "~/image", "/a\n"])
+def test_a_topic_that_ros_has_no_name_for_is_refused(make_video, tmp_path: Path, topic: str) -> None:
+    with pytest.raises(BagError, match="no name of a ROS topic"):
+        bag_of(open_frames(make_video()), tmp_path / "bag", topic=topic)
+    assert not (tmp_path / "bag").exists()

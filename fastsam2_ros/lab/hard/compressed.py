@@ -40,6 +40,7 @@ def bad_files() -> dict[str, tuple[bytes, str]]:
         "nothing": (b"", "jpeg"),
         "half a PNG": (png[: len(png) // 2], "png"),
         "the head of a JPEG": (jpeg[:100], "jpeg"),
+        "a JPEG that ends early": (jpeg[:-100], "jpeg"),
         "text": (b"hello" * 100, "jpeg"),
         "zeros": (bytes(10_000), "png"),
         "SVG": (b"<svg xmlns='http://www.w3.org/2000/svg'/>", "svg"),
