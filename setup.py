@@ -32,7 +32,10 @@ setup(
     license="Apache-2.0",
     python_requires=">=3.10",
     install_requires=[*requirements("library"), *requirements("sam2")],
-    extras_require={"lab": requirements("lab")},
+    extras_require={
+        **{name: requirements(name) for name in ("lab", "ray", "openvino")},
+        "onnxruntime": requirements("extra/onnxruntime"),
+    },
     packages=find_packages(include=[NAME, f"{NAME}.*"]),
     package_data={"": ["*.yaml", "*.json", "*.safetensors", "py.typed"]},
     entry_points={"console_scripts": [f"fastsam2 = {NAME}.cli:main"]},

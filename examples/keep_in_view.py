@@ -43,12 +43,8 @@ class KeepInView(Node):
 
     def _on_tracks(self, tracks: TrackedObjectArray) -> None:
         self._heard = self.get_clock().now()
-        speed = 0.0
-        target = best(tracks.objects)
-        if target is not None and self._info is not None and self._info.k[0] > 0:  # Zeros: it was not calibrated.
-            left = angle_to_the_left(target.centroid_x, *lens(self._info))
-            speed = max(-self._fastest, min(self._fastest, self._gain * left))
-        self._turn(speed)
+        left = angle_to_the_best(tracks.objects, self._info)
+        self._turn(max(-self._fastest, min(self._fastest, self._gain * left)))
 
     def _on_timer(self) -> None:
         if (self.get_clock().now() - self._heard).nanoseconds * 1e-9 > SILENCE:
@@ -58,6 +54,14 @@ class KeepInView(Node):
         twist = Twist()
         twist.angular.z = speed
         self._speeds.publish(twist)
+
+
+def angle_to_the_best(objects: Sequence[TrackedObject], info: CameraInfo | None) -> float:
+    """Between the camera's axis and the best target, rad to the left; 0 without a target or a calibration."""
+    target = best(objects)
+    if target is None or info is None or not info.k[0] > 0:  # Zeros: it was not calibrated.
+        return 0.0
+    return angle_to_the_left(target.centroid_x, *lens(info))
 
 
 def best(objects: Sequence[TrackedObject]) -> TrackedObject | None:

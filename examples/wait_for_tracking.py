@@ -10,6 +10,7 @@ actions takes that.)
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from enum import Enum
 
 import rclpy
@@ -50,9 +51,14 @@ class WaitForTracking(Node):
         return Answer.FAILURE if waited > self._timeout else Answer.RUNNING
 
     def _on_tracks(self, tracks: TrackedObjectArray) -> None:
-        wanted = {plain(part) for part in self._description.split(";")} - {""}
-        tracked = {plain(each.description) for each in tracks.objects if each.state == TrackedObject.TRACKING}
-        self._in_a_row = self._in_a_row + 1 if wanted & tracked else 0
+        self._in_a_row = in_a_row(self._in_a_row, self._description, tracks.objects)
+
+
+def in_a_row(before: int, description: str, objects: Sequence[TrackedObject]) -> int:
+    """Frames in a row in which one of what is described is tracked, up to that of these objects."""
+    wanted = {plain(part) for part in description.split(";")} - {""}
+    tracked = {plain(each.description) for each in objects if each.state == TrackedObject.TRACKING}
+    return before + 1 if wanted & tracked else 0
 
 
 def plain(description: str) -> str:

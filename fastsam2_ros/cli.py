@@ -14,6 +14,10 @@ from importlib import import_module
 
 from fastsam2_ros import __version__
 from fastsam2_ros.errors import FastSam2Error
+from fastsam2_ros.printable import printable
+
+_LONGEST = 4000
+"""Characters of an error or a warning."""
 
 COMMANDS = {
     "demo": (
@@ -31,6 +35,10 @@ COMMANDS = {
     "ablate": (
         "fastsam2_ros.lab.evaluation.ablation.command",
         "what each way to prune costs and loses, as a table and curves",
+    ),
+    "situations": (
+        "fastsam2_ros.lab.evaluation.situations",
+        "found, hidden, gone and back: how often the tracker does right",
     ),
     "looks": ("fastsam2_ros.lab.evaluation.looks", "how alike the looks of one thing are, and of two"),
     "bench": ("fastsam2_ros.lab.evaluation.bench", "time a step by stage, beside upstream's"),
@@ -62,28 +70,36 @@ def main(arguments: Sequence[str] | None = None) -> int:
         # Help, version, and names that do not exist: all are answered, and left, here.
         overview.parse_args(words or ["--help"])
     name, *rest = words
-    logging.basicConfig(format="fastsam2: %(levelname)s: %(message)s", level=logging.WARNING)
+    handler = logging.StreamHandler()
+    handler.setFormatter(_Formatter("fastsam2: %(levelname)s: %(message)s"))
+    logging.basicConfig(handlers=[handler], level=logging.WARNING)
     try:
         with _ended_by_sigterm():
             return _run(name, rest)
     except ModuleNotFoundError as error:
         if ".lab." not in COMMANDS[name][0] or (error.name or "").startswith("fastsam2_ros"):
             raise
-        print(
-            f"fastsam2: error: '{name}' needs {error.name}, which a robot does without: pip install 'fastsam2_ros[lab]'",
-            file=sys.stderr,
-        )
-        return 2
+        return _failed(f"'{name}' needs {error.name}, which a robot does without: pip install 'fastsam2_ros[lab]'")
     except (FastSam2Error, OSError) as error:
-        print(f"fastsam2: error: {' '.join(str(error).split())}", file=sys.stderr)
-        return 2
+        return _failed(str(error))
     except UnicodeEncodeError as error:  # words of the command line that are no UTF-8
-        print(f"fastsam2: error: {error.object[:100]!r} is not valid UTF-8.", file=sys.stderr)
-        return 2
+        return _failed(f"{error.object[:100]!r} is not valid UTF-8.")
     except _Terminated:
         return 143
     except KeyboardInterrupt:
         return 130
+
+
+def _failed(text: str) -> int:
+    print(f"fastsam2: error: {printable(' '.join(text.split()), _LONGEST)}", file=sys.stderr)
+    return 2
+
+
+class _Formatter(logging.Formatter):
+    """Records hold names and texts of the files that are read: what a terminal would obey is escaped."""
+
+    def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802, logging's own
+        return printable(super().formatMessage(record), _LONGEST)
 
 
 class _Terminated(KeyboardInterrupt):

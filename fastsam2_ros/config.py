@@ -72,6 +72,13 @@ class ModelConfig:
         maximum=1024,
         live=False,
     )
+    backend: str = option(
+        "auto",
+        "What computes the image encoder: torch, onnxruntime or openvino (each an extra of the package), whose exports are "
+        "kept in ~/.cache/fastsam2_ros. auto: torch.",
+        choices=("auto", "torch", "onnxruntime", "openvino"),
+        live=False,
+    )
     max_prompt_frames: int = option(
         2,
         "Prompt frames kept in a target's memory: the first for good, and the newest finds of a lost target.",

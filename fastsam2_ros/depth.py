@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Sequence
 from dataclasses import dataclass
 from math import isfinite
 from typing import Any
 
+import cv2
 import numpy as np
 import numpy.typing as npt
 
 from fastsam2_ros.errors import InputError
-from fastsam2_ros.images import image_rows
+from fastsam2_ros.images import check_file, image_rows, undecodable
 
 _UNITS = {"32FC1": ("f4", 1.0), "16UC1": ("u2", 0.001), "mono16": ("u2", 0.001)}
 """By encoding: type of a value, and metres of its unit (REP 118; mono16 is how some drivers name millimetres)."""
+_COMPRESSED_HEAD = struct.Struct("<iff")
+"""What compressed_depth_image_transport writes before the PNG: a number, and how 32FC1 was quantised."""
 _SAME_SHAPE = 0.02
 """Two images of one view may differ by so much in width : height, since sizes are whole pixels."""
 
@@ -40,17 +44,48 @@ class DepthImage:
         Raises:
             InputError: another encoding than 32FC1 (m) or 16UC1 (mm), an empty image, or too little data.
         """
-        if encoding not in _UNITS:
-            raise InputError(
-                f"The depth image's encoding is {encoding!r}; depth is 32FC1 in metres or 16UC1 in millimetres (REP 118). "
-                "Is another topic remapped to depth?"
-            )
+        kind, unit = _unit(encoding)
         if height <= 0 or width <= 0:
             raise InputError(f"The depth image is {width} x {height} pixels: it is empty.")
-        kind, unit = _UNITS[encoding]
         size = np.dtype(kind).itemsize
         rows = image_rows(encoding, width, width * size, height, step, data)
         return cls(np.ascontiguousarray(rows).view(f"{'>' if is_bigendian else '<'}{kind}"), unit)
+
+    @classmethod
+    def of_file(cls, format: str, data: Any, max_megapixels: float) -> DepthImage:
+        """That of a sensor_msgs/CompressedImage of image_transport's compressedDepth: 12 bytes, and a PNG of 16 bits.
+
+        Millimetres stand there as they are; metres as v = a / metres + b, with a and b among the 12 bytes.
+
+        Args:
+            format: as in the message, such as "32FC1; compressedDepth png".
+            data: a buffer: bytes, array.array or uint8 array.
+            max_megapixels: larger images are refused by the file's head.
+
+        Raises:
+            InputError: another encoding, another compression than PNG, too large an image, or data that are damaged.
+        """
+        encoding, _, compression = (part.strip() for part in format.partition(";"))
+        _, unit = _unit(encoding)
+        if compression not in ("compressedDepth png", "compressedDepth", ""):  # Older ones name nothing, and mean PNG.
+            raise InputError(
+                f"The depth image's format is {format!r}; of compressedDepth, PNG is read: set its publisher's parameter "
+                "compressedDepth.format to png."
+            )
+        buffer = np.frombuffer(data, np.uint8)
+        head, file = buffer[: _COMPRESSED_HEAD.size], buffer[_COMPRESSED_HEAD.size :]
+        check_file(format, file, max_megapixels)
+        try:
+            values = cv2.imdecode(file, cv2.IMREAD_UNCHANGED)
+        except cv2.error:
+            values = None
+        if values is None or values.dtype != np.uint16 or values.ndim != 2:
+            raise undecodable(format, buffer)
+        if encoding == "32FC1":
+            _, a, b = _COMPRESSED_HEAD.unpack(head.tobytes())
+            with np.errstate(all="ignore"):
+                values = np.where(values == 0, np.float32(np.nan), np.float32(a) / (values - np.float32(b)))
+        return cls(values, unit)
 
     @property
     def size(self) -> tuple[int, int]:
@@ -129,6 +164,16 @@ class Camera:
         # A whole number is the middle of a pixel.
         cx, cy = (self.cx + 0.5) * x - 0.5, (self.cy + 0.5) * y - 0.5
         return Camera(self.fx * x, self.fy * y, cx, cy, width, height)
+
+
+def _unit(encoding: str) -> tuple[str, float]:
+    """Type of a value, and metres of its unit."""
+    if encoding not in _UNITS:
+        raise InputError(
+            f"The depth image's encoding is {encoding!r}; depth is 32FC1 in metres or 16UC1 in millimetres (REP 118). "
+            "Is another topic remapped to depth?"
+        )
+    return _UNITS[encoding]
 
 
 def same_view(first: tuple[int, int], second: tuple[int, int]) -> bool:

@@ -70,7 +70,7 @@ class ImageDecoder:
             InputError: zero or too large a size, a step too small for the row, too little data, or an encoding that
                 nothing here reads.
         """
-        self._check_size(height, width)
+        check_size(height, width, self.max_megapixels)
         layout = ENCODINGS.get(encoding)
         if layout is None:
             return _decode_other(encoding, height, width, fallback)
@@ -91,8 +91,7 @@ class ImageDecoder:
         if "compressedDepth" in format:
             raise InputError(f"The compressed image is depth ({format!r}); a colour image is needed.")
         buffer = np.frombuffer(data, np.uint8)
-        width, height, is_grey = _head(format, buffer)
-        self._check_size(height, width)
+        is_grey = check_file(format, buffer, self.max_megapixels)
         name = format.partition(";")[0].strip()
         layout = ENCODINGS.get(name)
         mosaic = layout is not None and layout.is_mosaic and is_grey
@@ -102,20 +101,11 @@ class ImageDecoder:
         except cv2.error:
             pixels = None
         if pixels is None or pixels.dtype not in (np.uint8, np.uint16):
-            raise _undecodable(format, buffer)
+            raise undecodable(format, buffer)
         values = self._to_8_bits(pixels, name)
         if layout is not None and mosaic:
             return layout.to_rgb(values)
         return np.asarray(cv2.cvtColor(values, cv2.COLOR_BGR2RGB), np.uint8)
-
-    def _check_size(self, height: int, width: int) -> None:
-        if height <= 0 or width <= 0:
-            raise InputError(f"The image is {width} x {height} pixels: it is empty. Is the camera running?")
-        if height * width > self.max_megapixels * 1e6:
-            raise InputError(
-                f"The image is {width} x {height} pixels, {height * width / 1e6:.0f} megapixels; at most "
-                f"{self.max_megapixels:g} are decoded. If the camera is that large, raise max_megapixels."
-            )
 
     def _to_8_bits(self, values: npt.NDArray[Any], encoding: str) -> npt.NDArray[np.uint8]:
         if values.dtype.itemsize == 1:
@@ -125,6 +115,33 @@ class ImageDecoder:
             self._bits[encoding] = bits
             _log.warning("Images in %s: values are taken as of %d bits, 0 to %d.", encoding, bits, (1 << bits) - 1)
         return (values >> (bits - 8)).astype(np.uint8)
+
+
+def check_size(height: int, width: int, max_megapixels: float) -> None:
+    """Raise `InputError` for an image without pixels, or with more than are decoded."""
+    if height <= 0 or width <= 0:
+        raise InputError(f"The image is {width} x {height} pixels: it is empty. Is the camera running?")
+    if height * width > max_megapixels * 1e6:
+        raise InputError(
+            f"The image is {width} x {height} pixels, {height * width / 1e6:.0f} megapixels; at most "
+            f"{max_megapixels:g} are decoded. If the camera is that large, raise max_megapixels."
+        )
+
+
+def check_file(format: str, buffer: npt.NDArray[np.uint8], max_megapixels: float) -> bool:
+    """Whether an image file has no colours, by its head alone.
+
+    Args:
+        format: of the sensor_msgs/CompressedImage, for the errors.
+        buffer: the whole file.
+        max_megapixels: see `ImageDecoder`.
+
+    Raises:
+        InputError: no picture, or too large a one.
+    """
+    width, height, is_grey = _head(format, buffer)
+    check_size(height, width, max_megapixels)
+    return is_grey
 
 
 def encode_image(image: npt.NDArray[Any], encoding: str) -> dict[str, Any]:
@@ -165,6 +182,14 @@ def encode_image(image: npt.NDArray[Any], encoding: str) -> dict[str, Any]:
         "step": data.size // height if height else 0,
         "data": data,
     }
+
+
+def undecodable(format: str, buffer: npt.NDArray[np.uint8]) -> InputError:
+    """The error of a compressed image that holds no picture."""
+    return InputError(
+        f"The compressed image (format {format!r}, {buffer.size} bytes) cannot be decoded: "
+        "it is truncated, or neither JPEG nor PNG."
+    )
 
 
 def image_rows(encoding: str, width: int, row: int, rows: int, step: int, data: Any) -> npt.NDArray[np.uint8]:
@@ -239,11 +264,4 @@ def _head(format: str, buffer: npt.NDArray[np.uint8]) -> tuple[int, int, bool]:
             "which are never decoded; max_megapixels can be no higher. Have the camera send smaller ones."
         ) from error
     except (UnidentifiedImageError, OSError, ValueError, SyntaxError) as error:
-        raise _undecodable(format, buffer) from error
-
-
-def _undecodable(format: str, buffer: npt.NDArray[np.uint8]) -> InputError:
-    return InputError(
-        f"The compressed image (format {format!r}, {buffer.size} bytes) cannot be decoded: "
-        "it is truncated, or neither JPEG nor PNG."
-    )
+        raise undecodable(format, buffer) from error

@@ -35,7 +35,7 @@ from fastsam2_ros.streaming.memory import TargetMemory
 from fastsam2_ros.streaming.prompts import Prompt, box_mask, clip_box
 from fastsam2_ros.streaming.shares import TokenShares
 from fastsam2_ros.streaming.values import Decoded, FrameFeatures, masks_at
-from fastsam2_ros.targets import Request, Target, TargetList
+from fastsam2_ros.targets import Request, Target, TargetList, interval_after
 
 SAME_THING = 0.5
 """A found mask whose IoU with that of another target is above this is that target."""
@@ -58,6 +58,8 @@ class TrackerState:
         targets: who is tracked.
         motion, deadline, relevance: what they remember.
         index: of the next frame.
+        since_keyframe: seconds since a keyframe of the text cue was last tried for its own sake.
+        failed_keyframes: of those, in a row.
         step_seconds: what the last step took; 0 before the first.
         last: what the last frame showed; None where no frame may be skipped.
     """
@@ -67,6 +69,8 @@ class TrackerState:
     deadline: Deadline
     relevance: TextRelevance
     index: int = 0
+    since_keyframe: float = math.inf
+    failed_keyframes: int = 0
     step_seconds: float = 0.0
     last: LastLook | None = None
 
@@ -147,6 +151,13 @@ class Stages:
         self._logged: set[type[Exception]] = set()  # with their tracebacks: one of a kind is enough
         scorer = scorer or find_scorer(config.pruning, sam.name, self._sam.model.hidden_dim, self._sam.device)
         self.pruner = TokenPruner(config.pruning, scorer, self._sam.grid, self._sam.memory_frames)
+
+    def idle(self, state: TrackerState, seconds: float) -> bool:
+        """Whether a frame needs no model: nothing is tracked, given, or due to be searched. seconds: since the last frame."""
+        targets = state.targets
+        return not targets.waiting and not any(
+            each.memory is not None or each.to_search(self._config, seconds) for each in targets.targets
+        )
 
     def track(
         self,
@@ -243,9 +254,17 @@ class Stages:
             for place in due:
                 target = state.targets.targets[place]
                 target.searched(found=target.shown)
-        if self._uses_text and not state.relevance.ready and any(each.searchable for each in state.targets.targets):
-            # What a box started was never searched: without this, nothing would be known of its text.
-            state = self._attempt(state, partial(self._learn, frame=frame), warnings)
+        return self._keyframe(state, frame, warnings)
+
+    def _keyframe(self, state: TrackerState, frame: EncodedFrame, warnings: list[str]) -> TrackerState:
+        """What a box started was never searched: without this, nothing would be known of its text."""
+        if not self._uses_text or state.relevance.ready or not any(each.searchable for each in state.targets.targets):
+            return state
+        if state.since_keyframe < interval_after(state.failed_keyframes, self._config):
+            return state
+        state = self._attempt(state, partial(self._learn, frame=frame), warnings)
+        state.since_keyframe = 0.0
+        state.failed_keyframes = 0 if state.relevance.ready else state.failed_keyframes + 1
         return state
 
     def _attempt(
@@ -299,14 +318,20 @@ class Stages:
         targets = state.targets.targets
         for place in places:
             targets[place].refused = ""
-        wanted = [targets[place].wanted for place in places]
         others = [target.description for target in targets if target.shown and target.searchable]
-        by_language = self._finder is self._search or self._uses_text
+        other_finder = self._finder is not self._search
+        pictured = [place for place in places if other_finder and targets[place].example is not None]
+        named = [place for place in places if place not in pictured]
+        by_language = bool(pictured) or not other_finder or self._uses_text
         dense = self._learn(state, frame) if by_language else None
-        results = self._finder.search(
-            frame.rgb, frame.features, wanted, self._sam, self._language, dense=dense, others=others
-        )
-        found.update({place: each for place, each in zip(places, results, strict=True) if each is not None})
+        # What an example shows has no name that another finder could go by.
+        for finder, own in ((self._finder, named), (self._search, pictured)):
+            wanted = [targets[place].wanted for place in own]
+            if wanted:
+                results = finder.search(
+                    frame.rgb, frame.features, wanted, self._sam, self._language, dense=dense, others=others
+                )
+                found.update({place: each for place, each in zip(own, results, strict=True) if each is not None})
 
     def _take_up(self, state: TrackerState, place: int, grounding: Grounding, frame: EncodedFrame) -> None:
         """Track what was found, unless another target is that already, or it does not look like what was lost."""
@@ -328,10 +353,12 @@ class Stages:
     ) -> None:
         """Write a prompt's mask into a target's memory; it is tracked from the next frame on. look: of that mask."""
         features, pruner, pruning = frame.features, self.pruner, target.pruning
-        target.looks = (*target.looks[:1], look)
         size = float(decoded.covered)
         visible = size > 0 and bool((decoded.object_score > 0).all())
-        pruning.prompted(decoded.low_res[0], look.token, score, size, visible, frame.ceiling)
+        trusted = self._config.uncertain_score
+        pruning.prompted(decoded.low_res[0], look.token, score, size, visible, frame.ceiling, trusted_score=trusted)
+        if pruning.certain or not target.looks:
+            target.looks = (*target.looks[:1], look)
         ranked = None
         if pruner.active:
             shared = self._frame_cues(state, [target], features)

@@ -26,6 +26,12 @@ SLOWEST_SEARCH = 4.0
 """Searches that find nothing become rarer, each time by half, until their interval is that many times as long."""
 
 
+def interval_after(failures: int, config: TrackerConfig) -> float:
+    """Seconds from one search to the next, after so many in a row that came to nothing."""
+    # The exponent is bounded too: a float ends at 2 ** 1023.
+    return config.search_interval * min(2.0 ** min(failures, 16), SLOWEST_SEARCH)
+
+
 @dataclass(eq=False)
 class Target:
     """What the tracker knows of one target.
@@ -98,11 +104,10 @@ class Target:
         self.since_search = 0.0
         self.failed_searches = 0 if found else self.failed_searches + 1
 
-    def to_search(self, config: TrackerConfig) -> bool:
-        """Whether it is to be looked for in this frame."""
-        # The exponent is bounded too: a float ends at 2 ** 1023.
-        interval = config.search_interval * min(2.0 ** min(self.failed_searches, 16), SLOWEST_SEARCH)
-        return self.searchable and self.state == TrackState.SEARCHING and self.since_search >= interval
+    def to_search(self, config: TrackerConfig, seconds: float = 0.0) -> bool:
+        """Whether it is to be looked for in this frame; seconds: since the last one, where `observe` does not know it yet."""
+        interval = interval_after(self.failed_searches, config)
+        return self.searchable and self.state == TrackState.SEARCHING and self.since_search + seconds >= interval
 
     @property
     def shown(self) -> bool:

@@ -44,6 +44,8 @@ class TextTracker:
         config: settings.
         scorer: of tokens, in place of the one that `config.pruning.router` names.
         observer: is called in every step with all tracked targets, and the maps of all cues that the scorer looks at.
+
+    Observers, scorers and finders are called within a step: there, what changes the tracker raises `InputError`.
     """
 
     def __init__(
@@ -60,6 +62,7 @@ class TextTracker:
         self._loaded = sam
         self._sam = sam.streaming
         self._search = search
+        self._in_step = False
         self._new_stages = partial(Stages, sam, search, finder=None, scorer=scorer, observer=observer)
         with neutral_torch(inference=False):
             search.share_trunk(self._sam.trunk_maps)
@@ -126,6 +129,7 @@ class TextTracker:
         Raises:
             InputError: one is out of its range, or belongs to the models that are loaded; all then stay as they were.
         """
+        self._refuse_in_step("reconfigure")
         check(config)
         fixed = fixed_differences(self.config, config)
         if fixed:
@@ -142,7 +146,11 @@ class TextTracker:
         self.config, self._stages, self._state = config, stages, state
 
     def find_with(self, finder: Finder | None) -> None:
-        """Find targets by this from now on, such as a detector's boxes (`language.detections`); None: by the language model."""
+        """Find targets by this from now on, such as a detector's boxes (`language.detections`); None: by the language model.
+
+        What an example shows is found by the language model in any case.
+        """
+        self._refuse_in_step("find_with")
         self._new_stages = partial(self._new_stages, finder=finder)
         self.reconfigure(self.config)
 
@@ -171,6 +179,7 @@ class TextTracker:
         Raises:
             InputError: too long, or too many; the targets then stay as they were.
         """
+        self._refuse_in_step("set_target")
         wanted = descriptions.split(text, self.config.max_targets)
         if wanted and not self._stages.can_search:
             self._search.require()
@@ -196,6 +205,7 @@ class TextTracker:
         Raises:
             InputError: not such an array, no language model, too long a description, or too many targets.
         """
+        self._refuse_in_step("set_example")
         _check_frame(image)
         with neutral_torch():
             embedding = self._search.embed_example(image)
@@ -217,6 +227,7 @@ class TextTracker:
             InputError: the box is empty or not finite, or there are too many targets. (Outside the frame: a warning of
                 the next result.)
         """
+        self._refuse_in_step("set_box")
         check_box(box)
         x, y, width, height = map(float, box)
         self._state.targets.ask(Request(box=(x, y, width, height)))
@@ -232,6 +243,7 @@ class TextTracker:
             InputError: not such a mask, nothing in it, too long a description, or too many targets. (Of another size than
                 the frame: a warning of the next result.)
         """
+        self._refuse_in_step("set_mask")
         check_mask(mask)
         name = descriptions.single(description) or UNNAMED
         self._state.targets.ask(Request(mask=mask.copy(), description=name))
@@ -274,17 +286,30 @@ class TextTracker:
         Raises:
             InputError: not such an array.
         """
+        self._refuse_in_step("step")
         _check_frame(frame)
-        with neutral_torch():
-            state, result = self._advance(self._stages, self._state.copy(), frame, stamp_ns, features, view_tokens)
+        self._in_step = True
+        try:
+            with neutral_torch():
+                state, result = self._advance(self._stages, self._state.copy(), frame, stamp_ns, features, view_tokens)
+        finally:
+            self._in_step = False
         self._state = state
         return result
 
     def reset(self) -> None:
         """Forget all targets, and all memory. Ids go on rising."""
+        self._refuse_in_step("reset")
         targets = self._state.targets.copy()
         targets.clear()
         self._state = replace(self._stages.blank_state(targets), index=self._state.index)
+
+    def _refuse_in_step(self, method: str) -> None:
+        """What the step works on takes the place of everything at its end: a change beside it would be lost."""
+        if self._in_step:
+            raise InputError(
+                f"{method} was called within a step, by an observer, scorer or finder; call it after the step."
+            )
 
     # ---- the stages ----
 
@@ -305,44 +330,49 @@ class TextTracker:
                 holds = state.last.holds(rgb, state.targets, self.config.max_skip)
             if holds:
                 return _confirmed(state, state.last, stamp_ns, watch)
+        size = (rgb.shape[0], rgb.shape[1])
         with watch.stage("encode"):
-            features = self._sam.encode(rgb) if features is None else features
-        watch.seconds["encode"] += features.seconds
+            if features is None and not stages.idle(state, state.motion.interval(stamp_ns)[0]):
+                features = self._sam.encode(rgb)
+        watch.seconds["encode"] += 0.0 if features is None else features.seconds
         tracked = [target for target in state.targets.targets if target.memory is not None]
         with watch.stage("motion"):
-            motion = state.motion.update(features.picture, stamp_ns, _where(tracked), features.size)
+            picture = rgb if features is None else features.picture
+            motion = state.motion.update(picture, stamp_ns, _where(tracked), size)
         warnings += _stamp_warnings(stamp_ns, motion)
         highest = max((target.pruning.keep_ratio for target in tracked), default=1.0)
-        frame = EncodedFrame(rgb, features, state.deadline.update(state.step_seconds, highest))
+        ceiling = state.deadline.update(state.step_seconds, highest)
+        frame = None if features is None else EncodedFrame(rgb, features, ceiling)
         if state.deadline.missed:
             warnings.append(
                 f"pruning.target_rate, {self.config.pruning.target_rate:g}, is not held: with the fewest tokens that "
                 "pruning.min_keep_ratio allows steps take longer. Lower it, or take a smaller model.image_size or model."
             )
         for row, target in enumerate(tracked):
-            target.pruning.next_keep_ratio(motion.magnitude_of(row), motion.seconds, frame.ceiling)
+            target.pruning.next_keep_ratio(motion.magnitude_of(row), motion.seconds, ceiling)
 
         attention: list[AttentionCounts] = []
         viewed: tuple[TargetTokens, ...] = ()
-        if tracked:
+        if tracked and frame is not None:
             attention, viewed = stages.track(state, tracked, frame, motion, watch, view_tokens)
         for target in state.targets.targets:
             target.observe(motion.seconds, self.config)
+        state.since_keyframe += motion.seconds
         with watch.stage("ground"):
-            state = stages.ground(state, frame, warnings)
+            state = state if frame is None else stages.ground(state, frame, warnings)
         with watch.stage("search"):
-            state = stages.search(state, frame, warnings)
+            state = state if frame is None else stages.search(state, frame, warnings)
         with watch.stage("resize"):
-            objects = _objects(state.targets.targets, features.size, self.config)
+            objects = _objects(state.targets.targets, size, self.config)
 
         ratios = [target.pruning.keep_ratio for target in state.targets.targets if target.memory is not None]
-        keep_ratio = fmean(ratios or [Budget(self.config.pruning).update(0.0, 0.0, True, frame.ceiling)])
+        keep_ratio = fmean(ratios or [Budget(self.config.pruning).update(0.0, 0.0, True, ceiling)])
         state.index += 1
         # Fewer tokens make no search any shorter: the deadline is that of tracking.
         state.step_seconds = sum(seconds for stage, seconds in watch.seconds.items() if stage != "search")
         result = TrackResult(
             stamp_ns=stamp_ns,
-            size=features.size,
+            size=size,
             frame_index=state.index - 1,
             objects=objects,
             motion=motion.magnitude,

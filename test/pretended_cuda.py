@@ -109,11 +109,17 @@ def pretended_cuda() -> Iterator[torch.device]:
         "torch.cuda.synchronize": None,
         "torch.cuda.amp.common.amp_definitely_not_available": False,
     }
-    shares._spread.cache_clear()
+    _forget_cached()
     # Without cuDNN operations are those that the CPU has too.
     with _patched(found), torch.backends.cudnn.flags(enabled=False), _MODE:
         yield CUDA
-    shares._spread.cache_clear()
+    _forget_cached()
+
+
+def _forget_cached() -> None:
+    for each in vars(shares).values():
+        if hasattr(each, "cache_clear"):
+            each.cache_clear()
 
 
 @contextmanager

@@ -1,4 +1,5 @@
 import argparse
+import logging
 import multiprocessing
 import signal
 import subprocess
@@ -13,7 +14,9 @@ from PIL import Image
 
 from fastsam2_ros.bags.frames import open_frames
 from fastsam2_ros.bags.make import frame_count, image_size
+from fastsam2_ros.bags.messages import IMAGE, image_message
 from fastsam2_ros.bags.track import add_settings, box, settings
+from fastsam2_ros.bags.write import BagWriter
 from fastsam2_ros.cli import COMMANDS, main
 from fastsam2_ros.errors import InputError
 
@@ -53,6 +56,40 @@ def test_an_error_is_one_line_without_a_traceback(tmp_path: Path, capsys: pytest
     error = capsys.readouterr().err
     assert error.startswith("fastsam2: error: There is no bag, video or image folder ")
     assert error.count("\n") == 1
+
+
+ODD = "\x1b[2J\u202e[/red]"
+"""What a terminal would obey, what hides the order of letters, and an end of colours that never began."""
+
+
+def test_what_a_terminal_would_obey_is_escaped_in_errors(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["bag", str(tmp_path / f"{ODD}.mp4"), str(tmp_path / "out")]) == 2
+    said = capsys.readouterr().err.removesuffix("\n")
+    assert said.isprintable()
+    assert r"\x1b[2J\u202e[/red].mp4" in said
+
+
+def test_what_a_terminal_would_obey_is_escaped_in_warnings(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(logging.getLogger(), "handlers", [])  # pytest's own
+    with BagWriter(tmp_path / "bag") as bag:
+        bag.add_topic(f"/{ODD}", IMAGE)
+        for number, encoding in enumerate(("rgb8", "rgb9")):
+            message = image_message(np.zeros((8, 8, 3), np.uint8), "rgb8", number, "camera")
+            message.encoding = encoding
+            bag.write(f"/{ODD}", number, message)
+    assert main(["bag", str(tmp_path / "bag"), str(tmp_path / "out")]) == 0
+    said = [line for line in capsys.readouterr().err.splitlines() if "WARNING" in line]
+    assert len(said) == 1
+    assert said[0].isprintable()
+    assert "rgb9" in said[0]
+
+
+def test_a_source_may_have_any_name(tmp_path: Path) -> None:
+    (tmp_path / "[" / "red]").mkdir(parents=True)
+    Image.new("RGB", (8, 8)).save(tmp_path / "[" / "red]" / "0.png")
+    assert main(["bag", str(tmp_path / "[" / "red]"), str(tmp_path / "out")]) == 0
 
 
 def test_ctrl_c_has_its_usual_exit_code(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,5 +1,10 @@
+import struct
+
+import cv2
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from fastsam2_ros.depth import Camera, DepthImage, same_view
 from fastsam2_ros.errors import InputError
@@ -52,6 +57,65 @@ def test_a_bad_image_is_refused_with_the_reason(fields, told):
     good = {"encoding": "32FC1", "height": 2, "width": 4, "step": 16, "data": bytes(32)}
     with pytest.raises(InputError, match=told):
         DepthImage.of_fields(**{**good, **fields})
+
+
+def file(values, a=0.0, b=0.0):
+    """What compressed_depth_image_transport sends: a number and the quantisation, then a PNG."""
+    return struct.pack("<iff", 0, a, b) + cv2.imencode(".png", values)[1].tobytes()
+
+
+@pytest.mark.parametrize("format", ["16UC1; compressedDepth png", "16UC1; compressedDepth", "16UC1"])
+def test_compressed_millimetres_stand_in_the_png(format):
+    depth = DepthImage.of_file(format, file(np.array([[1500, 0, 65535]], np.uint16)), 1.0)
+    np.testing.assert_allclose(depth.metres(ALL, ALL), [[1.5, np.nan, 65.535]])
+
+
+def test_compressed_metres_are_quantised_as_the_head_says():
+    a, b = 100.0 * 101.0, 1.0 - 100.0 * 101.0 / 10.0  # depth_quantization 100, depth_max 10, the publisher's defaults
+    metres = np.array([[0.5, 1.0, 3.0, 9.0]])
+    depth = DepthImage.of_file("32FC1; compressedDepth png", file((a / metres + b).astype(np.uint16), a, b), 1.0)
+    np.testing.assert_allclose(depth.metres(ALL, ALL), metres, rtol=0.002)
+
+
+def test_compressed_metres_have_holes_where_the_png_is_zero():
+    depth = DepthImage.of_file("32FC1; compressedDepth png", file(np.zeros((2, 3), np.uint16), 10.0, -5.0), 1.0)
+    assert np.isnan(depth.metres(ALL, ALL)).all()
+
+
+@pytest.mark.parametrize(
+    ("format", "data", "told"),
+    [
+        ("16UC1; compressedDepth rvl", file(np.ones((2, 2), np.uint16)), "format to png"),
+        ("bgr8; jpeg compressed bgr8", b"", "bgr8"),
+        ("16UC1; compressedDepth png", b"", "cannot be decoded"),
+        ("16UC1; compressedDepth png", file(np.ones((2, 2), np.uint16))[:40], "cannot be decoded"),
+        ("16UC1; compressedDepth png", file(np.ones((2, 2), np.uint8)), "cannot be decoded"),
+        ("16UC1; compressedDepth png", file(np.ones((2, 2, 3), np.uint16)), "cannot be decoded"),
+        ("16UC1; compressedDepth png", file(np.ones((1001, 1000), np.uint16)), "megapixels"),
+    ],
+    ids=["RVL", "colours", "nothing", "cut off", "8 bits", "16 bits of colours", "too large"],
+)
+def test_a_bad_file_is_refused_with_the_reason(format, data, told):
+    with pytest.raises(InputError, match=told):
+        DepthImage.of_file(format, data, 1.0)
+
+
+@given(
+    st.sampled_from(["16UC1", "32FC1"]),
+    st.binary(min_size=12, max_size=12),
+    st.lists(st.tuples(st.integers(0, 200), st.integers(0, 255)), max_size=4),
+    st.integers(0, 200),
+)
+def test_whatever_a_file_holds_its_depth_is_positive_or_nan(encoding, head, changes, length):
+    data = bytearray(head + file(np.arange(12, dtype=np.uint16).reshape(3, 4))[12:])
+    for place, value in changes:
+        data[place % len(data)] = value
+    try:
+        depth = DepthImage.of_file(f"{encoding}; compressedDepth png", bytes(data[: max(length, 12)]), 1.0)
+    except InputError:
+        return
+    metres = depth.metres(ALL, ALL)
+    assert (np.isnan(metres) | (metres > 0)).all()
 
 
 def test_a_camera_without_a_projection_has_its_intrinsics():

@@ -37,8 +37,18 @@ def frames():
     return [noise_video(1, (120, 160))[0], noise_video(2, (90, 200))[1]]
 
 
-def test_a_sibling_has_the_same_models(tracker):
-    assert tracker.sibling()._sam is tracker._sam
+@pytest.fixture
+def encoded(sam):
+    """Frames in each run of the models' encoder."""
+    runs = []
+    hook = sam.model.image_encoder.trunk.register_forward_hook(lambda _, images, __: runs.append(len(images[0])))
+    yield runs
+    hook.remove()
+
+
+def test_a_sibling_has_the_same_models(tracker, frames, encoded):
+    tracker.sibling().step(frames[0], 0)
+    assert encoded == [1]
 
 
 def test_a_sibling_has_targets_of_its_own(tracker, frames):
@@ -60,16 +70,11 @@ def test_features_know_the_size_of_their_frame(tracker, frames):
     assert [each.size for each in tracker.encode(frames)] == [(120, 160), (90, 200)]
 
 
-def test_a_batch_runs_the_encoder_once(tracker, frames):
-    runs = []
-    hook = tracker._sam.model.image_encoder.trunk.register_forward_hook(
-        lambda _, images, __: runs.append(len(images[0]))
-    )
+def test_a_batch_runs_the_encoder_once(tracker, frames, encoded):
     features = tracker.encode(frames)
     for each, frame, found in zip([tracker, tracker.sibling()], frames, features, strict=True):
         each.step(frame, 0, features=found)
-    hook.remove()
-    assert runs == [2]
+    assert encoded == [2]
 
 
 def test_the_time_of_a_batch_is_shared_among_the_steps(tracker, frames):

@@ -22,8 +22,9 @@ def new(description="mug", by_text=True):
     return Target(description, by_text, searchable=False, pruning=PruningState(Budget(CONFIG.pruning)))
 
 
-def prompt(target, visible=True, ceiling=1.0):
-    target.pruning.prompted(NOTHING, NOTHING, 0.9, 0.0, visible, ceiling)
+def prompt(target, visible=True, ceiling=1.0, score=0.9):
+    trusted = CONFIG.uncertain_score
+    target.pruning.prompted(NOTHING, NOTHING, score, 0.0, visible, ceiling, trusted_score=trusted)
     target.memory = object()
     target.found()
 
@@ -52,6 +53,14 @@ def test_a_found_target_settles_and_then_falls_to_the_floor(target):
     assert ratios[:SETTLING_FRAMES] == [1.0] * SETTLING_FRAMES
     assert ratios[SETTLING_FRAMES] < 1
     assert ratios[-1] == 0.15
+
+
+def test_a_doubtful_find_is_uncertain_until_tracking_confirms_it():
+    found = new()
+    prompt(found, score=0.4)
+    assert found.state == TrackState.UNCERTAIN
+    go(found, 1)
+    assert found.state == TrackState.TRACKING
 
 
 def test_a_doubted_target_gets_all(target):

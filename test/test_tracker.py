@@ -5,48 +5,21 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
+from planted import STEP, PlantedSearch, hide
 from small_models import small_sam2
 
 from fastsam2_ros.config import LanguageConfig, ModelConfig, PruningConfig, TrackerConfig
 from fastsam2_ros.errors import InputError
 from fastsam2_ros.lab.evaluation.upstream import noise_video
 from fastsam2_ros.language.grounding import Grounding
-from fastsam2_ros.language.search import NONE, TextRelevance, TextSearch
+from fastsam2_ros.language.search import NONE, TextSearch
 from fastsam2_ros.results import TrackState
 from fastsam2_ros.streaming.loading import LoadedSam2
 from fastsam2_ros.streaming.model import StreamingSam2
-from fastsam2_ros.streaming.prompts import Prompt
 from fastsam2_ros.tracker import TextTracker
 
-STEP = 100_000_000
 SIZE = (120, 160)
 BOX = (30.0, 20.0, 60.0, 50.0)
-
-
-class PlantedSearch(TextSearch):
-    """Finds the descriptions in `present`, each always in a place of its own; counts the searches."""
-
-    def __init__(self, *present: str) -> None:
-        super().__init__(LanguageConfig(name=NONE), torch.device("cpu"))
-        self.config = LanguageConfig()
-        self.present = set(present)
-        self.searched: list[list[str]] = []
-        self.places: dict[str, int] = {}
-
-    def require(self) -> None:
-        pass
-
-    def search(self, frame, features, wanted, segmenter, config, dense=None, others=()):
-        descriptions = [each.description for each in wanted]
-        self.searched.append(descriptions)
-        return [self.found(each, features.tokens.device) if each in self.present else None for each in descriptions]
-
-    def found(self, description, device):
-        left = 4 + 28 * self.places.setdefault(description, len(self.places))
-        logits = torch.full((64, 64), -5.0, device=device)
-        logits[16:40, left : left + 24] = 5.0
-        nothing = torch.zeros(0)
-        return Grounding(description, logits, BOX, nothing, nothing, 0.8, 0.1)
 
 
 @pytest.fixture(scope="module")
@@ -78,26 +51,24 @@ def steps(tracker, video, count, first=0):
     return [tracker.step(video[n % len(video)], n * STEP) for n in range(first, first + count)]
 
 
-def hide(sam, monkeypatch):
-    """From now on the model judges every target to be absent."""
-    decode = sam.decode
-
-    def nothing(features, conditioned):
-        decoded = decode(features, conditioned)
-        absent = torch.full_like(decoded.low_res, -1024.0)
-        return type(decoded)(
-            absent, decoded.high_res, decoded.predicted_iou, decoded.object_score * 0 - 9, decoded.pointer
-        )
-
-    monkeypatch.setattr(sam, "decode", nothing)
-
-
 def test_without_a_target_nothing_is_tracked(make, video):
     result = make().step(video[0], 7)
     assert result.objects == ()
     assert result.state == TrackState.SEARCHING
     assert result.stamp_ns == 7
     assert not result.union_mask().any()
+
+
+def test_a_frame_with_nothing_to_do_is_not_encoded(make, video, sam, monkeypatch):
+    encoded = []
+    encode = sam.encode
+    monkeypatch.setattr(sam, "encode", lambda frame: encoded.append(frame) or encode(frame))
+    tracker = make(search_interval=0.5)
+    steps(tracker, video, 3)
+    assert not encoded
+    tracker.set_target("unicorn")
+    steps(tracker, video, 16, first=3)  # searched at once, and in vain; again after 1 s
+    assert len(encoded) == 2
 
 
 def test_a_described_target_is_found_and_tracked(make, video):
@@ -185,6 +156,16 @@ def test_a_new_description_replaces_the_old_one_under_a_new_id(make, video):
     tracker.set_target("spoon")
     (target,) = steps(tracker, video, 1, first=2)[0].objects
     assert (target.id, target.description) == (2, "spoon")
+
+
+def test_after_a_new_description_no_mask_of_the_old_target_is_given_out(make, video):
+    tracker = make("red mug")
+    tracker.set_target("red mug")
+    assert steps(tracker, video, 2)[-1].union_mask().any()
+    tracker.set_target("unicorn")
+    for result in steps(tracker, video, 3, first=2):
+        assert [target.description for target in result.objects] == ["unicorn"]
+        assert not result.union_mask().any()
 
 
 @pytest.mark.parametrize("blank", ["", "   ", " ; ;\n"])
@@ -324,85 +305,6 @@ def test_a_boxed_target_that_was_lost_is_not_sought_without_a_language_model(mak
     assert steps(tracker, video, 6, first=2)[-1].objects[0].state == TrackState.LOST
 
 
-def test_a_fixed_keep_ratio_is_kept(make, video):
-    tracker = make("mug", pruning=PruningConfig(keep_ratio=0.3))
-    tracker.set_target("mug")
-    results = steps(tracker, video, 4)
-    assert {result.keep_ratio for result in results} == {0.3}
-    assert results[0].tokens_kept == round(0.3 * 256)
-    assert results[0].tokens_total == 256
-
-
-def test_tokens_are_told_only_when_asked_for(make, video):
-    tracker = make("mug", pruning=PruningConfig(keep_ratio=0.3))
-    tracker.set_target("mug")
-    assert [result.tokens for result in steps(tracker, video, 3)] == [None] * 3
-    view = tracker.step(video[3], 3 * STEP, view_tokens=True).tokens
-    (target,) = view.targets
-    assert (target.id, target.kept.shape, target.kept.sum()) == (1, (16, 16), round(0.3 * 256))
-    assert set(np.unique(target.cue)) <= set(range(-1, len(view.cues)))
-
-
-def test_asking_for_the_tokens_does_not_change_the_masks(make, video):
-    runs = []
-    for view in (False, True):
-        tracker = make("mug", pruning=PruningConfig(keep_ratio=0.3))
-        tracker.set_target("mug")
-        runs.append([tracker.step(video[n], n * STEP, view_tokens=view).labels() for n in range(5)])
-    assert all(np.array_equal(first, second) for first, second in zip(*runs, strict=True))
-
-
-def test_a_cue_without_weight_earns_no_token(make, video):
-    only_mask = PruningConfig(keep_ratio=0.3, appearance_weight=0)
-    tracker = make("mug", pruning=only_mask)
-    tracker.set_target("mug")
-    view = [tracker.step(video[n], n * STEP, view_tokens=True).tokens for n in range(3)][-1]
-    assert view.cues == ("mask",)
-    assert set(np.unique(view.targets[0].cue)) - {-1} == {0}
-
-
-def test_before_a_target_is_tracked_no_tokens_are_kept_for_it(make, video):
-    tracker = make("mug")
-    tracker.set_target("mug")
-    assert tracker.step(video[0], 0, view_tokens=True).tokens.targets == ()
-
-
-def test_unpruned_targets_keep_all_tokens(make, video):
-    tracker = make("mug", pruning=PruningConfig(keep_ratio=1.0))
-    tracker.set_target("mug")
-    view = [tracker.step(video[n], n * STEP, view_tokens=True).tokens for n in range(3)][-1]
-    assert view.targets[0].kept.all()
-
-
-def test_pruned_memory_is_smaller(make, video):
-    sizes = {}
-    for ratio in (1.0, 0.3):
-        tracker = make("mug", pruning=PruningConfig(keep_ratio=ratio))
-        tracker.set_target("mug")
-        steps(tracker, video, 12)
-        sizes[ratio] = sum(len(frame.tokens) for frame, _ in tracker.targets[0].memory.frames(12))
-    assert sizes[1.0] == 7 * 256
-    assert sizes[0.3] == pytest.approx(0.3 ** (1 / 3) * 7 * 256, abs=5)
-
-
-def test_keep_ratio_one_gives_upstreams_masks(make, sam, video):
-    """Through the tracker, not only module by module: the same logits as the plain streaming loop."""
-    tracker = make(pruning=PruningConfig(keep_ratio=1.0))
-    tracker.set_box(BOX)
-    memory = sam.new_memory()
-    for index in range(18):
-        frame = video[index % len(video)]
-        tracker.step(frame, index * STEP)
-        features = sam.encode(frame)
-        if index == 0:
-            decoded = sam.decode_prompt(features, Prompt.from_box(BOX))
-            sam.remember_prompt(features, decoded, memory, 0)
-        else:
-            decoded = sam.decode(features, sam.condition(features, [memory], index, [None]))
-            sam.remember(features, decoded, [memory], index)
-        assert torch.equal(tracker.targets[0].pruning.mask, decoded.low_res[0])
-
-
 def test_equal_runs_give_equal_masks(make, video):
     runs = []
     for _ in range(2):
@@ -438,19 +340,3 @@ def test_a_frame_that_is_encoded_already_is_not_encoded_again(make, sam, video, 
     for index, result in enumerate(expected):
         found = given.step(video[index], index * STEP, features=features[index])
         np.testing.assert_array_equal(found.objects[0].mask, result.objects[0].mask)
-
-
-@pytest.mark.parametrize(("keep_ratio", "weight", "wanted"), [(0.5, 0.3, 1), (1.0, 0.3, 0), (0.5, 0.0, 0)])
-def test_the_text_of_a_target_that_a_box_started_is_learnt_if_tokens_are_chosen_by_it(
-    make, video, search, keep_ratio, weight, wanted, monkeypatch
-):
-    class Unready(TextRelevance):
-        ready = False
-
-    keyframes = []
-    monkeypatch.setattr(search, "new_relevance", lambda: Unready(None))
-    monkeypatch.setattr(search, "dense", lambda frame, features: keyframes.append(frame))
-    tracker = make(pruning=PruningConfig(keep_ratio=keep_ratio, text_weight=weight))
-    tracker.set_box(BOX)
-    steps(tracker, video, 1)
-    assert len(keyframes) == wanted

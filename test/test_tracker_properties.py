@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import itertools
 import math
+from unittest import mock
 
 import numpy as np
 import pytest
@@ -15,12 +16,12 @@ from hypothesis import note, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
+from fastsam2_ros import targets
 from fastsam2_ros.config import PruningConfig, TrackerConfig
 from fastsam2_ros.errors import InputError
 from fastsam2_ros.language import descriptions
 from fastsam2_ros.results import TrackState
 from fastsam2_ros.streaming.loading import LoadedSam2
-from fastsam2_ros.targets import MAX_ID
 from fastsam2_ros.tracker import TextTracker
 
 STAGES = ("encode", "condition", "decode", "remember")
@@ -58,13 +59,15 @@ configurations = st.builds(
 class Requests(RuleBasedStateMachine):
     """A tracker, and what its contract says must be so."""
 
-    @initialize(seed=st.integers(0, 2**32 - 1), config=configurations, last_id=st.sampled_from([0, MAX_ID - 2]))
-    def begin(self, seed, config, last_id):
+    @initialize(seed=st.integers(0, 2**32 - 1), config=configurations, max_id=st.sampled_from([targets.MAX_ID, 7]))
+    def begin(self, seed, config, max_id):
+        self.few_ids = mock.patch.object(targets, "MAX_ID", max_id)
+        self.few_ids.start()
         self.sam = DrawnSam(seed)
         self.tracker = TextTracker(LoadedSam2(self.sam, "drawn", True), DrawnSearch(self.sam, seed), config)
-        self.tracker._state.targets.last_id = last_id
         self.wanted: tuple[str, ...] = ()
         self.most = config.max_targets  # targets there may be; those over a lower limit stay
+        self.waiting = 0  # boxes and masks, for the next frame
         self.steps = 0
         self.ids: dict[str, int] = {}
         self.now = 0
@@ -81,7 +84,7 @@ class Requests(RuleBasedStateMachine):
         self.wanted = accepted
         if not accepted:
             assert self.tracker.targets == ()
-            self.most = self.tracker.config.max_targets
+            self.most, self.waiting = self.tracker.config.max_targets, 0
         given = [row for row in before if not row[1]]
         assert [row for row in self.seen_targets() if not row[1]] == (given if accepted else [])
         kept = {descriptions.key(row[0]): row[2] for row in before if row[1]}
@@ -99,6 +102,7 @@ class Requests(RuleBasedStateMachine):
             assert not usable or self.asked() >= self.tracker.config.max_targets
         else:
             assert usable
+            self.waiting += 1
         assert self.seen_targets() == before
 
     @rule(size=sizes, filled=st.sampled_from([0.0, 0.3, 1.0]), text=texts)
@@ -108,13 +112,18 @@ class Requests(RuleBasedStateMachine):
             self.tracker.set_mask(mask, text)
         except InputError:
             assert not mask.any() or self.asked() >= self.tracker.config.max_targets or len(text) > 500
+        else:
+            self.waiting += 1
         mask[:] = False  # the caller's array is the caller's
 
     @rule(size=sizes, stamp=stamps, forward=st.booleans(), view=st.booleans(), repeats=st.integers(1, 3))
     def step(self, size, stamp, forward, view, repeats):
         for _ in range(repeats):
             self.now = self.now + 100_000_000 if forward else stamp
+            before = len(self.tracker.targets)
             result = self.tracker.step(self.frame(size), self.now, view_tokens=view)
+            assert len(self.tracker.targets) == before + self.waiting or result.warnings
+            self.waiting = 0
             self.check(result, size, view)
 
     @rule(size=sizes, stage=st.sampled_from(STAGES + PARTS))
@@ -127,6 +136,7 @@ class Requests(RuleBasedStateMachine):
             assert stage in STAGES
             assert (self.seen_targets(), self.asked()) == before
         else:
+            self.waiting = 0
             if stage in PARTS and self.sam.failing is None:
                 assert any("was to fail" in warning for warning in result.warnings)
             self.check(result, size, False)
@@ -142,7 +152,7 @@ class Requests(RuleBasedStateMachine):
     @rule()
     def reset(self):
         self.tracker.reset()
-        self.wanted, self.most = (), self.tracker.config.max_targets
+        self.wanted, self.most, self.waiting = (), self.tracker.config.max_targets, 0
         assert self.tracker.targets == ()
         assert self.tracker.memory_bytes == 0
 
@@ -170,6 +180,10 @@ class Requests(RuleBasedStateMachine):
         assert len(set(numbers)) == len(numbers)
         assert self.tracker.memory_bytes <= len(self.tracker.targets) * 20_000
 
+    def teardown(self):
+        if hasattr(self, "few_ids"):
+            self.few_ids.stop()
+
     # ---- what every result must be ----
 
     def check(self, result, size, view):
@@ -181,7 +195,7 @@ class Requests(RuleBasedStateMachine):
         ]
         numbers = [each.id for each in result.objects if each.id]
         assert numbers == sorted(set(numbers))
-        assert all(1 <= number <= MAX_ID for number in numbers)
+        assert all(1 <= number <= targets.MAX_ID for number in numbers)
         for each in result.objects:
             self.check_object(each, size)
         for first, second in itertools.combinations(result.objects, 2):
@@ -228,7 +242,7 @@ class Requests(RuleBasedStateMachine):
         return [(each.description, each.by_text, each.id, each.state) for each in self.tracker.targets]
 
     def asked(self):
-        return len(self.tracker.targets) + len(self.tracker._state.targets.waiting)
+        return len(self.tracker.targets) + self.waiting
 
     @staticmethod
     def by_id(targets):

@@ -7,8 +7,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from planted import STEP, PlantedSearch
 from small_models import small_sam2
-from test_tracker import BOX, STEP, PlantedSearch
 
 from fastsam2_ros import stages
 from fastsam2_ros.config import TrackerConfig
@@ -19,6 +19,7 @@ from fastsam2_ros.streaming.loading import LoadedSam2
 from fastsam2_ros.streaming.model import StreamingSam2
 from fastsam2_ros.tracker import TextTracker
 
+BOX = (30.0, 20.0, 60.0, 50.0)
 VIDEO = noise_video(1, (120, 160)) * 12
 
 
@@ -28,8 +29,13 @@ def sam():
 
 
 @pytest.fixture
-def tracker(sam):
-    return TextTracker(LoadedSam2(sam, "mini", untrained=True), PlantedSearch("mug"), TrackerConfig())
+def search():
+    return PlantedSearch("mug")
+
+
+@pytest.fixture
+def tracker(sam, search):
+    return TextTracker(LoadedSam2(sam, "mini", untrained=True), search, TrackerConfig())
 
 
 def doubt(sam, monkeypatch, iou=0.05):
@@ -127,8 +133,7 @@ PICTURE = np.zeros((20, 30, 3), np.uint8)
 
 
 @pytest.fixture
-def seeing(tracker, monkeypatch):
-    search = tracker._search
+def seeing(tracker, search, monkeypatch):
     monkeypatch.setattr(search, "embed_example", lambda image: torch.ones(4))
     return tracker
 
@@ -170,3 +175,11 @@ def test_another_finder_finds_in_place_of_the_language_model(tracker):
     tracker.set_target("mug; spoon")
     assert [target.state.name for target in tracker.step(VIDEO[0], 0).objects] == ["TRACKING", "SEARCHING"]
     assert tracker.targets[1].id == 1
+
+
+def test_an_example_is_found_by_the_language_model_whatever_finds_texts(seeing):
+    seeing._search.present.add("mug")
+    seeing.find_with(PlantedSearch())
+    seeing.set_example(PICTURE, "mug")
+    assert steps(seeing, 0, 1)[0].state == TrackState.TRACKING
+    assert seeing.targets[0].example is not None

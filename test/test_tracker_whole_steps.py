@@ -1,58 +1,24 @@
-"""A step happens or does not, whatever fails in it; and what was given or found stays what it is."""
+"""What was given or found stays what it is, and several targets live side by side."""
 
 from __future__ import annotations
 
 import copy
 import pickle
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack
 
 import numpy as np
 import pytest
 import torch
+from planted import STEP, hide
 from small_models import small_sam2
+from sought import BOX, SETTINGS, SIZE, Search, step
 
-from fastsam2_ros import stages
-from fastsam2_ros.config import LanguageConfig, ModelConfig, TrackerConfig
+from fastsam2_ros import stages, targets
+from fastsam2_ros.config import ModelConfig, TrackerConfig
 from fastsam2_ros.lab.evaluation.upstream import noise_video
-from fastsam2_ros.language.grounding import Grounding
-from fastsam2_ros.language.search import NONE, TextSearch
-from fastsam2_ros.pruning import motion, router
 from fastsam2_ros.results import TrackState
 from fastsam2_ros.streaming.loading import LoadedSam2, load_sam2
 from fastsam2_ros.streaming.model import StreamingSam2
-from fastsam2_ros.torch_settings import neutral_torch
 from fastsam2_ros.tracker import TextTracker
-
-STEP = 100_000_000
-SIZE = (96, 128)
-BOX = (40.0, 30.0, 50.0, 40.0)
-SETTINGS = {"lost_seconds": 0.1, "search_seconds": 0.1, "search_interval": 0.0}
-
-
-class Search(TextSearch):
-    """Finds every text in the places that a test gives, in turn; raises what it gives instead."""
-
-    def __init__(self):
-        super().__init__(LanguageConfig(name=NONE), torch.device("cpu"))
-        self.config = LanguageConfig()
-        self.place = (16, 12)
-        self.places: dict[str, tuple[int, int, int, int]] = {}
-        self.error: Exception | None = None
-
-    def require(self):
-        pass
-
-    def search(self, frame, features, wanted, segmenter, config, dense=None, others=()):
-        if self.error is not None:
-            raise self.error
-        return [self.found(each.description) for each in wanted]
-
-    def found(self, description):
-        top, left, height, width = self.places.get(description, (*self.place, 24, 24))
-        logits, nothing = torch.full((64, 64), -5.0), torch.zeros(0)
-        logits[top : top + height, left : left + width] = 5.0
-        return Grounding(description, logits, BOX, nothing, nothing, 0.8, 0.1)
 
 
 @pytest.fixture(scope="module")
@@ -73,101 +39,6 @@ def search():
 @pytest.fixture
 def tracker(sam, search):
     return TextTracker(LoadedSam2(sam, "small", untrained=True), search, TrackerConfig(**SETTINGS))
-
-
-def step(tracker, video, number):
-    return tracker.step(video[number % len(video)], number * STEP)
-
-
-def recent(tracker):
-    return [[frame.index for frame in target.memory.recent] for target in tracker.targets if target.memory]
-
-
-def hide(sam, monkeypatch):
-    """The model judges every target to be absent."""
-    decode = sam.decode
-
-    def nothing(features, conditioned):
-        seen = decode(features, conditioned)
-        absent = torch.full_like(seen.low_res, -1024.0)
-        return type(seen)(absent, seen.high_res, seen.predicted_iou, seen.object_score * 0 - 9, seen.pointer)
-
-    monkeypatch.setattr(sam, "decode", nothing)
-
-
-STAGES = {
-    "encode": (StreamingSam2, "encode"),
-    "motion": (motion.MotionEstimator, "update"),
-    "route": (router.Router, "cue_maps"),
-    "attend": (StreamingSam2, "condition"),
-    "decode": (StreamingSam2, "decode"),
-    "look": (stages, "looks_of"),
-    "remember": (StreamingSam2, "remember"),
-}
-
-
-@pytest.mark.parametrize("late", [False, True], ids=["before the stage", "after it"])
-@pytest.mark.parametrize("stage", STAGES)
-def test_a_step_that_fails_has_not_happened(sam, search, video, monkeypatch, stage, late):
-    """The tracker goes on as one that was never given the frame."""
-    trackers = [TextTracker(LoadedSam2(sam, "small", True), search, TrackerConfig(**SETTINGS)) for _ in range(2)]
-    for each in trackers:
-        each.set_target("mug")
-        each.set_box(BOX)
-        for number in range(4):
-            step(each, video, number)
-    owner, name = STAGES[stage]
-    original = getattr(owner, name)
-
-    def failing(*args, **kwargs):
-        if late:
-            original(*args, **kwargs)
-        raise RuntimeError("out of memory")
-
-    with monkeypatch.context() as patch:
-        patch.setattr(owner, name, failing)
-        for _ in range(2):
-            with pytest.raises(RuntimeError, match="out of memory"):
-                step(trackers[0], video, 4)
-    for number in range(5, 8):
-        after, expected = (step(each, video, number) for each in trackers)
-        assert after.frame_index == expected.frame_index == number - 1
-        assert after.motion == expected.motion
-        np.testing.assert_array_equal(after.labels(), expected.labels())
-    assert recent(trackers[0]) == recent(trackers[1])
-
-
-def test_a_search_that_fails_does_not_stop_tracking(tracker, search, video):
-    tracker.set_box(BOX)
-    step(tracker, video, 0)
-    search.error = torch.OutOfMemoryError("CUDA out of memory")
-    tracker.set_target("mug")
-    for number in range(1, 5):
-        result = step(tracker, video, number)
-        assert any("OutOfMemoryError: CUDA out of memory" in warning for warning in result.warnings)
-        assert result.objects[0].area > 0
-    assert recent(tracker) == [[1, 2, 3, 4]]
-    search.error = None
-    assert step(tracker, video, 5).objects[1].id == 2
-
-
-def test_a_failed_search_waits_for_twice_its_interval(sam, search, video):
-    tracker = TextTracker(LoadedSam2(sam, "small", True), search, TrackerConfig(search_interval=0.25))
-    search.error = RuntimeError("no")
-    tracker.set_target("mug")
-    assert [bool(step(tracker, video, number).warnings) for number in range(6)] == [True, *[False] * 4, True]
-
-
-def test_a_prompt_that_fails_takes_nothing_with_it(tracker, sam, video, monkeypatch):
-    tracker.set_target("mug")
-    step(tracker, video, 0)
-    with monkeypatch.context() as patch:
-        patch.setattr(sam, "remember_prompt", None)
-        tracker.set_box(BOX)
-        result = step(tracker, video, 1)
-    assert [each.description for each in result.objects] == ["mug"]
-    assert "TypeError" in result.warnings[0]
-    assert step(tracker, video, 2).objects[0].id == 1
 
 
 def test_a_target_that_is_found_again_is_not_remembered_as_absent_too(tracker, sam, video, monkeypatch):
@@ -209,22 +80,6 @@ def test_a_find_of_a_cell_is_an_object_and_spoils_no_other(tracker, search, size
     assert by_name["mug"].state == TrackState.TRACKING
     if size != (3, 3):  # where there is no room for three
         assert {each.state for each in result.objects} == {TrackState.TRACKING}
-
-
-def test_a_find_that_fails_leaves_the_others(tracker, sam, search, video, monkeypatch):
-    search.places = {"bad": (40, 40, 8, 8)}
-    prompt = sam.decode_prompt
-
-    def failing(features, given):
-        if given.mask[60:, 80:].any():
-            raise RuntimeError("out of memory")
-        return prompt(features, given)
-
-    monkeypatch.setattr(sam, "decode_prompt", failing)
-    tracker.set_target("bad; mug")
-    result = step(tracker, video, 0)
-    assert {each.description: each.state.name for each in result.objects} == {"mug": "TRACKING", "bad": "SEARCHING"}
-    assert "out of memory" in result.warnings[0]
 
 
 def test_a_mask_is_the_one_that_was_given_whatever_becomes_of_the_array(tracker, video):
@@ -347,85 +202,19 @@ def test_boxes_of_one_automatic_name_are_two_targets(tracker, video):
     assert len(objects) == 3
 
 
-SURROUNDINGS = {
-    "autocast": lambda: torch.autocast("cpu", torch.bfloat16),
-    "no_grad": torch.no_grad,
-    "inference_mode": torch.inference_mode,
-    "a default device": lambda: torch.device("meta"),
-}
-
-
-@pytest.fixture
-def float64():
-    torch.set_default_dtype(torch.float64)
-    yield
-    torch.set_default_dtype(torch.float32)
-
-
-def masks(video):
-    """Of a tracker from its models on: what a user does."""
-    with torch.random.fork_rng():
-        tracker = TextTracker.from_config(TrackerConfig())
-    tracker.set_target("red ball; blue box")
-    tracker.set_box(BOX)
-    return [step(tracker, video, number).labels() for number in range(4)]
-
-
-@pytest.fixture(scope="module")
-def usual(video):
-    return masks(video)
-
-
-@pytest.mark.parametrize("name", SURROUNDINGS)
-def test_torchs_settings_around_a_tracker_change_nothing(video, usual, name):
-    with SURROUNDINGS[name]():
-        found = masks(video)
-    assert all(np.array_equal(*pair) for pair in zip(found, usual, strict=True))
-
-
-def test_a_default_type_changes_nothing_and_is_left_as_it_was(video, usual, float64):
-    assert all(np.array_equal(*pair) for pair in zip(masks(video), usual, strict=True))
-    assert torch.get_default_dtype() == torch.float64
-
-
-def test_blocks_in_several_threads_keep_the_default_type_until_the_last_ends(float64):
-    with ExitStack() as first, ThreadPoolExecutor(1) as pool:
-        first.enter_context(neutral_torch())
-        second = neutral_torch()
-        pool.submit(second.__enter__).result()
-        first.close()
-        assert pool.submit(torch.get_default_dtype).result() == torch.float32
-        pool.submit(second.__exit__, None, None, None).result()
-    assert torch.get_default_dtype() == torch.float64
-
-
 @pytest.mark.parametrize("copied", [copy.copy, copy.deepcopy, pickle.dumps])
 def test_a_tracker_that_cannot_be_copied_says_why(tracker, copied):
     with pytest.raises(TypeError, match=r"holds models.*from_config"):
         copied(tracker)
 
 
-def test_65_600_targets_one_after_the_other(tracker, sam, monkeypatch):
-    """Ids come round, and none is that of another target that is there. Nothing is computed: a target only starts."""
-    stages = tracker._stages
-
-    def start(state, request, frame):
-        target = stages.new_target("thing", by_text=False, searchable=False)
-        state.targets.targets.append(target)
-        state.targets.number(target)
-
-    still = motion.Motion(0.1, np.eye(2, 3), 0.0, (), 0.0)
-    monkeypatch.setattr(stages, "_start", start)
-    monkeypatch.setattr(motion.MotionEstimator, "update", lambda *_: still)
-    frame = np.zeros((8, 8, 3), np.uint8)
-    features = sam.encode(frame)
+def test_ids_come_round_and_none_is_that_of_another_target(tracker, video, monkeypatch):
+    monkeypatch.setattr(targets, "MAX_ID", 5)
     ids = []
-    for number in range(8_200):
-        for _ in range(8):
-            tracker.set_box((1.0, 1.0, 5.0, 5.0))
-        ids += [each.id for each in tracker.step(frame, number, features=features).objects]
-        tracker.set_target("")
-    assert len(ids) == 65_600
-    assert set(ids) == set(range(1, 65_536))
-    assert sorted(ids[:8]) == list(range(1, 9))
-    assert set(ids[65_528:65_536]) == {*range(65_529, 65_536), 1}
+    for number in range(4):
+        tracker.set_box((1.0, 1.0, 50.0, 50.0))
+        tracker.set_box((60.0, 40.0, 50.0, 50.0))
+        ids.append([each.id for each in step(tracker, video, number).objects])
+        if number != 1:
+            tracker.set_target("")
+    assert ids == [[1, 2], [3, 4], [1, 3, 4, 5], [2, 3]]

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+from rich.markup import escape
 from rich.progress import track
 
 from fastsam2_ros.bags.frames import FrameSource, open_frames
@@ -15,6 +16,7 @@ from fastsam2_ros.bags.write import STORAGES, BagWriter
 from fastsam2_ros.config import MAX_MEGAPIXELS
 from fastsam2_ros.errors import BagError
 from fastsam2_ros.images import RgbImage
+from fastsam2_ros.printable import printable
 
 _LARGEST = 178_000_000  # pixels
 EXAMPLE = "fastsam2 bag kitchen.mp4 kitchen_bag --topic /camera/image_raw --size 1280x720"
@@ -99,7 +101,7 @@ def make_bag(
     count, first_ns = 0, None
     with BagWriter(out, storage) as bag:
         bag.add_topic(topic, IMAGE)
-        for frame in track(source, description=f"{source.name}", total=source.length, transient=True):
+        for frame in track(source, description=escape(printable(source.name)), total=source.length, transient=True):
             first_ns = frame.time_ns if first_ns is None else first_ns
             if frame.time_ns - first_ns < start * 1e9:
                 continue

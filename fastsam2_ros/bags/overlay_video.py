@@ -13,7 +13,7 @@ import numpy as np
 from fastsam2_ros.bags.disk import cannot_write
 from fastsam2_ros.images import RgbImage
 
-_ENCODERS = ("libx264", "libopenh264", "mpeg4")
+ENCODERS = ("libx264", "libopenh264", "mpeg4")
 _LONGEST_SIDE = 8190
 """Pixels, that each of libx264 and mpeg4 takes."""
 _LONGEST_GAP_MS = 2_000
@@ -65,7 +65,7 @@ class OverlayVideo:
 
     def _open(self, height: int, width: int) -> None:
         self._container = av.open(str(self._path), "w", options=_OPTIONS)
-        encoder = next(name for name in _ENCODERS if name in av.codecs_available)
+        encoder = next(name for name in ENCODERS if name in av.codecs_available)
         self._stream = self._container.add_stream(encoder, rate=30)
         # Chroma is stored at half the resolution: sizes are even.
         self._stream.width, self._stream.height = (min(_LONGEST_SIDE, max(2, n // 2 * 2)) for n in (width, height))

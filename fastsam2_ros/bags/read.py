@@ -17,6 +17,7 @@ import zstandard
 from rosbags.interfaces import Connection
 from rosbags.rosbag2 import Reader
 
+from fastsam2_ros.bags.disk import cannot_write
 from fastsam2_ros.bags.mcap_scan import McapScan, is_whole
 from fastsam2_ros.bags.natural_order import visible_files
 from fastsam2_ros.errors import BagError
@@ -26,6 +27,9 @@ STORAGE_SUFFIXES = (".mcap", ".db3")
 
 _COMPRESSED_SUFFIXES = (".zstd", ".zst")
 _COMPRESSED_MESSAGE = b"\x28\xb5\x2f\xfd"  # zstd's magic number; a CDR message begins with a zero
+
+LARGEST_MESSAGE = 1 << 30
+"""Bytes of a compressed message: a few kB can hold any number of zeros."""
 
 _log = logging.getLogger(__name__)
 
@@ -164,7 +168,11 @@ def _part(file: Path, stack: ExitStack) -> Reader | McapScan:
     if file.suffix in _COMPRESSED_SUFFIXES:
         unpacked = Path(stack.enter_context(TemporaryDirectory()), file.stem)
         with file.open("rb") as source, unpacked.open("wb") as target:
-            shutil.copyfileobj(zstandard.ZstdDecompressor().stream_reader(source), target)
+            packed = zstandard.ZstdDecompressor().stream_reader(source)
+            try:
+                shutil.copyfileobj(packed, target)
+            except OSError as error:  # of what is written: what is packed badly is zstandard's own error
+                raise cannot_write(unpacked, error) from error
         file = unpacked
     if file.suffix == ".mcap" and not is_whole(file):
         scan = McapScan(file)
@@ -195,7 +203,13 @@ def _roll_back(file: Path) -> None:
 def _unpacked(data: bytes) -> bytes:
     if not data.startswith(_COMPRESSED_MESSAGE):
         return data
-    return zstandard.ZstdDecompressor().decompressobj().decompress(data)
+    parts, size = [], 0
+    for part in zstandard.ZstdDecompressor().read_to_iter(data):
+        size += len(part)
+        if size > LARGEST_MESSAGE:
+            raise ValueError(f"a message of more than {LARGEST_MESSAGE >> 20} MB")
+        parts.append(part)
+    return b"".join(parts)
 
 
 @contextmanager

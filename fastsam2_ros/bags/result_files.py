@@ -17,6 +17,7 @@ from fastsam2_ros.bags.messages import IMAGE, TRACKS, image_message, tracks_mess
 from fastsam2_ros.bags.overlay_video import OverlayVideo
 from fastsam2_ros.bags.source import Frame
 from fastsam2_ros.bags.write import BagWriter
+from fastsam2_ros.batch.marker import UNFINISHED
 from fastsam2_ros.errors import BagError
 from fastsam2_ros.pictures.overlay import draw
 from fastsam2_ros.pictures.tokens import History, draw_tokens
@@ -40,7 +41,7 @@ class ResultFiles:
     `overlay.mp4`; with `tokens`, `tokens.mp4`. The same results make the same bytes: no times of this run are written.
 
     Args:
-        folder: made where it does not exist; must be empty.
+        folder: made where it does not exist; must be empty, but for `marker.UNFINISHED`.
         storage: of the bag: mcap or sqlite3.
         tokens: make `tokens.mp4` of the results' `tokens`.
 
@@ -50,7 +51,7 @@ class ResultFiles:
 
     def __init__(self, folder: str | Path, storage: str = "mcap", tokens: bool = False) -> None:
         self.folder = Path(folder)
-        if self.folder.is_dir() and any(self.folder.iterdir()):
+        if self.folder.is_dir() and any(file.name != UNFINISHED for file in self.folder.iterdir()):
             raise BagError(f"The folder {self.folder} is not empty; name another with --out, or remove it first.")
         try:
             for name in ("masks", "labels"):

@@ -1,42 +1,36 @@
-"""`fastsam2 track`: every frame of a bag, video or folder of images, without ROS; the same on every run."""
+"""`fastsam2 track`: every frame of bags, videos or folders of images, without ROS; the same on every run."""
 
 from __future__ import annotations
 
 import argparse
-import logging
 from collections.abc import Sequence
-from itertools import islice
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
-from fastsam2_ros.bags.frames import FrameSource, open_frames
+from fastsam2_ros.bags.frames import open_frames
 from fastsam2_ros.bags.make import frame_count
 from fastsam2_ros.bags.result_files import ResultFiles
-from fastsam2_ros.bags.rising_stamps import RisingStamps
+from fastsam2_ros.bags.track_many import track_all
+from fastsam2_ros.bags.track_one import Wanted, picture, run_track
 from fastsam2_ros.bags.write import STORAGES
+from fastsam2_ros.batch import workers
+from fastsam2_ros.batch.progress import bar, tell_failed
+from fastsam2_ros.batch.sources import find_sources, is_pattern
 from fastsam2_ros.config import KINDS, MODELS, TrackerConfig, flat_options, from_mapping
-from fastsam2_ros.errors import BagError, InputError
-from fastsam2_ros.images import ImageDecoder, RgbImage
+from fastsam2_ros.errors import InputError
 from fastsam2_ros.results import Box, TrackResult
 
 EXAMPLE = 'fastsam2 track kitchen.mp4 --description "red mug" --model tiny --out out/mug'
 
-_log = logging.getLogger(__name__)
-
-
-class Tracker(Protocol):
-    """What `run_track` needs of a tracker; `TextTracker` is one."""
-
-    def step(self, frame: RgbImage, stamp_ns: int, *, view_tokens: bool) -> TrackResult:
-        """See `TextTracker.step`."""
-
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The command's arguments."""
-    parser.add_argument("source", type=Path, help="bag, video file, or folder of JPEG and PNG images")
+    parser.add_argument(
+        "source",
+        nargs="+",
+        help="bag, video file, or folder of JPEG and PNG images; several, or a glob such as 'recordings/*.mcap', get a "
+        "folder each in --out, and what is done there already is not done again",
+    )
     parser.add_argument("--description", default="", help="what to track, such as 'red mug'; several: 'red mug; spoon'")
     parser.add_argument(
         "--box", type=box, action="append", default=[], metavar="X,Y,W,H", help="track what is in this box (pixels)"
@@ -47,6 +41,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--tokens", action="store_true", help="also make tokens.mp4: which tokens are kept, and why")
     parser.add_argument("--max-frames", type=frame_count, metavar="N", help="end after N frames")
     parser.add_argument("--storage", choices=STORAGES, default="mcap", help="of the output bag (default: %(default)s)")
+    workers.add_arguments(parser)
     add_settings(parser)
 
 
@@ -55,66 +50,50 @@ def run(arguments: argparse.Namespace) -> None:
     if not arguments.description.strip() and not arguments.box and arguments.example is None:
         raise InputError("Nothing to track: give --description 'red mug', --box x,y,w,h, or --example mug.jpg.")
     # Whatever is wrong with settings or source is told before the models are loaded.
-    config = settings(arguments)
-    frames = open_frames(arguments.source, arguments.topic, config.max_megapixels)
-    example = None if arguments.example is None else _picture(arguments.example, config.max_megapixels)
-    from fastsam2_ros.tracker import TextTracker
+    wanted = Wanted(
+        config=settings(arguments),
+        description=arguments.description,
+        boxes=tuple(arguments.box),
+        example=arguments.example,
+        topic=arguments.topic,
+        max_frames=arguments.max_frames,
+        storage=arguments.storage,
+        tokens=arguments.tokens,
+    )
+    if wanted.example is not None:
+        picture(wanted.example, wanted.config.max_megapixels)
+    if len(arguments.source) > 1 or is_pattern(arguments.source[0]):
+        sources = find_sources(arguments.source)
+        team = workers.of_arguments(arguments, wanted.config.model.device)
+        tell_failed(track_all(sources, wanted, arguments.out, team), len(sources))
+        print(f"{arguments.out}: {len(sources)} recordings")
+    elif arguments.jobs or arguments.cores or arguments.ray:
+        raise InputError("--jobs, --cores and --ray are for several recordings; name more than one, or a glob.")
+    else:
+        print(f"{arguments.out}: {_track_one(Path(arguments.source[0]), wanted, arguments.out)} frames")
 
-    tracker = TextTracker.from_config(config)
-    tracker.set_target(arguments.description)
-    if example is not None:
-        tracker.set_example(example)
-    for item in arguments.box:
-        tracker.set_box(item)
-    # Last, so that no folder is left behind by what went wrong above.
-    with ResultFiles(arguments.out, arguments.storage, arguments.tokens) as outputs:
-        count = run_track(frames, tracker, outputs, arguments.max_frames)
-    print(f"{arguments.out}: {count} frames")
 
-
-def run_track(frames: FrameSource, tracker: Tracker, outputs: ResultFiles, max_frames: int | None = None) -> int:
-    """Step through all frames and write the results, with a progress bar on stderr.
+def _track_one(source: Path, wanted: Wanted, out: Path) -> int:
+    """Track with a progress bar over the frames.
 
     Returns:
         number of frames.
-
-    Raises:
-        BagError: the source is damaged or the disk full; results of the frames before are written.
     """
+    frames = open_frames(source, wanted.topic, wanted.config.max_megapixels)
+    from fastsam2_ros.tracker import TextTracker
+
+    tracker = wanted.aim(TextTracker.from_config(wanted.config))
     total = frames.length
-    if max_frames is not None:
-        total = max_frames if total is None else min(total, max_frames)
-    count, stamps = 0, RisingStamps(frames.name)
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=Console(stderr=True)) as progress:
+    if wanted.max_frames is not None:
+        total = wanted.max_frames if total is None else min(total, wanted.max_frames)
+    # Last, so that no folder is left behind by what went wrong above.
+    with ResultFiles(out, wanted.storage, wanted.tokens) as outputs, bar() as progress:
         task = progress.add_task("tracking", total=total)
-        try:
-            for frame in islice(frames, max_frames):
-                result = tracker.step(frame.rgb, stamps.of(frame), view_tokens=outputs.wants_tokens)
-                for warning in result.warnings:
-                    _log.warning("frame %d: %s", count, warning)
-                outputs.write(count, frame, result)
-                count += 1
-                progress.update(task, advance=1, description=f"{result.state.name.lower()}, {result.keep_ratio:.0%}")
-        except BagError as error:
-            raise BagError(f"{error} The results of the {count} frames before are in {outputs.folder}.") from error
-    return count
 
+        def show(result: TrackResult) -> None:
+            progress.update(task, advance=1, description=f"{result.state.name.lower()}, {result.keep_ratio:.0%}")
 
-def _picture(path: Path, max_megapixels: float) -> RgbImage:
-    """A picture file, upright.
-
-    Raises:
-        InputError: it cannot be read.
-    """
-    try:
-        data = path.read_bytes()
-    except OSError as error:
-        raise InputError(f"The example {path} cannot be read ({error.strerror}); give a JPEG or PNG file.") from error
-    try:
-        return ImageDecoder(max_megapixels).decode_compressed(path.suffix.removeprefix("."), data)
-    except InputError as error:
-        raise InputError(f"The example {path}: {error}") from error
+        return run_track(frames, tracker, outputs, wanted.max_frames, show)
 
 
 def add_settings(parser: argparse.ArgumentParser) -> None:

@@ -21,7 +21,7 @@ class VideoFrames(FrameSource):
     """The frames of a video file, upright, at its own timestamps; where those do not rise, they go on from the last."""
 
     def __init__(self, path: Path, max_megapixels: float = MAX_MEGAPIXELS) -> None:
-        self.path, self.name = path, str(path)
+        self.path, self.name, self._max_megapixels = path, str(path), max_megapixels
         with self._opened() as container:
             stream = container.streams.video[0]
             self.length = stream.frames or None
@@ -51,6 +51,8 @@ class VideoFrames(FrameSource):
         with self._opened() as container:
             stream = container.streams.video[0]
             stream.thread_type = "AUTO"
+            # What the file announces is not what has to come: a later frame may be of any size.
+            stream.codec_context.options = {"max_pixels": str(min(int(self._max_megapixels * 1e6), 2**31 - 1))}
             period_ns = 1e9 / float(stream.average_rate or _NOMINAL_RATE)
             reading, time_ns = _Reading(container, stream), 0
             for time_ns, picture in timed(reading.pictures(), period_ns):

@@ -37,11 +37,11 @@ _METADATA_VERSION: Final = 8
 _UNLIMITED = QosTime(9223372036, 854775807)
 
 
-def reliable_qos(depth: int = 5, durability: QosDurability = QosDurability.VOLATILE) -> Qos:
-    """Reliable, keep last `depth`: as it is written to a bag."""
+def reliable_qos(durability: QosDurability = QosDurability.VOLATILE) -> Qos:
+    """Reliable, keep last 5: as it is written to a bag."""
     return Qos(
         history=QosHistory.KEEP_LAST,
-        depth=depth,
+        depth=5,
         reliability=QosReliability.RELIABLE,
         durability=durability,
         deadline=_UNLIMITED,
@@ -139,7 +139,7 @@ class BagWriter:
             elif storage.chunk.msgs:
                 storage.close_chunk()
                 self._settle()
-        self._flushed = -FLUSH_SECONDS  # the first message at once: from then on there is a bag to read
+        self._flushed = time.monotonic()
 
     def _settle(self) -> None:
         """Note up to where an .mcap file is whole, where a chunk has just ended."""

@@ -23,6 +23,7 @@ _OPTIONAL = {
     "bondpy": ("a bond with Nav2's lifecycle manager", "bondpy"),
 }
 _PROFILES = ("FASTDDS_DEFAULT_PROFILES_FILE", "FASTRTPS_DEFAULT_PROFILES_FILE")
+_SHARED_MEMORY = "/dev/shm"
 _SMALLEST = 256 * 2**20
 """Bytes of shared memory that a camera, the tracker and a viewer can do with."""
 _IMAGES = ("sensor_msgs/msg/Image", "sensor_msgs/msg/CompressedImage")
@@ -64,16 +65,16 @@ def environment(variables: Mapping[str, str] = os.environ) -> Iterator[Finding]:
         yield Finding("DDS profile", Verdict.GOOD, profile)
 
 
-def shared_memory(folder: Path = Path("/dev/shm"), usage: Callable[[Path], Any] = disk_usage) -> Finding:
+def shared_memory(usage: Callable[[str], Any] = disk_usage) -> Finding:
     """Where DDS puts images between processes of one machine."""
     try:
-        space = usage(folder)
+        space = usage(_SHARED_MEMORY)
     except OSError as error:
-        return Finding(str(folder), Verdict.OPTIONAL, f"{error}: images go over the network stack")
+        return Finding(_SHARED_MEMORY, Verdict.OPTIONAL, f"{error}: images go over the network stack")
     found = f"{space.free / 2**20:.0f} of {space.total / 2**20:.0f} MB are free"
     if space.free >= _SMALLEST:
-        return Finding(str(folder), Verdict.GOOD, found)
-    return Finding(str(folder), Verdict.OPTIONAL, found, "docker run --ipc=host, or --shm-size=1g")
+        return Finding(_SHARED_MEMORY, Verdict.GOOD, found)
+    return Finding(_SHARED_MEMORY, Verdict.OPTIONAL, found, "docker run --ipc=host, or --shm-size=1g")
 
 
 def image_topics(seconds: float) -> Iterator[Finding]:

@@ -19,6 +19,7 @@ from torch import Tensor
 from fastsam2_ros.config import LanguageConfig
 from fastsam2_ros.errors import InputError
 from fastsam2_ros.language import dense, weights
+from fastsam2_ros.language.dense import mean_within, width
 from fastsam2_ros.language.pyramid import Pyramid
 from fastsam2_ros.language.vocabulary import TEMPLATES
 from fastsam2_ros.results import Box
@@ -109,7 +110,7 @@ class Clip:
             rows.append(row)
         while len(self._texts) > CACHED_TEXTS:
             self._texts.popitem(last=False)
-        return torch.stack(rows) if rows else torch.zeros(0, dense.width(self._model.visual), device=self._device)
+        return torch.stack(rows) if rows else torch.zeros(0, width(self._model.visual), device=self._device)
 
     @torch.inference_mode()
     def dense_features(self, frame: npt.NDArray[np.uint8]) -> Tensor:
@@ -161,7 +162,13 @@ class Clip:
         )
 
     @torch.inference_mode()
-    def embed_crops(self, frame: npt.NDArray[np.uint8], boxes: Sequence[Box], masks: Tensor | None = None) -> Tensor:
+    def embed_crops(
+        self,
+        frame: npt.NDArray[np.uint8],
+        boxes: Sequence[Box],
+        masks: Tensor | None = None,
+        dense: Tensor | None = None,
+    ) -> Tensor:
         """Embed what is in boxes of a frame: square crops with a little around, the mean colour beyond the frame.
 
         Args:
@@ -169,6 +176,8 @@ class Clip:
             boxes: x, y, width, height in pixels; the part inside the frame counts.
             masks: bool (n, h, w), over the whole frame: a convolutional tower then looks at what is in them alone, with the
                 rest of the crop around; a VisionTransformer has one vector for a crop, and does not look at them.
+            dense: `dense_features(frame)`, (D, rows, columns): with masks, a convolutional tower's vector is then the mean
+                of the crop's and of what the frame's places in the mask say. Colours and names are told better by both.
 
         Returns:
             float32 (n, D), unit norm.
@@ -181,12 +190,16 @@ class Clip:
         batches = []
         for start in range(0, len(boxes), BATCH):
             chosen = slice(start, start + BATCH)
-            crops = torch.stack([self._crop(pixels, square) for square in squares[chosen]])
+            cut = torch.stack([self._crop(pixels, square) for square in squares[chosen]])
             shares = None if masks is None else _cut_masks(masks[chosen], squares[chosen], pixels.shape[1:])
-            batches.append(self._encode(crops, shares))
+            batches.append(self._encode(cut, shares))
         if not batches:
-            return torch.zeros(0, dense.width(self._model.visual), device=self._device)
-        return F.normalize(torch.cat(batches).float(), dim=-1)
+            return torch.zeros(0, width(self._model.visual), device=self._device)
+        crops = F.normalize(torch.cat(batches).float(), dim=-1)
+        if dense is None or masks is None or not isinstance(self._model.visual, TimmModel):
+            return crops
+        shares = F.adaptive_avg_pool2d(masks[:, None].float(), (dense.shape[1], dense.shape[2]))
+        return F.normalize(crops + F.normalize(mean_within(dense[None], shares), dim=-1), dim=-1)
 
     def _pixels(self, frame: npt.NDArray[np.uint8]) -> Tensor:
         """float32 (3, H, W), [0, 1], on the device."""
@@ -214,7 +227,7 @@ class Clip:
         if masks is None or not isinstance(tower, TimmModel):
             return self._model.encode_image(crops)
         maps = tower.trunk.forward_features(crops)
-        return tower.head(dense.mean_within(maps, F.adaptive_avg_pool2d(masks, (maps.shape[2], maps.shape[3]))))
+        return tower.head(mean_within(maps, F.adaptive_avg_pool2d(masks, (maps.shape[2], maps.shape[3]))))
 
     def _encode_texts(self, sentences: Sequence[str]) -> Tensor:
         """(n, D)."""

@@ -48,8 +48,7 @@ class DetectionFinder:
     """Finds targets among the newest detections. Any thread may `post`.
 
     A class fits a description whose text it is, or whose words it is part of: "mug" fits "red mug". Of several boxes that
-    fit equally, a relation in the description decides ("the left mug"), then the detector's score. What is known by example
-    alone is not found.
+    fit equally, a relation in the description decides ("the left mug"), then the detector's score.
 
     Args:
         clock: seconds that only rise.
@@ -102,7 +101,7 @@ def _best(wanted: Wanted, detections: Sequence[Detection | None], size: tuple[in
     fitting = [
         rank(place, each)
         for place, each in enumerate(detections)
-        if each is not None and wanted.example is None and words(each.name) and words(each.name) <= words(plain)
+        if each is not None and words(each.name) and words(each.name) <= words(plain)
     ]
     return int(min(fitting)[-1]) if fitting else None
 

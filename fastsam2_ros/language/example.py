@@ -51,9 +51,15 @@ class WithExamples:
         """See `ImageTextEncoder`."""
         return self._clip.dense_features(frame)
 
-    def embed_crops(self, frame: npt.NDArray[np.uint8], boxes: Sequence[Box], masks: Tensor | None = None) -> Tensor:
+    def embed_crops(
+        self,
+        frame: npt.NDArray[np.uint8],
+        boxes: Sequence[Box],
+        masks: Tensor | None = None,
+        dense: Tensor | None = None,
+    ) -> Tensor:
         """See `ImageTextEncoder`."""
-        return self._clip.embed_crops(frame, boxes, masks)
+        return self._clip.embed_crops(frame, boxes, masks, dense)
 
 
 @torch.inference_mode()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -15,7 +15,7 @@ from fastsam2_ros.config import LanguageConfig
 from fastsam2_ros.language import candidates, scoring
 from fastsam2_ros.language.protocols import Features, ImageTextEncoder, Segmenter
 from fastsam2_ros.language.relevance import dense_relevance, sharpen
-from fastsam2_ros.language.vocabulary import negatives_for
+from fastsam2_ros.language.vocabulary import contrasts, negatives_for
 from fastsam2_ros.results import Box
 
 CROPS = 8
@@ -39,7 +39,8 @@ class Grounding:
         points: float32 (3, 2), the prompt that gave the mask: x, y in pixels of the frame.
         labels: int32 (3,), in SAM's convention.
         score: [0, 1], mask quality times the square root of the crop's probability of being the description.
-        margin: cosine similarity of the crop with the description minus that with the best negative, [-2, 2].
+        margin: cosine similarity of the crop with the description minus that with the best negative, [-2, 2]; the
+            description in other colours and patterns (`contrasts`) counts as one.
     """
 
     description: str
@@ -89,8 +90,9 @@ def ground(
     found = _segment(features, relevance, frame.shape[:2], descriptions, segmenter, limit=config.max_candidates)
     if found:
         masks = torch.stack([grounding.mask for _, grounding in found])
-        crops = clip.embed_crops(frame, [grounding.box for _, grounding in found], masks)
-        found = narrow(_judge(found, crops, texts, negatives, clip.logit_scale))
+        crops = clip.embed_crops(frame, [grounding.box for _, grounding in found], masks, dense)
+        unlike = [clip.embed_texts(contrasts(each)) for each in descriptions]
+        found = narrow(_judge(found, crops, texts, negatives, unlike, clip.logit_scale))
     return _assign(found, len(descriptions), config.min_margin)
 
 
@@ -152,27 +154,25 @@ def _segment(
 
 
 def _judge(
-    found: list[tuple[int, Grounding]], crops: Tensor, texts: Tensor, negatives: Tensor, logit_scale: float
+    found: list[tuple[int, Grounding]],
+    crops: Tensor,
+    texts: Tensor,
+    negatives: Tensor,
+    unlike: Sequence[Tensor],
+    logit_scale: float,
 ) -> list[tuple[int, Grounding]]:
-    """With CLIP's word on every crop: its margin, and the square root of its probability as a factor of the score."""
-    similarity = crops.float() @ torch.cat((texts, negatives)).to(crops).float().T  # (crops, texts + negatives)
-    best_negative = similarity[:, len(texts) :].amax(1)
-    probability = torch.softmax(logit_scale * similarity, dim=1)
-    return [
-        (
-            index,
-            Grounding(
-                each.description,
-                each.mask_logits,
-                each.box,
-                each.points,
-                each.labels,
-                score=each.score * float(probability[row, index]) ** 0.5,
-                margin=float(similarity[row, index] - best_negative[row]),
-            ),
-        )
-        for row, (index, each) in enumerate(found)
-    ]
+    """With CLIP's word on every crop: its margin, and the square root of its probability as a factor of the score.
+
+    `unlike`: negatives of each description alone, (k, D).
+    """
+    judged = []
+    for crop, (index, each) in zip(crops.float(), found, strict=True):
+        against = torch.cat((negatives, unlike[index])).to(crop).float() @ crop
+        similarity = texts.to(crop).float() @ crop
+        probability = torch.softmax(logit_scale * torch.cat((similarity, against)), dim=0)[index]
+        margin = float(similarity[index] - against.max())
+        judged.append((index, replace(each, score=each.score * float(probability) ** 0.5, margin=margin)))
+    return judged
 
 
 def _assign(found: list[tuple[int, Grounding]], descriptions: int, min_margin: float) -> list[Grounding | None]:

@@ -58,5 +58,14 @@ class ImageTextEncoder(Protocol):
     def dense_features(self, frame: npt.NDArray[np.uint8]) -> Tensor:
         """float32 (D, h, w), unit norm along D, over the whole frame."""
 
-    def embed_crops(self, frame: npt.NDArray[np.uint8], boxes: Sequence[Box], masks: Tensor | None = None) -> Tensor:
-        """float32 (n, D), unit norm; of what is in masks, bool (n, h, w) over the whole frame, where the model can."""
+    def embed_crops(
+        self,
+        frame: npt.NDArray[np.uint8],
+        boxes: Sequence[Box],
+        masks: Tensor | None = None,
+        dense: Tensor | None = None,
+    ) -> Tensor:
+        """float32 (n, D), unit norm; of what is in masks, bool (n, h, w) over the whole frame, where the model can.
+
+        With the frame's own `dense_features` beside the crops', where that makes it surer.
+        """

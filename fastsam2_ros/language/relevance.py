@@ -41,16 +41,12 @@ def to_grid(features: Tensor, grid: tuple[int, int]) -> Tensor:
 
 
 @torch.inference_mode()
-def sharpen(
-    relevance: Tensor, tokens: Tensor, temperature: float = SHARPEN_TEMPERATURE, steps: int = SHARPEN_STEPS
-) -> Tensor:
+def sharpen(relevance: Tensor, tokens: Tensor) -> Tensor:
     """Average relevance over tokens that look alike: CLIP's patches are coarse, SAM 2's tokens know the outlines.
 
     Args:
         relevance: (n, N), [0, 1].
         tokens: (N, C).
-        temperature: of the softmax over cosine similarities of the centred tokens.
-        steps: how often it is averaged.
 
     Returns:
         float32 (n, N), [0, 1].
@@ -58,9 +54,9 @@ def sharpen(
     tokens = torch.nan_to_num(tokens.float())
     tokens = F.normalize(tokens - tokens.mean(0), dim=-1)  # centred: all tokens share a large common part
     values = relevance.float().T  # (N, n)
-    for _ in range(steps):
+    for _ in range(SHARPEN_STEPS):
         rows = tokens.split(ROWS_AT_ONCE)
-        values = torch.cat([torch.softmax(row @ tokens.T / temperature, dim=-1) @ values for row in rows])
+        values = torch.cat([torch.softmax(row @ tokens.T / SHARPEN_TEMPERATURE, dim=-1) @ values for row in rows])
     return values.T
 
 

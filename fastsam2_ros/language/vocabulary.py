@@ -49,6 +49,9 @@ NEGATIVES = (
 against these (see `negatives_for`)."""
 
 COLOURS = ("red", "orange", "yellow", "green", "blue", "purple", "pink", "brown", "black", "white", "gray")
+PATTERNS = ("plain", "striped", "dotted", "checked", "marbled")
+_SAME = {"grey": "gray", "violet": "purple", "spotted": "dotted", "checkered": "checked", "chequered": "checked"}
+"""Words for what stands in `COLOURS` or `PATTERNS` by another."""
 
 NOUNS = tuple(
     """
@@ -96,6 +99,23 @@ def negatives_for(descriptions: Iterable[str]) -> tuple[str, ...]:
     """`NEGATIVES` less those that a description names: who asks for a door must not be told that it is only a door."""
     named = [words(description) for description in descriptions]
     return tuple(negative for negative in NEGATIVES if not any(words(negative) <= each for each in named))
+
+
+def contrasts(description: str) -> tuple[str, ...]:
+    """The description with every other colour or pattern in place of one that it names: negatives of it alone.
+
+    A red cup is far nearer to "blue cup" than to "floor": only beside the former a CLIP tells whether the colour is right.
+    A word counts where another follows: "orange" alone is a fruit.
+    """
+    spoken = description.split()
+    found = []
+    for place, word in enumerate(spoken[:-1]):
+        plain = word.casefold().strip(",")
+        named = _SAME.get(plain, plain)
+        for group in (COLOURS, PATTERNS):
+            if named in group:
+                found += [" ".join((*spoken[:place], other, *spoken[place + 1 :])) for other in group if other != named]
+    return tuple(found)
 
 
 def words(text: str) -> set[str]:

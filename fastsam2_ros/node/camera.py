@@ -10,23 +10,23 @@ from typing import TYPE_CHECKING
 from diagnostic_msgs.msg import DiagnosticStatus
 from rclpy.node import Node
 from rclpy.subscription import Subscription
-from sensor_msgs.msg import CompressedImage, Image, RegionOfInterest
+from sensor_msgs.msg import Image, RegionOfInterest
 
 from fastsam2_ros.action import Track
 from fastsam2_ros.images import ImageDecoder, RgbImage
 from fastsam2_ros.message_fields import stamp_to_ns
-from fastsam2_ros.node import frames, qos
+from fastsam2_ros.node import frames, qos, transport
 from fastsam2_ros.node.addressing import text_of
 from fastsam2_ros.node.camera_watch import CameraWatch
 from fastsam2_ros.node.commands import Commands
 from fastsam2_ros.node.failures import is_lasting
-from fastsam2_ros.node.frames import ImageMessage
 from fastsam2_ros.node.node_log import NodeLog
 from fastsam2_ros.node.node_state import NodeState
 from fastsam2_ros.node.positions import PositionOutputs
 from fastsam2_ros.node.publishers import Publishers
 from fastsam2_ros.node.reports import Reports
 from fastsam2_ros.node.track_action import TrackAction
+from fastsam2_ros.node.transport import ImageMessage
 from fastsam2_ros.node.worker import Worker
 from fastsam2_ros.results import TrackResult
 
@@ -86,15 +86,8 @@ class Camera:
 
     def watch_topic(self) -> None:
         """Forget what was seen of the camera, and take its topic from the parameters."""
-        node, compressed = self._node, self._compressed
-        self.topic = node.resolve_topic_name(f"{self._inputs}image")
-        if compressed:
-            # As image_transport names it: after the remapped topic, unless it is remapped itself.
-            plain = node.resolve_topic_name(f"{self._inputs}image/compressed", only_expand=True)
-            remapped = node.resolve_topic_name(f"{self._inputs}image/compressed")
-            self.topic = f"{self.topic}/compressed" if remapped == plain else remapped
-        kind = "CompressedImage" if compressed else "Image"
-        self._watch = CameraWatch(self.topic, f"sensor_msgs/msg/{kind}", time.monotonic())
+        self.topic = transport.topic(self._node, f"{self._inputs}image", self._transport)
+        self._watch = CameraWatch(self.topic, transport.type_name(self._transport), time.monotonic())
 
     def take(self, tracker: TextTracker | None) -> None:
         """Have this tracker, which images go to from `start` on; None: give up the one before, and its targets.
@@ -117,10 +110,10 @@ class Camera:
 
     def start(self) -> None:
         """Take images from now on."""
-        kind: type[ImageMessage] = CompressedImage if self._compressed else Image
         self._profile = qos.newest(self._state.own.image_reliability)
+        kind = transport.message_type(self._transport)
         self._images = qos.new_subscription(self._node, kind, self.topic, self._on_image, self._profile)
-        self._positions.start(self._state.own)
+        self._positions.start(self._state)
         self._queue.use(self._tracker)
 
     def stop(self) -> None:
@@ -221,5 +214,5 @@ class Camera:
     # Pieces.
 
     @property
-    def _compressed(self) -> bool:
-        return self._state.own.image_transport == "compressed"
+    def _transport(self) -> str:
+        return self._state.own.image_transport

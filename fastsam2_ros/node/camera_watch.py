@@ -6,6 +6,8 @@ from collections.abc import Sequence
 
 _SLOW = 4.0
 """So many of its own intervals without an image, and a camera counts as silent."""
+_PATIENCE = 3.0
+"""Least time without an image after which it is reported, seconds."""
 _UNKNOWN = 15.0
 """Patience with a camera that has sent a single image, so that its rate is not known, seconds."""
 
@@ -17,13 +19,11 @@ class CameraWatch:
         topic: resolved name of the image topic.
         kind: its message type, such as sensor_msgs/msg/Image.
         now: monotonic time, seconds.
-        patience: least time without an image after which it is reported, seconds.
     """
 
-    def __init__(self, topic: str, kind: str, now: float, patience: float = 3.0) -> None:
+    def __init__(self, topic: str, kind: str, now: float) -> None:
         self._topic = topic
         self._kind = kind
-        self._patience = patience
         self._received = 0
         self._last: float | None = None
         self._interval: float | None = None
@@ -75,5 +75,5 @@ class CameraWatch:
 
     def _patience_now(self) -> float:
         if self._last is None:
-            return self._patience
-        return max(self._patience, _UNKNOWN if self._interval is None else _SLOW * self._interval)
+            return _PATIENCE
+        return max(_PATIENCE, _UNKNOWN if self._interval is None else _SLOW * self._interval)

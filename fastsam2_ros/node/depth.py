@@ -7,14 +7,16 @@ from typing import Any
 
 from rclpy.node import Node
 from rclpy.subscription import Subscription
-from sensor_msgs.msg import CameraInfo, Image
+from sensor_msgs.msg import CameraInfo, CompressedImage
 from std_msgs.msg import Header
 
 from fastsam2_ros.depth import Camera, DepthImage, same_view
 from fastsam2_ros.errors import InputError
 from fastsam2_ros.message_fields import stamp_to_ns
-from fastsam2_ros.node import qos
+from fastsam2_ros.node import qos, transport
 from fastsam2_ros.node.depth_buffer import DepthBuffer
+from fastsam2_ros.node.node_state import NodeState
+from fastsam2_ros.node.transport import ImageMessage
 
 _WAITING = 5
 """Depth images that may wait for the executor."""
@@ -34,22 +36,23 @@ class DepthInput:
     Args:
         node: for its subscriptions.
         prefix: of the topics: empty, or such as `front/`.
-        reliability: best_effort or reliable.
-        tolerance: greatest difference between the stamps of an image and its depth, seconds.
+        state: of the node; its settings of depth are those of this moment, `max_megapixels` that of each image.
     """
 
-    def __init__(self, node: Node, prefix: str, reliability: str, tolerance: float) -> None:
+    def __init__(self, node: Node, prefix: str, state: NodeState) -> None:
         self._node = node
-        self._tolerance = tolerance
-        self._topic, self._info_topic = (
-            node.resolve_topic_name(f"{prefix}{name}") for name in ("depth", "camera_info")
-        )
-        self._buffer: DepthBuffer[Image] = DepthBuffer()
+        self._state = state
+        self._tolerance = state.own.depth_tolerance
+        self._transport = state.own.depth_image_transport
+        self._topic = transport.topic(node, f"{prefix}depth", self._transport)
+        self._info_topic = node.resolve_topic_name(f"{prefix}camera_info")
+        self._buffer: DepthBuffer[ImageMessage] = DepthBuffer()
         self._info: CameraInfo | None = None
-        self._profile = qos.newest(reliability, _WAITING)
+        self._profile = qos.newest(state.own.image_reliability, _WAITING)
         info = qos.newest("best_effort")
+        kind = transport.message_type(self._transport)
         self._subscriptions: list[Subscription[Any]] = [
-            qos.new_subscription(node, Image, f"{prefix}depth", self._on_depth, self._profile),
+            qos.new_subscription(node, kind, self._topic, self._on_depth, self._profile),
             qos.new_subscription(node, CameraInfo, f"{prefix}camera_info", self._on_info, info),
         ]
 
@@ -85,14 +88,7 @@ class DepthInput:
                 f"The image is in the frame '{header.frame_id}', and depth in '{message.header.frame_id}', so that targets "
                 "have no positions: take depth that is aligned to the image (register it with depth_image_proc)."
             )
-        depth = DepthImage.of_fields(
-            message.encoding,
-            message.height,
-            message.width,
-            message.step,
-            message.data,
-            is_bigendian=message.is_bigendian,
-        )
+        depth = _depth(message, self._state.config.max_megapixels)
         camera = _camera(self._info)
         for name, other in (("image", size), ("camera_info", (camera.height, camera.width))):
             if not same_view(depth.size, other):
@@ -102,7 +98,7 @@ class DepthInput:
                 )
         return DepthView(depth, camera)
 
-    def _match(self) -> Image:
+    def _match(self) -> ImageMessage:
         nearest = self._buffer.nearest()
         if nearest is None:
             raise InputError(
@@ -121,15 +117,34 @@ class DepthInput:
     def _why(self) -> str:
         if reason := qos.unheard(self._node, self._topic, self._profile):
             return reason
-        if self._node.count_publishers(self._topic):
+        kinds = {each.topic_type for each in self._node.get_publishers_info_by_topic(self._topic)}
+        if kinds and (expected := transport.type_name(self._transport)) not in kinds:
+            return (
+                f"It is published as {', '.join(sorted(kinds))}, but {expected} is expected: set depth_image_transport to raw "
+                "or compressedDepth, as it suits the camera, or remap depth to another topic."
+            )
+        if kinds:
             return "Its images may be too large for the publisher's shared memory (docs/commanding.md, Large images)."
         return "Nobody publishes it: remap depth, or have the camera's driver send it."
 
-    def _on_depth(self, message: Image) -> None:
+    def _on_depth(self, message: ImageMessage) -> None:
         self._buffer.add(stamp_to_ns(message.header.stamp), message)
 
     def _on_info(self, message: CameraInfo) -> None:
         self._info = message
+
+
+def _depth(message: ImageMessage, max_megapixels: float) -> DepthImage:
+    if isinstance(message, CompressedImage):
+        return DepthImage.of_file(message.format, message.data, max_megapixels)
+    return DepthImage.of_fields(
+        message.encoding,
+        message.height,
+        message.width,
+        message.step,
+        message.data,
+        is_bigendian=message.is_bigendian,
+    )
 
 
 def _camera(info: CameraInfo) -> Camera:

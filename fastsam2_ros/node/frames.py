@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import cache, partial
-from typing import TypeAlias
 
 import numpy as np
 from sensor_msgs.msg import CompressedImage, Image
 
 from fastsam2_ros.images import ImageDecoder, RgbImage
-
-ImageMessage: TypeAlias = Image | CompressedImage
+from fastsam2_ros.node.transport import ImageMessage
 
 
 def decode(message: ImageMessage, decoder: ImageDecoder) -> RgbImage:

@@ -68,6 +68,12 @@ class NodeConfig:
         "Positions in 3-D: subscribe to depth and camera_info (docs/positions.md). The launch argument depth sets it.",
         live=False,
     )
+    depth_image_transport: str = option(
+        "raw",
+        "raw: sensor_msgs/Image on depth; compressedDepth: sensor_msgs/CompressedImage on depth/compressedDepth.",
+        choices=("raw", "compressedDepth"),
+        live=False,
+    )
     depth_tolerance: float = option(
         0.02,
         "Greatest difference between the stamps of an image and of its depth image, seconds.",

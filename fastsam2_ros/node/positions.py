@@ -17,7 +17,7 @@ from fastsam2_ros.images import RgbImage
 from fastsam2_ros.node import messages, position_messages, qos
 from fastsam2_ros.node.depth import DepthInput, DepthView
 from fastsam2_ros.node.node_log import NodeLog
-from fastsam2_ros.node.parameters import NodeConfig
+from fastsam2_ros.node.node_state import NodeState
 from fastsam2_ros.positions import Position, locate
 from fastsam2_ros.results import TrackResult
 
@@ -44,20 +44,20 @@ class PositionOutputs:
         self._broadcaster: Any = None
         self._best = 0
 
-    def start(self, config: NodeConfig) -> None:
-        """Subscribe to depth, and publish what follows from it, where that is configured."""
-        if not config.use_depth:
+    def start(self, state: NodeState) -> None:
+        """Subscribe to depth, and publish what follows from it, where the settings of the node's state say so."""
+        if not state.own.use_depth:
             return
         node = self._node
         self._pose = self._new(PoseStamped, "target_pose")
         self._points = self._new(PointCloud2, "points")
         if self._vision is not None:
             self._detections = self._new(self._vision.Detection3DArray, "detections_3d")
-        if config.publish_tf:
+        if state.own.publish_tf:
             self._broadcaster = transform_broadcaster(node)
             if self._broadcaster is None:
                 self._log.complain("tf", "publish_tf needs tf2_ros, which is not installed: install tf2_ros_py.")
-        self._input = DepthInput(node, self._prefix, config.image_reliability, config.depth_tolerance)
+        self._input = DepthInput(node, self._prefix, state)
 
     def stop(self) -> None:
         """Unsubscribe, and take the publishers back."""

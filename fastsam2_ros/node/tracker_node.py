@@ -24,11 +24,11 @@ from fastsam2_ros.node.bond import form_bond
 from fastsam2_ros.node.camera import Camera
 from fastsam2_ros.node.diagnostics import publish_diagnostics
 from fastsam2_ros.node.failures import give_memory_back
-from fastsam2_ros.node.frames import ImageMessage
 from fastsam2_ros.node.graph_watch import GraphWatch, seen_nodes, sim_time
 from fastsam2_ros.node.node_log import NodeLog
 from fastsam2_ros.node.node_state import NodeState
 from fastsam2_ros.node.transitions import BackgroundLifecycleNode
+from fastsam2_ros.node.transport import ImageMessage
 from fastsam2_ros.node.worker import Worker
 from fastsam2_ros.printable import printable
 

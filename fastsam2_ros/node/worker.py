@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger(__name__)
 
-_JOB_SECONDS = 1.0
+JOB_SECONDS = 1.0
 """What a job at work gets to end in, where the worker is to stop."""
 
 
@@ -56,6 +56,9 @@ class Worker(Generic[Source]):
 
     Args:
         on_failure: hears, in this thread, of a job that failed.
+
+    Attributes:
+        stopping: `stop` was called.
     """
 
     def __init__(self, on_failure: Callable[[Exception], None]) -> None:
@@ -63,7 +66,7 @@ class Worker(Generic[Source]):
         self._changed = threading.Condition()
         self._queues: list[CameraQueue[Source]] = []
         self._jobs: deque[Callable[[], None]] = deque()
-        self._stopping = self._in_job = False
+        self.stopping = self._in_job = False
         self._one_by_one: WeakSet[TextTracker] = WeakSet()  # frames for these could not be encoded together
         # A daemon, since a model that is being loaded must not hold up the end of the process.
         self._thread = threading.Thread(target=self._run, name="tracker", daemon=True)
@@ -92,9 +95,9 @@ class Worker(Generic[Source]):
             False where the thread goes on, because a job does not end; it does nothing more after that.
         """
         with self._changed:
-            self._stopping = True
+            self.stopping = True
             self._changed.notify_all()
-            patience = _JOB_SECONDS if self._in_job else None
+            patience = JOB_SECONDS if self._in_job else None
         if self._thread.ident is not None:
             self._thread.join(patience)
         for queue in self._queues:
@@ -105,7 +108,7 @@ class Worker(Generic[Source]):
         while True:
             with self._changed:
                 self._changed.wait_for(self._has_work)
-                if self._stopping:
+                if self.stopping:
                     return
                 job = self._jobs.popleft() if self._jobs else None
                 self._in_job = job is not None
@@ -116,14 +119,14 @@ class Worker(Generic[Source]):
                 self._work(queues)
 
     def _has_work(self) -> bool:
-        return bool(self._stopping or self._jobs or any(queue.has_work() for queue in self._queues))
+        return bool(self.stopping or self._jobs or any(queue.has_work() for queue in self._queues))
 
     def _work(self, queues: list[CameraQueue[Source]]) -> None:
         """One round: the commands that waited, then the newest frames. Those that come meanwhile are for the next round."""
         for queue in queues:
             tracker = queue.tracker
             for command in queue.take_commands():
-                if self._stopping:
+                if self.stopping:
                     return
                 self._execute(
                     lambda command=command, tracker=tracker: command(tracker),  # type: ignore[misc]
@@ -148,7 +151,7 @@ class Worker(Generic[Source]):
     def _take(self, queue: CameraQueue[Source]) -> tuple[_Frame[Source] | None, bool]:
         """The frame that waits, decoded, or None; and whether memory was short."""
         started, tracker = time.perf_counter(), queue.tracker
-        if self._stopping or tracker is None or (source := queue.take_frame()) is None:
+        if self.stopping or tracker is None or (source := queue.take_frame()) is None:
             return None, False
         try:
             rgb, stamp_ns = queue.listener.decode(source)
@@ -173,7 +176,7 @@ class Worker(Generic[Source]):
     def _track(self, frame: _Frame[Source]) -> bool:
         """One step; whether memory was short."""
         queue, listener = frame.queue, frame.queue.listener
-        if self._stopping or queue.tracker is not frame.tracker:
+        if self.stopping or queue.tracker is not frame.tracker:
             queue.count()
             return False
         try:
@@ -204,7 +207,7 @@ class Worker(Generic[Source]):
 
     def _tell(self, error: Exception, on_failure: Callable[[Exception], None]) -> None:
         with self._changed:
-            if self._stopping:
+            if self.stopping:
                 return  # The graph is going down: whatever failed, failed because of that.
         try:
             on_failure(error)

@@ -39,17 +39,14 @@ _LEAST_CELL = 6
 """Pixels of a token below which no gaps are drawn."""
 _QUIET, _BAR = (150, 150, 150), (235, 235, 235)
 _ROWS = 3
+HISTORY_SECONDS = 5.0
+"""What the strip of the picture covers."""
 
 
 class History:
-    """Motion and keep ratio of the last seconds, for the strip of the picture.
+    """Motion and keep ratio of the last `HISTORY_SECONDS`, for the strip of the picture."""
 
-    Args:
-        seconds: that it covers.
-    """
-
-    def __init__(self, seconds: float = 5.0) -> None:
-        self.seconds = seconds
+    def __init__(self) -> None:
         self._samples: deque[tuple[int, float, float]] = deque(maxlen=1000)
 
     def add(self, result: TrackResult) -> None:
@@ -57,13 +54,13 @@ class History:
         if self._samples and result.stamp_ns <= self._samples[-1][0]:
             self._samples.clear()
         self._samples.append((result.stamp_ns, result.motion, result.keep_ratio))
-        while result.stamp_ns - self._samples[0][0] > self.seconds * 1e9:
+        while result.stamp_ns - self._samples[0][0] > HISTORY_SECONDS * 1e9:
             self._samples.popleft()
 
     def __iter__(self) -> Iterator[tuple[float, float, float]]:
         """Share of the covered time, [0, 1], 1 is now; motion; keep ratio; by rising time."""
         for stamp_ns, motion, keep_ratio in self._samples:
-            yield 1 - (self._samples[-1][0] - stamp_ns) * 1e-9 / self.seconds, motion, keep_ratio
+            yield 1 - (self._samples[-1][0] - stamp_ns) * 1e-9 / HISTORY_SECONDS, motion, keep_ratio
 
 
 def draw_tokens(frame: RgbImage, result: TrackResult, history: History) -> RgbImage:
@@ -199,7 +196,7 @@ class _Strip:
         self._measure(1, "motion", f"{result.motion:.2f}/s", result.motion / full_motion, motions)
         self._measure(2, "budget", f"{result.keep_ratio:.0%}", result.keep_ratio, [(p, keep) for p, _, keep in history])
         if motions:
-            self._text(self._measure_columns()[2] + self._size // 3, 1, f"{history.seconds:g} s", _QUIET)
+            self._text(self._measure_columns()[2] + self._size // 3, 1, f"{HISTORY_SECONDS:g} s", _QUIET)
 
     def _legend_width(self, size: int) -> float:
         letters = font(size)

@@ -256,7 +256,14 @@ class Hooks:
         masks = masks.to(self._all_tokens.device)
         prototype = cues.prototype(self._tokens(state, index), masks, self._grid)[0]
         prompted = self._pruner.new_state()
-        prompted.prompted(masks[0].float(), prototype, float(trust), _covered(masks), bool((masks > 0).any()))
+        prompted.prompted(
+            masks[0].float(),
+            prototype,
+            float(trust),
+            _covered(masks),
+            bool((masks > 0).any()),
+            trusted_score=_THRESHOLDS.uncertain_score,
+        )
         return prompted
 
     def _counts(self, state: PruningState) -> tuple[int, int]:

@@ -107,7 +107,7 @@ class MotionEstimator:
             size: (H, W) of the frame, where the picture is stretched; None: the picture's own.
         """
         masks = [] if targets is None else [np.asarray(mask) for mask in targets]
-        seconds, stamp_ok = self._interval(stamp_ns)
+        seconds, stamp_ok = self._step_to(stamp_ns)
         small = small_size(*(size or picture.shape[:2]))[::-1]
         full = cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY)
         grey = np.asarray(cv2.resize(full, small, interpolation=cv2.INTER_AREA), np.uint8)
@@ -133,17 +133,19 @@ class MotionEstimator:
 
     def pass_over(self, stamp_ns: int) -> Motion:
         """A frame that shows what the last one did: that one stays what the next is compared with."""
-        seconds, stamp_ok = self._interval(stamp_ns)
+        seconds, stamp_ok = self._step_to(stamp_ns)
         return Motion(seconds, STILL, 0.0, (), 0.0, stamp_ok)
 
-    def _interval(self, stamp_ns: int) -> tuple[float, bool]:
-        before, self._stamp_ns = self._stamp_ns, stamp_ns
-        if before is None:
-            return self._seconds, True
-        if stamp_ns <= before:
-            return self._seconds, False
-        self._seconds = min((stamp_ns - before) * 1e-9, MAX_SECONDS)
-        return self._seconds, True
+    def interval(self, stamp_ns: int) -> tuple[float, bool]:
+        """Seconds from the last frame to one of this stamp, and whether the stamp rises; where not, the last good interval."""
+        if self._stamp_ns is None or stamp_ns <= self._stamp_ns:
+            return self._seconds, self._stamp_ns is None
+        return min((stamp_ns - self._stamp_ns) * 1e-9, MAX_SECONDS), True
+
+    def _step_to(self, stamp_ns: int) -> tuple[float, bool]:
+        self._seconds, rises = self.interval(stamp_ns)
+        self._stamp_ns = stamp_ns
+        return self._seconds, rises
 
 
 def _camera(flow: npt.NDArray[Any], mask: npt.NDArray[np.bool_] | None) -> npt.NDArray[np.float64]:

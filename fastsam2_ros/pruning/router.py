@@ -117,16 +117,9 @@ class Router:
         off = _blank(len(masks), frame.tokens)
         return torch.stack([made[name]() if name in self.on else off for name in CUES], dim=1)
 
-    def scores(
-        self,
-        frame: FrameCues,
-        masks: Tensor,
-        trust: Tensor,
-        camera: npt.NDArray[np.float64] = STILL,
-        displacements: Sequence[float] = (),
-    ) -> Tensor:
-        """The scorer's scores of `cue_maps`, which has the same arguments: float32, (targets, N), higher is better."""
-        return self.scorer(frame.tokens, self.cue_maps(frame, masks, trust, camera, displacements))
+    def scores(self, frame: FrameCues, masks: Tensor, trust: Tensor) -> Tensor:
+        """The scorer's scores of `cue_maps`, by masks of this very frame: float32, (targets, N), higher is better."""
+        return self.scorer(frame.tokens, self.cue_maps(frame, masks, trust))
 
     def contributions(self, tokens: Tensor, maps: Tensor) -> Tensor:
         """What each cue adds to the scores: how much they sink without it.

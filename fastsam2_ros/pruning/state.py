@@ -65,12 +65,21 @@ class PruningState:
         return self.keep_ratio
 
     def prompted(
-        self, mask: Tensor, prototype: Tensor, score: float, size: float, visible: bool, ceiling: float = 1.0
+        self,
+        mask: Tensor,
+        prototype: Tensor,
+        score: float,
+        size: float,
+        visible: bool,
+        ceiling: float = 1.0,
+        *,
+        trusted_score: float,
     ) -> None:
         """It was prompted in this frame, for the first time or again; arguments as the attributes, or of `observe`."""
         self.mask, self.prototype, self.conditioned, self.size = mask, prototype, None, size
         self.since_found, self.unseen = 0, 0.0
-        self.score, self.certain = score if visible else 0.0, visible
+        self.score = score if visible else 0.0
+        self.certain = visible and score >= trusted_score
         self.next_keep_ratio(0.0, 0.0, ceiling)
 
     def observe(

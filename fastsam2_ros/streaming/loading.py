@@ -16,6 +16,9 @@ from torch import Tensor
 from fastsam2_ros.config import MODELS, UNTRAINED, ModelConfig
 from fastsam2_ros.errors import ModelError
 from fastsam2_ros.shipped import MINI_SAM2
+from fastsam2_ros.streaming import cpu_features
+from fastsam2_ros.streaming.backends.choice import find_encoder
+from fastsam2_ros.streaming.boxes import END_AT_BOXES
 from fastsam2_ros.streaming.configuration import read_model
 from fastsam2_ros.streaming.model import StreamingSam2
 from fastsam2_ros.weights import read_tensors
@@ -65,7 +68,9 @@ def load_sam2(config: ModelConfig) -> LoadedSam2:
     else:
         path = find_checkpoint(config)
         load_weights(model, path, config.name)
-    streaming = StreamingSam2(model.to(device), precision, config.max_prompt_frames, config.memory_frames)
+    model = model.to(device)
+    encoder = find_encoder(config, model, precision)
+    streaming = StreamingSam2(model, precision, config.max_prompt_frames, config.memory_frames, encoder=encoder)
     return LoadedSam2(streaming, config.name, untrained)
 
 
@@ -121,13 +126,18 @@ def find_precision(name: str, device: torch.device) -> torch.dtype:
     with bf16, and whether all of their activations stay below that has not been measured. Whoever asks for it should compare.
 
     Raises:
-        ModelError: bf16 asked for on a GPU that lacks it, or fp16 where there is no GPU.
+        ModelError: bf16 asked for on a GPU or CPU that lacks it, or fp16 where there is no GPU.
     """
     on_gpu = device.type == "cuda"
     has_bf16 = not on_gpu or torch.cuda.is_bf16_supported(including_emulation=False)
     if name == "bf16" and not has_bf16:
         raise ModelError(
             f"model.precision is bf16, which {torch.cuda.get_device_name(device)} lacks; set it to fp16 or fp32."
+        )
+    if name == "bf16" and device.type == "cpu" and not cpu_features.has_bf16():
+        raise ModelError(
+            "model.precision is bf16, which this CPU lacks: torch would take ten times as long as with fp32. Set it to fp32 "
+            "or auto."
         )
     if name == "fp16" and not on_gpu:
         raise ModelError(
@@ -164,7 +174,7 @@ def build(config_file: Path, overrides: Mapping[str, Any] | None = None) -> SAM2
     """A SAM 2 with random weights, in evaluation mode, on the CPU.
 
     Args:
-        config_file: sam2's YAML form.
+        config_file: sam2's YAML form; beside its settings, `masks_end_at_boxes` is this package's own (`boxes`).
         overrides: further settings of its `model` part; `_target_` for one of upstream's predictor classes.
 
     Raises:
@@ -173,6 +183,7 @@ def build(config_file: Path, overrides: Mapping[str, Any] | None = None) -> SAM2
     from hydra.utils import instantiate
 
     settings = read_model(config_file, {**_POSTPROCESSING, **(overrides or {})})
+    end_at_boxes = bool(settings.pop(END_AT_BOXES, False))
     try:
         model = instantiate(settings, _recursive_=True)
     except Exception as error:  # a third party's constructors: anything may be wrong with their values
@@ -181,6 +192,7 @@ def build(config_file: Path, overrides: Mapping[str, Any] | None = None) -> SAM2
         raise ModelError(
             f"{config_file} describes a {type(model).__name__}, not a SAM 2 (sam2.modeling.sam2_base.SAM2Base)."
         )
+    setattr(model, END_AT_BOXES, end_at_boxes)
     return model.eval()
 
 

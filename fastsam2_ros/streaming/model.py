@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
+from dataclasses import replace
 
 import numpy as np
 import numpy.typing as npt
@@ -21,6 +22,8 @@ from fastsam2_ros.errors import ModelError
 from fastsam2_ros.results import AttentionCounts
 from fastsam2_ros.streaming import neck
 from fastsam2_ros.streaming.attention import Queries, attend
+from fastsam2_ros.streaming.backends.encoder import ImageEncoder, Maps
+from fastsam2_ros.streaming.boxes import END_AT_BOXES, within_boxes
 from fastsam2_ros.streaming.cost import AttentionSize
 from fastsam2_ros.streaming.fill import fill
 from fastsam2_ros.streaming.keys import MemoryKeys
@@ -42,8 +45,10 @@ class StreamingSam2:
         precision: of its computations.
         prompt_frames: kept in a target's memory.
         memory_frames: attended to, one prompt frame included; 0: as many as the model was trained with.
-        upstream_encoder: frames are resized and encoded as upstream does it, for comparisons with it; else by `picture`, which
-            differs from it by two grey levels at most, and by `neck`, which differs by rounding alone.
+        upstream_encoder: for comparisons with upstream: frames are resized and encoded as it does, and not by `picture`, which
+            differs from it by two grey levels at most, and by `neck`, which differs by rounding alone; and masks do not end
+            at boxes, whatever the model's configuration says.
+        encoder: encodes frames instead.
 
     Raises:
         ModelError: a SAM 2 variant that cannot be streamed, or more memory frames than it knows.
@@ -56,6 +61,7 @@ class StreamingSam2:
         prompt_frames: int = 2,
         memory_frames: int = 0,
         upstream_encoder: bool = False,
+        encoder: ImageEncoder | None = None,
     ) -> None:
         if not model.directly_add_no_mem_embed or not model.use_obj_ptrs_in_encoder or model.num_feature_levels != 3:
             raise ModelError(
@@ -74,7 +80,9 @@ class StreamingSam2:
         self.attention_size = AttentionSize.of(model)
         self.precision = precision
         self.prompt_frames = prompt_frames
-        self._upstream_encoder = upstream_encoder or not neck.fits(model)
+        self._end_at_boxes = bool(getattr(model, END_AT_BOXES, False)) and not upstream_encoder
+        own = self._upstream_maps if upstream_encoder or not neck.fits(model) else self._maps
+        self._encoder: ImageEncoder = encoder or own
         self.device = model.device
         side = model.image_size // model.backbone_stride
         self.grid = (side, side)
@@ -103,7 +111,7 @@ class StreamingSam2:
         pictures, inputs = zip(*map(self._prepare, frames), strict=True)
         images = torch.cat(inputs)
         with self._autocast():
-            from_trunk, maps = self._upstream_maps(images) if self._upstream_encoder else self._maps(images)
+            from_trunk, maps = self._encoder(images)
         fine, middle, coarse = (each.split(1) for each in maps)
         trunk_maps = from_trunk if isinstance(self.model.image_encoder.trunk, TimmTrunk) else ()
         return [
@@ -240,7 +248,7 @@ class StreamingSam2:
                 repeat_image=False,
                 high_res_features=self._fine_maps(features, count),
             )
-        return masks.float(), ious.float()
+        return self._ended(masks.float(), inputs), ious.float()
 
     @torch.inference_mode()
     def remember(
@@ -291,12 +299,12 @@ class StreamingSam2:
         enabled = self.precision != torch.float32
         return torch.autocast(self.device.type, dtype=self.precision if enabled else torch.bfloat16, enabled=enabled)
 
-    def _maps(self, images: Tensor) -> tuple[Sequence[Tensor], Sequence[Tensor]]:
+    def _maps(self, images: Tensor) -> Maps:
         """The trunk's maps and `FrameFeatures.maps` of normalised images, (B, 3, S, S)."""
         from_trunk = self.model.image_encoder.trunk(images)
-        return from_trunk, neck.project(self.model, from_trunk)
+        return Maps(from_trunk, neck.project(self.model, from_trunk))
 
-    def _upstream_maps(self, images: Tensor) -> tuple[Sequence[Tensor], Sequence[Tensor]]:
+    def _upstream_maps(self, images: Tensor) -> Maps:
         """The same, all by upstream's own code."""
         seen: list[Sequence[Tensor]] = []
         hook = self.model.image_encoder.trunk.register_forward_hook(
@@ -306,7 +314,7 @@ class StreamingSam2:
             maps = self.model.forward_image(images)["backbone_fpn"][-3:]
         finally:
             hook.remove()
-        return seen[0], maps
+        return Maps(seen[0], maps)
 
     @staticmethod
     def _flat(grid_map: Tensor) -> Tensor:
@@ -344,7 +352,16 @@ class StreamingSam2:
                 high_res_features=self._fine_maps(features, len(tokens)),
                 multimask_output=multimask,
             )
-        return Decoded.of_heads(outputs)
+        decoded = Decoded.of_heads(outputs)
+        if point_inputs is None:
+            return decoded
+        low_res, high_res = (self._ended(masks, point_inputs) for masks in (decoded.low_res, decoded.high_res))
+        return replace(decoded, low_res=low_res, high_res=high_res)
+
+    def _ended(self, masks: Tensor, inputs: dict[str, Tensor]) -> Tensor:
+        if not self._end_at_boxes:
+            return masks
+        return within_boxes(masks, inputs["point_coords"], inputs["point_labels"], self.model.image_size)
 
     def _point_inputs(self, points: Tensor, labels: Tensor, size: tuple[int, int]) -> dict[str, Tensor]:
         height, width = size

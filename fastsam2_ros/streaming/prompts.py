@@ -34,11 +34,6 @@ class Prompt:
         return cls(corners, np.array([2, 3], np.int32))
 
     @classmethod
-    def from_points(cls, points: npt.ArrayLike, labels: npt.ArrayLike) -> Prompt:
-        """Points (P, 2) and their labels (P,)."""
-        return cls(np.asarray(points, np.float32).reshape(-1, 2), np.asarray(labels, np.int32).reshape(-1))
-
-    @classmethod
     def from_mask(cls, mask: npt.NDArray[np.bool_]) -> Prompt:
         """A mask (H, W) of the frame's size."""
         return cls(np.zeros((0, 2), np.float32), np.zeros(0, np.int32), np.asarray(mask, bool))

@@ -25,7 +25,7 @@ def memory_ratio_for(keep_ratio: float) -> float:
 
     The cube root of the keep ratio, since memory is worth more than queries where it was measured
     (docs/results/2026-11-23-pruning-defaults.md); at `SMALL_KEEP_RATIO` and below, `SMALL_MEMORY_FACTOR` times the keep
-    ratio. So .25 of the frame's tokens go with .63 of the memory, .16 with .55, .15 with .27, and 1 with 1.
+    ratio. So .25 of the frame's tokens go with .63 of the memory, .16 with .54, .15 with .27, and 1 with 1.
 
     Args:
         keep_ratio: share of a frame's tokens, (0, 1].

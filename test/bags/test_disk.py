@@ -26,7 +26,7 @@ from fastsam2_ros.bags.overlay_video import OverlayVideo
 from fastsam2_ros.bags.read import Bag
 from fastsam2_ros.bags.result_files import MASK_TOPIC, ResultFiles
 from fastsam2_ros.bags.source import FrameSource
-from fastsam2_ros.bags.track import run_track
+from fastsam2_ros.bags.track_one import run_track
 from fastsam2_ros.bags.write import BagWriter
 from fastsam2_ros.errors import BagError
 

@@ -12,7 +12,7 @@ from fastsam2_ros.bags.messages import message_types
 from fastsam2_ros.bags.overlay_video import OverlayVideo
 from fastsam2_ros.bags.read import Bag
 from fastsam2_ros.bags.result_files import LABELS_TOPIC, MASK_TOPIC, TRACKS_TOPIC, ResultFiles
-from fastsam2_ros.bags.track import run_track
+from fastsam2_ros.bags.track_one import run_track
 from fastsam2_ros.errors import BagError
 from fastsam2_ros.images import ImageDecoder
 from fastsam2_ros.message_fields import stamp_to_ns
@@ -194,7 +194,7 @@ def test_stamps_that_stand_still_or_go_back_make_a_video(tmp_path: Path) -> None
 @pytest.mark.parametrize("encoder", ["libx264", "mpeg4"])
 @pytest.mark.parametrize("size", [(1, 1), (2, 20_000), (20_000, 3)])
 def test_a_video_is_of_a_size_that_its_encoder_takes(tmp_path: Path, monkeypatch, encoder: str, size) -> None:
-    monkeypatch.setattr("fastsam2_ros.bags.overlay_video._ENCODERS", (encoder,))
+    monkeypatch.setattr("fastsam2_ros.bags.overlay_video.ENCODERS", (encoder,))
     video = OverlayVideo(tmp_path / "overlay.mp4")
     for number in range(2):
         video.write(np.zeros((*size, 3), np.uint8), number * 33_000_000)

@@ -1,4 +1,5 @@
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from rosbags.interfaces import QosReliability
@@ -45,6 +46,19 @@ def test_a_bag_is_complete_when_it_is_left_by_an_error(tmp_path: Path) -> None:
         interrupted_writing(tmp_path / "bag")
     with Bag(tmp_path / "bag") as bag:
         assert bag.count() == 1
+
+
+@pytest.mark.parametrize("storage", ["mcap", "sqlite3"])
+def test_messages_are_handed_over_once_a_second(tmp_path: Path, storage: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    readable = []
+    with BagWriter(tmp_path / "bag", storage) as bag:
+        bag.add_topic("/chatter", STRING)
+        for number, now in enumerate((100.0, 100.5, 100.9, 101.0, 101.9, 102.0)):
+            monkeypatch.setattr("fastsam2_ros.bags.write.time", SimpleNamespace(monotonic=lambda now=now: now))
+            bag.write("/chatter", number, message_types().types[STRING]("hello"))
+            with Bag(tmp_path / "bag") as found:
+                readable.append(sum(1 for _ in found.messages()))
+    assert readable == [1, 1, 1, 4, 4, 6]
 
 
 def test_an_existing_folder_is_not_overwritten(tmp_path: Path) -> None:

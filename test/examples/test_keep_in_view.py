@@ -1,5 +1,4 @@
 import math
-from types import SimpleNamespace
 
 import pytest
 from geometry_msgs.msg import Twist
@@ -7,7 +6,7 @@ from package.project import load
 from sensor_msgs.msg import CameraInfo, RegionOfInterest
 
 from fastsam2_ros.lab.synthetic.depth import camera_of
-from fastsam2_ros.msg import TrackedObject, TrackedObjectArray
+from fastsam2_ros.msg import TrackedObject
 
 from .conftest import FRAMES, SIZE
 
@@ -22,15 +21,10 @@ def test_what_is_to_the_left_is_positive(module, column, angle):
     assert module.angle_to_the_left(column, 320.0, 320.0) == pytest.approx(angle)
 
 
-def speed_for(module, info):
-    """Of a target at column 100."""
-    spoken = []
-    robot = SimpleNamespace(
-        _info=info, _gain=1.0, _fastest=100.0, get_clock=lambda: SimpleNamespace(now=lambda: 0), _turn=spoken.append
-    )
+def angle_for(module, info):
+    """To a target at column 100."""
     target = TrackedObject(state=TrackedObject.TRACKING, has_box=True, centroid_x=100.0, score=0.9)
-    module.KeepInView._on_tracks(robot, TrackedObjectArray(objects=[target]))
-    return spoken[-1]
+    return module.angle_to_the_best([target], info)
 
 
 K = (320.0, 0.0, 319.5, 0.0, 320.0, 239.5, 0.0, 0.0, 1.0)
@@ -38,7 +32,7 @@ K = (320.0, 0.0, 319.5, 0.0, 320.0, 239.5, 0.0, 0.0, 1.0)
 
 @pytest.mark.parametrize("info", [None, CameraInfo(), CameraInfo(k=(-1.0, *K[1:])), CameraInfo(k=(math.nan, *K[1:]))])
 def test_it_stays_still_without_a_calibration(module, info):
-    assert speed_for(module, info) == 0.0
+    assert angle_for(module, info) == 0.0
 
 
 @pytest.mark.parametrize(
@@ -51,7 +45,7 @@ def test_it_stays_still_without_a_calibration(module, info):
     ids=["whole", "binned", "cut out"],
 )
 def test_the_lens_is_that_of_the_image_as_it_is_sent(module, fields, angle):
-    assert speed_for(module, CameraInfo(k=K, **fields)) == pytest.approx(angle)
+    assert angle_for(module, CameraInfo(k=K, **fields)) == pytest.approx(angle)
 
 
 def test_it_turns_towards_the_target_of_a_recording_and_stops_when_it_is_lost(example, recording, module):

@@ -1,14 +1,13 @@
 import os
 import subprocess
 import sys
-from types import SimpleNamespace
 
 import pytest
 from package.project import load
 from ros_domain import own_domain
 from std_msgs.msg import String
 
-from fastsam2_ros.msg import TrackedObject, TrackedObjectArray
+from fastsam2_ros.msg import TrackedObject
 
 from .listening import ROOT
 
@@ -43,8 +42,8 @@ def test_it_fails_after_its_time():
 )
 @pytest.mark.parametrize("description", ["cup", " Cup ; spoon;"])
 def test_frames_in_a_row_are_counted(frames, count, description):
-    leaf = SimpleNamespace(_description=description, _in_a_row=0)
+    found = 0
     for targets in frames:
         objects = [TrackedObject(description=each, state=state) for each, state in targets]
-        load("examples/wait_for_tracking.py").WaitForTracking._on_tracks(leaf, TrackedObjectArray(objects=objects))
-    assert leaf._in_a_row == count
+        found = load("examples/wait_for_tracking.py").in_a_row(found, description, objects)
+    assert found == count

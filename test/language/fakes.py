@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from types import SimpleNamespace
 
 import cv2
 import numpy as np
 import torch
 import torch.nn.functional as F
 
+from fastsam2_ros.language.clip import Clip
 from fastsam2_ros.language.vocabulary import TEMPLATES
 
 GRAY = (100, 100, 100)
@@ -22,6 +24,17 @@ def scene(size=(120, 160), **blobs):
     for colour, (x, y, w, h) in blobs.items():
         frame[y : y + h, x : x + w] = COLOURS[colour]
     return frame
+
+
+def crops_of(frame, boxes, side):
+    """float32 (n, 3, side, side), [0, 1]: what a `Clip` shows its model of boxes of a frame."""
+    shown = []
+    model = SimpleNamespace(logit_scale=torch.zeros(()), visual=SimpleNamespace(image_size=side))
+    model.to = lambda device: model
+    model.encode_image = lambda crops: shown.append(crops) or torch.ones(len(crops), 1)
+    plain = {"image_size": side, "mean": (0.0, 0.0, 0.0), "std": (1.0, 1.0, 1.0)}
+    Clip(model, None, device=torch.device("cpu"), untrained=True, **plain).embed_crops(frame, boxes)
+    return torch.cat(shown)
 
 
 class ColourClip:
@@ -39,7 +52,7 @@ class ColourClip:
         small = cv2.resize(frame, (20, 15), interpolation=cv2.INTER_AREA)
         return self._vector(small)
 
-    def embed_crops(self, frame, boxes, masks=None):
+    def embed_crops(self, frame, boxes, masks=None, dense=None):
         rows = []
         for x, y, w, h in boxes:
             part = frame[int(y) : int(np.ceil(y + h)), int(x) : int(np.ceil(x + w))]

@@ -1,6 +1,5 @@
 """Boxes of another detector: which of them is meant, and what becomes of it."""
 
-import numpy as np
 import pytest
 import torch
 
@@ -83,10 +82,6 @@ def test_a_box_outside_the_frame_is_none():
     assert found(
         [Detection("mug", (500.0, 0.0, 10.0, 10.0), 0.9), Detection("mug", (0, 0, float("nan"), 1), 1.0)], "mug"
     ) == [None]
-
-
-def test_an_example_is_not_found_by_a_class():
-    assert found(TWO, Wanted("mug", example=np.zeros(4))) == [None]
 
 
 def test_the_score_is_the_detectors_times_the_masks():

@@ -1,10 +1,13 @@
 """A picture in place of a text."""
 
+from types import SimpleNamespace
+
 import pytest
 import torch
 
 from fastsam2_ros.config import LanguageConfig
 from fastsam2_ros.errors import InputError
+from fastsam2_ros.language import search as language_search
 from fastsam2_ros.language.example import OWN_SHARE, WithExamples, embed, least_margin
 from fastsam2_ros.language.finder import Wanted
 from fastsam2_ros.language.search import NONE, TextSearch
@@ -15,10 +18,9 @@ FRAME = scene(red=(20, 20, 30, 20), green=(100, 20, 30, 20))
 
 
 @pytest.fixture
-def search():
-    made = TextSearch(LanguageConfig(name=NONE), torch.device("cpu"))
-    made._clip = ColourClip()
-    return made
+def search(monkeypatch):
+    monkeypatch.setattr(language_search, "Clip", SimpleNamespace(load=lambda *_: ColourClip()))
+    return TextSearch(LanguageConfig(), torch.device("cpu"))
 
 
 def box_of(search, *wanted):

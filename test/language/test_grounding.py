@@ -3,10 +3,12 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+import torch.nn.functional as F
 
 from fastsam2_ros.config import LanguageConfig
 from fastsam2_ros.language import scoring
 from fastsam2_ros.language.grounding import REGION_IOU, ground
+from fastsam2_ros.language.vocabulary import TEMPLATES
 
 from .fakes import ColourClip, ColourFeatures, ColourSegmenter, scene
 
@@ -141,7 +143,7 @@ def test_a_good_mask_goes_before_the_region():
 
 def test_a_crop_whose_embedding_is_not_finite_is_not_found(monkeypatch):
     monkeypatch.setattr(
-        ColourClip, "embed_crops", lambda _, __, boxes, masks: torch.full((len(boxes), 4), float("nan"))
+        ColourClip, "embed_crops", lambda _, __, boxes, masks, ___: torch.full((len(boxes), 4), float("nan"))
     )
     assert find(THREE, "red box") == [None]
 
@@ -155,3 +157,20 @@ def test_the_real_clip_fits(clip):
     (found,) = find(THREE, "red box", clip=clip, config=replace(CONFIG, min_margin=-2.0))
     assert found.mask_logits.shape == (64, 64)
     assert 0 <= found.score <= 1
+
+
+class HardlySeesRed(ColourClip):
+    """Red is hardly more to it than a kind of blue."""
+
+    def embed_texts(self, descriptions, templates=TEMPLATES):
+        red, blue = super().embed_texts(["red", "blue"])
+        rows = super().embed_texts(descriptions)
+        rows[["red" in text for text in descriptions]] = F.normalize(red + 1.2 * blue, dim=0)
+        return rows
+
+
+def test_the_other_colours_of_a_description_are_negatives_of_it():
+    frame = scene(blue=(60, 80, 30, 20))
+    assert find(frame, "red box", clip=HardlySeesRed()) == [None]
+    # Beside the common negatives alone it would be red enough: where no noun follows, there is nothing to contrast with.
+    assert find(frame, "red", clip=HardlySeesRed()) != [None]

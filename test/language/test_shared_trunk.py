@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -9,6 +11,7 @@ import torch.nn.functional as F
 
 from fastsam2_ros.config import LanguageConfig, ModelConfig
 from fastsam2_ros.lab.training.clip import MODEL
+from fastsam2_ros.language import weights
 from fastsam2_ros.language.clip import Clip
 from fastsam2_ros.language.search import TextSearch
 from fastsam2_ros.streaming import loading
@@ -19,6 +22,10 @@ CPU = torch.device("cpu")
 CONFIG = LanguageConfig(name=str(MODEL), weights="untrained")
 
 
+def open_clip_model():
+    return weights.build(weights.find(CONFIG), CONFIG.seed)[0]
+
+
 @pytest.fixture(scope="module")
 def clip():
     return Clip.load(CONFIG, CPU)
@@ -27,9 +34,7 @@ def clip():
 @pytest.fixture(scope="module")
 def sam(clip):
     """With CLIP's own trunk."""
-    from fastsam2_ros.language import weights
-
-    built, _ = weights.build(weights.find(CONFIG), CONFIG.seed)
+    built = open_clip_model()
     model = loading.build(loading.find_config("mini"))
     model.image_encoder.trunk.model.load_state_dict(fold(built.visual.trunk.stages).state_dict())
     return StreamingSam2(model)
@@ -54,12 +59,7 @@ def test_a_trunk_that_is_no_timm_model_is_not_shared(clip):
 
 
 def test_dense_features_of_the_shared_maps_are_those_of_the_frame(clip, sam, frame):
-    size = clip._image_size
-    clip._image_size = sam.model.image_size
-    try:
-        own = clip.dense_features(frame)
-    finally:
-        clip._image_size = size
+    own = Clip.load(replace(CONFIG, image_size=sam.model.image_size), CPU).dense_features(frame)
     shared = clip.dense_of_maps(sam.encode(frame).trunk_maps)
     assert shared.shape == own.shape
     assert (shared * own).sum(0).min() > 0.99
@@ -68,7 +68,7 @@ def test_dense_features_of_the_shared_maps_are_those_of_the_frame(clip, sam, fra
 def test_a_search_that_shares_does_not_run_its_own(sam, frame, monkeypatch):
     search = TextSearch(CONFIG, CPU)
     search.share_trunk(sam.trunk_maps)
-    monkeypatch.setattr(search._clip, "dense_features", None)
+    monkeypatch.setattr(Clip, "dense_features", None)
     assert search.dense(frame, sam.encode(frame)).shape[1:] == (32, 32)
 
 
@@ -87,9 +87,11 @@ def test_a_mask_over_all_is_none(clip, frame):
 def test_a_crop_counts_within_its_mask_alone(clip, frame):
     mask = torch.zeros(1, 64, 64, dtype=torch.bool)
     mask[:, :, :32] = True  # the left half of the frame, and of the crop
-    tower = clip._model.visual
+    tower = open_clip_model().visual
+    preprocess = weights.find(CONFIG).preprocess
+    mean, std = (torch.tensor(preprocess[name])[:, None, None] for name in ("mean", "std"))
     square = torch.from_numpy(frame[52:460, 52:460]).permute(2, 0, 1).float() / 255
-    crop = F.interpolate(((square - clip._mean) / clip._std)[None], (160, 160), mode="bicubic", antialias=True)
+    crop = F.interpolate(((square - mean) / std)[None], (160, 160), mode="bicubic", antialias=True)
     half = F.normalize(tower.head(tower.trunk.forward_features(crop)[..., :5].mean((2, 3))), dim=-1)
     found = clip.embed_crops(frame, [(86.0, 86.0, 340.0, 340.0)], mask)
     assert (found * half).sum() > 0.9999

@@ -1,8 +1,15 @@
+import threading
+
 import pytest
 import rclpy
 from ros_domain import own_domain
 
+from fastsam2_ros.node.worker import Worker
+
+from .fakes import CentreTracker
 from .graph import Graph
+from .manager import Manager
+from .work import Listener
 
 
 @pytest.fixture
@@ -30,3 +37,46 @@ def graph(context):
     yield make
     for made in graphs:
         made.close()
+
+
+@pytest.fixture
+def managed(graph):
+    """A node that a manager has in hand."""
+
+    def make(tracker=None, **values):
+        made = graph(tracker or CentreTracker(), subscribe=("status", "tracks"), autostart=False, **values)
+        return made, Manager(made)
+
+    return make
+
+
+@pytest.fixture
+def listener():
+    return Listener()
+
+
+@pytest.fixture
+def worker(listener):
+    worker = Worker(lambda error: listener.on_failure("job", error))
+    yield worker
+    worker.stop()
+
+
+@pytest.fixture
+def queue(worker, listener):
+    """Of the only camera."""
+    return worker.new_queue(listener)
+
+
+@pytest.fixture
+def start(worker, queue):
+    """Starts the worker with a tracker; the camera's queue."""
+
+    def make(tracker):
+        in_use = threading.Event()
+        worker.call(lambda: (queue.use(tracker), in_use.set()))
+        worker.start()
+        assert in_use.wait(timeout=10)
+        return queue
+
+    return make

@@ -34,19 +34,42 @@ OUTPUTS = {
 }
 
 
+class ObservedNode(TrackerNode):
+    """Tells which topic's callback has taken a message."""
+
+    def __init__(self, on_taken, make_tracker, **arguments):
+        self.on_taken = on_taken
+        super().__init__(make_tracker, **arguments)
+
+    def create_subscription(self, kind, topic, callback, *others, **options):
+        def take(message):
+            callback(message)
+            self.on_taken(self.resolve_topic_name(topic), message)
+
+        return super().create_subscription(kind, topic, take, *others, **options)
+
+
 class Graph:
-    """Everything that the node publishes is kept in `heard`, by topic; `wait_for` waits for what is to come."""
+    """Everything that the node publishes is kept in `heard`, by topic, and what its callbacks took in `taken`, by full name.
+
+    `wait_for` waits for what is to come. `make_tracker` is what the node loads its models by.
+    """
 
     def __init__(self, context, tracker, *, subscribe=tuple(OUTPUTS), namespace="", **values):
         parameters = [Parameter(name, value=value) for name, value in values.items()]
-        self.heard = defaultdict(list)
+        self.heard, self.taken = defaultdict(list), defaultdict(list)
         self._changed = threading.Condition()
-        self.node = TrackerNode(
-            lambda config: tracker, context=context, parameter_overrides=parameters, namespace=namespace
+        self.make_tracker = lambda config: tracker
+        self.node = ObservedNode(
+            self._take,
+            self._load,
+            context=context,
+            parameter_overrides=parameters,
+            namespace=namespace,
         )
         self.peer = Node("peer", context=context, namespace=namespace)
-        matched = PublisherEventCallbacks(matched=self._notify)
-        subscribed = SubscriptionEventCallbacks(matched=self._notify)
+        matched = PublisherEventCallbacks(matched=self.notify)
+        subscribed = SubscriptionEventCallbacks(matched=self.notify)
         compressed = values.get("image_transport") == "compressed"
         type_, topic = (CompressedImage, "image/compressed") if compressed else (Image, "image")
         before = {name: f"{name}/" if name else "" for name in values.get("cameras", [""])}
@@ -70,12 +93,12 @@ class Graph:
         }
         topics |= {"log": ("/rosout", Log, LATCHED), "diagnostics": ("/diagnostics", DiagnosticArray, ALL)}
         outputs = [
-            self.peer.create_subscription(type_, topic, self._keep(name), qos, event_callbacks=subscribed)
+            self.peer.create_subscription(type_, topic, self.keep(name), qos, event_callbacks=subscribed)
             for name, (topic, type_, qos) in topics.items()
         ]
-        self._executor = SingleThreadedExecutor(context=context)
-        self._executor.add_node(self.node)
-        self._executor.add_node(self.peer)
+        self.executor = SingleThreadedExecutor(context=context)
+        self.executor.add_node(self.node)
+        self.executor.add_node(self.peer)
         self._thread = threading.Thread(target=self._spin)
         self._thread.start()
         self.node.start()
@@ -83,21 +106,29 @@ class Graph:
         self.wait_for(lambda: all(publisher.get_subscription_count() for publisher in awaited))
         self.wait_for(lambda: all(subscription.get_publisher_count() for subscription in outputs))
 
+    def _load(self, config):
+        return self.make_tracker(config)
+
     def _spin(self):
         with suppress(ExternalShutdownException):
-            self._executor.spin()
+            self.executor.spin()
 
-    def _notify(self, *_):
+    def notify(self, *_):
         with self._changed:
             self._changed.notify_all()
 
-    def _keep(self, name):
+    def keep(self, name):
         def keep(message):
             with self._changed:
                 self.heard[name].append(message)
                 self._changed.notify_all()
 
         return keep
+
+    def _take(self, topic, message):
+        with self._changed:
+            self.taken[topic].append(message)
+            self._changed.notify_all()
 
     def wait_for(self, condition, timeout=30.0):
         with self._changed:
@@ -118,6 +149,10 @@ class Graph:
         self.wait_for(lambda: any(condition(entry) for entry in entries()))
         return next(entry for entry in entries() if condition(entry))
 
+    def wait_for_text(self):
+        """Until the node has taken a description."""
+        self.wait_for(lambda: self.taken["/target_description"])
+
     def log(self, level=Log.WARN):
         return [line.msg for line in self.heard["log"] if line.level >= level]
 
@@ -133,7 +168,7 @@ class Graph:
         return self.wait_for_status(lambda status: status.header.stamp == header(stamp).stamp, camera)
 
     def close(self):
-        self._executor.shutdown()
+        self.executor.shutdown()
         self._thread.join()
         self.node.close()
         self.peer.destroy_node()

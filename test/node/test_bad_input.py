@@ -143,7 +143,7 @@ def test_a_flood_of_descriptions_is_survived_and_the_newest_counts(graph):
     assert entered.wait(10)
     for index in range(2000):
         graph.say("; ".join(f"thing {index} {part}" for part in range(8)))
-    graph.wait_for(lambda: graph.node.cameras[""]._queue._commands)
+    graph.wait_for_text()
     graph.say("cup")
     graph.say("cup")
     released.set()
@@ -160,7 +160,7 @@ def test_a_flood_of_boxes_is_bounded_and_told(graph):
     graph.send(1)
     assert entered.wait(10)
     for x in range(WAITING_BOXES + 8):
-        graph.node.cameras[""]._on_box(RegionOfInterest(x_offset=x, width=5, height=5))
+        graph.node.cameras[""].commands.track_box(RegionOfInterest(x_offset=x, width=5, height=5))
     graph.wait_for(lambda: any("boxes wait" in line for line in graph.log()))
     released.set()
     graph.wait_for_status(lambda status: status.processed == 1)

@@ -8,7 +8,7 @@ import pytest
 from fastsam2_ros.node.bond import form_bond
 
 from .fakes import CentreTracker
-from .test_lifecycle import Manager, up
+from .manager import Manager, up
 
 
 class Bond:

@@ -15,7 +15,7 @@ from fastsam2_ros.node.tracker_node import TrackerNode
 from .depth_camera import DepthCamera
 from .fakes import CentreTracker
 from .graph import header
-from .test_lifecycle import Manager, up
+from .manager import Manager, up
 from .test_track_action import Planner
 
 CAMERAS = ["front", "left"]
@@ -104,7 +104,7 @@ def test_models_are_loaded_once(cameras):
     tracker = CentreTracker()
     graph = cameras(tracker)
     assert len(tracker.siblings) == 1
-    assert [each._tracker for each in graph.node.cameras.values()] == [tracker, *tracker.siblings]
+    assert [each.reports.tracker for each in graph.node.cameras.values()] == [tracker, *tracker.siblings]
 
 
 def test_frames_that_wait_together_are_encoded_together(cameras):
@@ -115,7 +115,7 @@ def test_frames_that_wait_together_are_encoded_together(cameras):
     assert entered.wait(10)
     graph.send(2, camera="front")
     graph.send(2, camera="left")
-    graph.wait_for(lambda: all(each._queue.has_work() for each in graph.node.cameras.values()))
+    graph.wait_for(lambda: len(graph.taken["/front/image"]) == 2 and graph.taken["/left/image"])
     released.set()
     for camera in CAMERAS:
         graph.wait_for_status(lambda status: status.header.stamp == header(2).stamp, camera)
@@ -158,7 +158,7 @@ def test_all_cameras_go_through_the_life_cycle(cameras):
     assert manager.change("deactivate")
     graph.wait_for(lambda: not any(image.get_subscription_count() for image in graph.images.values()))
     assert manager.change("cleanup")
-    assert [each._tracker for each in graph.node.cameras.values()] == [None, None]
+    assert [each.reports.tracker for each in graph.node.cameras.values()] == [None, None]
 
 
 def test_compressed_images_are_taken_from_every_camera(cameras):

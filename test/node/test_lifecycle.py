@@ -5,90 +5,21 @@ import threading
 import weakref
 
 import pytest
-from lifecycle_msgs.msg import State, Transition
-from lifecycle_msgs.srv import ChangeState, GetState
-from rcl_interfaces.srv import SetParametersAtomically
-from rclpy.parameter import Parameter
+from lifecycle_msgs.msg import State
+from lifecycle_msgs.srv import GetState
 from std_srvs.srv import Trigger
 
 from fastsam2_ros.config import TrackerConfig
 from fastsam2_ros.errors import ModelError
 
 from .fakes import CentreTracker
-
-NAMES = {
-    "configure": Transition.TRANSITION_CONFIGURE,
-    "activate": Transition.TRANSITION_ACTIVATE,
-    "deactivate": Transition.TRANSITION_DEACTIVATE,
-    "cleanup": Transition.TRANSITION_CLEANUP,
-}
-SHUTDOWN = {
-    "unconfigured": Transition.TRANSITION_UNCONFIGURED_SHUTDOWN,
-    "inactive": Transition.TRANSITION_INACTIVE_SHUTDOWN,
-    "active": Transition.TRANSITION_ACTIVE_SHUTDOWN,
-}
-
-
-class Manager:
-    """Calls the node's services, as a lifecycle manager does."""
-
-    def __init__(self, graph):
-        self._graph = graph
-        self._clients = {
-            name: graph.peer.create_client(kind, f"fastsam2_tracker/{name}")
-            for name, kind in {
-                "change_state": ChangeState,
-                "get_state": GetState,
-                "set_parameters_atomically": SetParametersAtomically,
-                "reset": Trigger,
-            }.items()
-        }
-        for client in self._clients.values():
-            assert client.wait_for_service(timeout_sec=10)
-
-    def ask(self, name, request):
-        """The answer as a future."""
-        answered = self._clients[name].call_async(request)
-        answered.add_done_callback(self._graph._notify)
-        return answered
-
-    def call(self, name, request):
-        answer = self.ask(name, request)
-        self._graph.wait_for(answer.done)
-        return answer.result()
-
-    def change(self, name):
-        number = NAMES.get(name) or SHUTDOWN[self.state()]
-        return self.call("change_state", ChangeState.Request(transition=Transition(id=number))).success
-
-    def state(self):
-        return self.call("get_state", GetState.Request()).current_state.label
-
-    def set(self, **values):
-        parameters = [Parameter(name, value=value).to_parameter_msg() for name, value in values.items()]
-        return self.call("set_parameters_atomically", SetParametersAtomically.Request(parameters=parameters)).result
-
-
-@pytest.fixture
-def managed(graph):
-    """A node that a manager has in hand."""
-
-    def make(tracker=None, **values):
-        made = graph(tracker or CentreTracker(), subscribe=("status", "tracks"), autostart=False, **values)
-        return made, Manager(made)
-
-    return make
-
-
-def up(manager):
-    assert manager.change("configure")
-    assert manager.change("activate")
+from .manager import NAMES, Manager, up
 
 
 def test_nothing_is_loaded_before_the_manager_says_so(managed):
     graph, manager = managed()
     assert manager.state() == "unconfigured"
-    assert graph.node.cameras[""]._tracker is None
+    assert graph.node.cameras[""].reports.tracker is None
 
 
 @pytest.mark.parametrize(
@@ -212,7 +143,7 @@ def test_a_command_of_an_inactive_time_waits(managed):
     assert manager.change("configure")
     graph.wait_for(graph.description.get_subscription_count)
     graph.say("plate")
-    graph.wait_for(lambda: graph.node.cameras[""]._queue._commands)
+    graph.wait_for_text()
     assert manager.change("activate")
     graph.wait_for_status(lambda status: status.descriptions == ["plate"])
 
@@ -226,7 +157,7 @@ def test_cleanup_lets_go_of_the_tracker(managed):
         return tracker
 
     graph, manager = managed()
-    graph.node._make_tracker = make
+    graph.make_tracker = make
     up(manager)
     assert manager.change("deactivate")
     assert manager.change("cleanup")
@@ -240,7 +171,7 @@ def test_models_that_cannot_be_had_leave_it_unconfigured_with_the_reason(managed
     def fail(config):
         raise ModelError("There is no checkpoint.")
 
-    graph.node._make_tracker = fail
+    graph.make_tracker = fail
     assert not manager.change("configure")
     assert manager.state() == "unconfigured"
     graph.wait_for_status(lambda status: status.message == "There is no checkpoint.")
@@ -248,10 +179,10 @@ def test_models_that_cannot_be_had_leave_it_unconfigured_with_the_reason(managed
 
 def test_a_node_whose_models_could_not_be_had_can_be_configured_again(managed):
     graph, manager = managed()
-    good = graph.node._make_tracker
-    graph.node._make_tracker = lambda config: 1 / 0
+    good = graph.make_tracker
+    graph.make_tracker = lambda config: 1 / 0
     assert not manager.change("configure")
-    graph.node._make_tracker = good
+    graph.make_tracker = good
     assert manager.change("configure")
 
 
@@ -269,8 +200,8 @@ def test_a_transition_that_fails_is_told_with_its_place_and_can_be_tried_again(m
 def test_the_model_can_be_changed_between_cleanup_and_configure(managed):
     graph, manager = managed()
     configs = []
-    good = graph.node._make_tracker
-    graph.node._make_tracker = lambda config: configs.append(config) or good(config)
+    good = graph.make_tracker
+    graph.make_tracker = lambda config: configs.append(config) or good(config)
     assert manager.change("configure")
     refused = manager.set(**{"model.name": "tiny"})
     assert not refused.successful
@@ -281,90 +212,14 @@ def test_the_model_can_be_changed_between_cleanup_and_configure(managed):
     assert [config.model.name for config in configs] == ["mini", "tiny"]
 
 
-class Loading:
-    """A `make_tracker` that takes until it is released."""
-
-    def __init__(self, tracker):
-        self.began, self.released = threading.Event(), threading.Event()
-        self._tracker = tracker
-
-    def __call__(self, config):
-        self.began.set()
-        assert self.released.wait(timeout=20)
-        return self._tracker
-
-
-@pytest.fixture
-def loading(managed):
-    """A node that is loading its models, its manager, and what releases it."""
-    graph, manager = managed()
-    slow = graph.node._make_tracker = Loading(CentreTracker())
-    answer = manager.ask("change_state", ChangeState.Request(transition=Transition(id=NAMES["configure"])))
-    assert slow.began.wait(timeout=10)
-    yield graph, manager, slow.released, answer
-    slow.released.set()
-
-
-def test_loading_is_told_in_status_and_diagnostics(loading):
-    graph, *_ = loading
-    assert graph.wait_for_status(lambda status: "Loading mini" in status.message).active is False
-    graph.wait_for(lambda: any("Loading mini" in each.status[0].message for each in graph.heard["diagnostics"]))
-
-
-def test_services_answer_while_models_are_loaded(loading):
-    _, manager, _, answer = loading
-    assert manager.state() == "configuring"
-    assert manager.set(max_targets=3).successful
-    assert not answer.done()
-
-
-def test_the_manager_is_answered_when_they_are_loaded(loading):
-    graph, manager, released, answer = loading
-    released.set()
-    graph.wait_for(answer.done)
-    assert answer.result().success
-    assert manager.state() == "inactive"
-
-
-def test_a_setting_that_is_changed_while_models_are_loaded_takes_effect(loading):
-    graph, manager, released, answer = loading
-    assert manager.set(max_targets=3).successful
-    released.set()
-    graph.wait_for(answer.done)
-    assert manager.change("activate")
-    graph.wait_for(graph.image.get_subscription_count)
-    graph.send_good(1)
-    assert graph.node.cameras[""]._tracker.config.max_targets == 3
-
-
-def test_a_description_that_is_given_while_models_are_loaded_waits(loading):
-    graph, manager, released, answer = loading
-    graph.wait_for(graph.description.get_subscription_count)
-    graph.say("plate")
-    graph.wait_for(lambda: graph.node.cameras[""]._queue._commands)
-    released.set()
-    graph.wait_for(answer.done)
-    assert manager.change("activate")
-    graph.wait_for_status(lambda status: status.descriptions == ["plate"])
-
-
 def test_a_description_that_is_given_before_comes_before_that_of_the_configuration(managed):
     graph, manager = managed(description="cup")
     graph.wait_for(graph.description.get_subscription_count)
     graph.say("plate")
-    graph.wait_for(lambda: graph.node.cameras[""]._queue._commands)
+    graph.wait_for_text()
     up(manager)
     graph.wait_for(graph.image.get_subscription_count)
     assert graph.send_good(1).descriptions == ["plate"]
-
-
-def test_a_transition_that_is_asked_for_meanwhile_comes_after(loading):
-    graph, manager, released, _ = loading
-    activate = manager.ask("change_state", ChangeState.Request(transition=Transition(id=NAMES["activate"])))
-    released.set()
-    graph.wait_for(activate.done)
-    assert activate.result().success
-    assert manager.state() == "active"
 
 
 def test_parameters_change_between_frames_while_tracking(graph):

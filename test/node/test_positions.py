@@ -4,16 +4,18 @@ import array
 import sys
 from types import ModuleType, SimpleNamespace
 
+import cv2
 import numpy as np
 import pytest
 import rclpy
 from geometry_msgs.msg import Point, PoseStamped
 from rclpy.qos import ReliabilityPolicy
+from sensor_msgs.msg import CompressedImage
 
 from .depth_camera import SIZE, DepthCamera
 from .fakes import CentreTracker
 from .graph import header
-from .test_lifecycle import Manager
+from .manager import Manager
 
 AHEAD = (0.0, 0.0, 2.0)
 """Where the middle of the frame is, with depth of 2 m."""
@@ -50,6 +52,32 @@ def test_millimetres_are_taken(camera):
     data = array.array("B", np.full(SIZE, 2000, "<u2").tobytes())
     camera.measure(1, encoding="16UC1", step=SIZE[1] * 2, data=data)
     assert place(camera.tracks(1)[0]) == pytest.approx(AHEAD, abs=1e-6)
+
+
+def test_compressed_depth_is_taken(graph):
+    graph = graph(CentreTracker(), description="cup", use_depth=True, depth_image_transport="compressedDepth")
+    camera = DepthCamera(graph, compressed=True)
+    camera.calibrate()
+    png = cv2.imencode(".png", np.full(SIZE, 2000, np.uint16))[1].tobytes()
+    data = array.array("B", bytes(12) + png)
+    camera.publish_depth(1, CompressedImage(header=header(1), format="16UC1; compressedDepth png", data=data))
+    assert place(camera.tracks(1)[0]) == pytest.approx(AHEAD, abs=1e-6)
+
+
+def test_depth_of_another_transport_is_told_with_the_cure(camera, domain):
+    camera = camera()
+    camera.graph.peer.destroy_publisher(camera.depth)
+    other = rclpy.Context()  # One participant cannot have two types on a topic.
+    rclpy.init(context=other, domain_id=domain)
+    try:
+        driver = rclpy.create_node("driver", context=other)
+        driver.create_publisher(CompressedImage, "depth", 10)
+        # Diagnostics, each second, have the graph looked at again.
+        camera.graph.wait_for(lambda: camera.graph.node.count_publishers("/depth"))
+        camera.tracks(1)
+        assert "depth_image_transport" in camera.status().message
+    finally:
+        rclpy.try_shutdown(context=other)
 
 
 def test_the_pose_of_the_target_has_the_header_of_the_image(camera):
@@ -199,9 +227,10 @@ def test_depth_is_not_subscribed_to_without_use_depth(graph):
 def test_depth_is_given_up_with_the_images(camera):
     camera = camera()
     camera.calibrate()
-    camera.graph.node._worker.call(camera.graph.node.trigger_deactivate)
+    manager = Manager(camera.graph)
+    assert manager.change("deactivate")
     camera.graph.wait_for(lambda: camera.depth.get_subscription_count() == 1)  # Its own.
-    camera.graph.node._worker.call(camera.graph.node.trigger_activate)
+    assert manager.change("activate")
     camera.graph.wait_for(lambda: camera.depth.get_subscription_count() == 2)
 
 

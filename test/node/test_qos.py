@@ -11,6 +11,7 @@ from fastsam2_ros.node import qos
 from fastsam2_ros.node.tracker_node import TrackerNode
 
 from .fakes import CentreTracker
+from .manager import Manager
 
 BEST_EFFORT = QoSProfile(depth=1, reliability=ReliabilityPolicy.BEST_EFFORT)
 LATCHED = QoSProfile(depth=1, durability=DurabilityPolicy.TRANSIENT_LOCAL)
@@ -58,7 +59,7 @@ def test_an_override_makes_the_mask_latched(graph):
     graph.wait_for(first.get_publisher_count)
     graph.send_good(7)
     graph.peer.create_subscription(
-        Image, "fastsam2_tracker/mask", lambda mask: (late.append(mask), graph._notify()), LATCHED
+        Image, "fastsam2_tracker/mask", lambda mask: (late.append(mask), graph.notify()), LATCHED
     )
     graph.wait_for(lambda: late)
     assert late[0].header.stamp.nanosec == 7_000_000
@@ -74,9 +75,13 @@ def test_an_override_of_the_images_reliability_counts_more_than_the_parameter(gr
 def test_an_override_outlives_a_deactivation(graph):
     override = {"qos_overrides./image.subscription.reliability": "reliable"}
     graph = graph(CentreTracker(), subscribe=("status",), **override)
-    graph.node.cameras[""].stop()
-    graph.node.cameras[""].start()
-    assert graph.node.cameras[""]._profile.reliability == ReliabilityPolicy.RELIABLE
+    manager = Manager(graph)
+    assert manager.change("deactivate")
+    graph.wait_for(lambda: not graph.image.get_subscription_count())
+    assert manager.change("activate")
+    graph.wait_for(graph.image.get_subscription_count)
+    (info,) = graph.node.get_subscriptions_info_by_topic("/image")
+    assert info.qos_profile.reliability == ReliabilityPolicy.RELIABLE
 
 
 def test_an_override_that_makes_no_sense_is_refused_with_its_topic(context):

@@ -9,11 +9,12 @@ from rclpy.action import ActionClient, CancelResponse
 from std_srvs.srv import Trigger
 
 from fastsam2_ros.action import Track
+from fastsam2_ros.node import track_action
 
 from .depth_camera import DepthCamera
 from .fakes import CentreTracker
 from .graph import header
-from .test_lifecycle import Manager, up
+from .manager import Manager, up
 
 Reason = Track.Result
 
@@ -24,36 +25,46 @@ class Planner:
     def __init__(self, graph, action="fastsam2_tracker/track"):
         self.graph = graph
         self.client = ActionClient(graph.peer, Track, action)
-        self.feedback = []
+        self.feedback, self.goals = [], []
+        for camera in graph.node.cameras.values():
+            camera.commands.begin = self._noting(camera.commands.begin)
 
     def send(self, description="cup", **request):
         """The handle of an accepted goal."""
         self.graph.wait_for(self.client.server_is_ready)
         goal = Track.Goal(description=description, **request)
         future = self.client.send_goal_async(goal, feedback_callback=self._keep)
-        handle = self._result(future)
+        handle = self.answer(future)
         assert handle.accepted
         return handle
 
     def result(self, handle):
         """Status and reason of a goal, when it has ended."""
-        response = self._result(handle.get_result_async())
+        response = self.answer(handle.get_result_async())
         assert response.result.message
         return response.status, response.result.reason
 
     def cancel(self, handle):
         """Goals that are being cancelled."""
-        return len(self._result(handle.cancel_goal_async()).goals_canceling)
+        return len(self.answer(handle.cancel_goal_async()).goals_canceling)
 
     def wait_for_feedback(self, condition):
         self.graph.wait_for(lambda: any(condition(each) for each in list(self.feedback)))
         return next(each for each in self.feedback if condition(each))
 
+    def _noting(self, begin):
+        def note(goal):
+            begin(goal)
+            self.goals.append(goal)
+            self.graph.notify()
+
+        return note
+
     def _keep(self, message):
         self.feedback.append(message.feedback)
-        self.graph._notify()
+        self.graph.notify()
 
-    def _result(self, future):
+    def answer(self, future):
         done = threading.Event()
         future.add_done_callback(lambda _: done.set())
         assert done.wait(30)
@@ -147,17 +158,24 @@ def test_after_a_cancelled_goal_another_is_taken(planner):
     assert planner.result(second)[1] == Reason.FOUND
 
 
-def test_a_goal_that_is_cancelled_before_it_begins_leaves_the_one_at_work(planner):
-    planner = planner()
-    planner.send("cup")
-    looks_for(planner, "cup")
-    action, ends = planner.graph.node.cameras[""]._action, []
+def test_a_goal_that_is_cancelled_before_it_begins_leaves_the_one_at_work(monkeypatch):
+    """The goal at work is in its coroutine; the server calls for the other one in the order in which rclpy does."""
+    server, goals, ends = SimpleNamespace(), [], []
+
+    def serve(node, kind, name, execute, *, cancel_callback):
+        server.execute, server.cancel = execute, cancel_callback
+
+    monkeypatch.setattr(track_action, "ActionServer", serve)
+    node = SimpleNamespace(executor=None, get_clock=lambda: SimpleNamespace(now=lambda: SimpleNamespace(nanoseconds=0)))
+    track_action.TrackAction(node, "~/track", SimpleNamespace(begin=goals.append), str)
+    at_work = server.execute(SimpleNamespace(is_cancel_requested=False, request=Track.Goal(description="cup")))
+    at_work.send(None)
     early = SimpleNamespace(is_cancel_requested=True, canceled=lambda: ends.append("canceled"))
-    assert action._on_cancel(early) == CancelResponse.ACCEPT
+    assert server.cancel(early) == CancelResponse.ACCEPT
     with pytest.raises(StopIteration) as stopped:
-        action._execute(early).send(None)
+        server.execute(early).send(None)
     assert (ends, stopped.value.value.reason) == (["canceled"], Reason.CANCELLED)
-    assert action.goal.reason is None
+    assert [goal.reason for goal in goals] == [None]
 
 
 def test_a_newer_goal_replaces_the_one_at_work(planner):
@@ -193,7 +211,8 @@ def test_the_same_text_leaves_a_goal_alone_whose_text_still_waits(planner):
     planner = planner(autostart=False)
     handle = planner.send(until_tracking=True)
     planner.graph.say("cup")
-    planner.graph.wait_for(lambda: len(planner.graph.node.cameras[""]._queue._commands) == 2)
+    planner.graph.wait_for_text()
+    planner.graph.wait_for(lambda: planner.goals)
     track_a_frame(planner)
     assert planner.result(handle)[1] == Reason.FOUND
 
@@ -202,7 +221,7 @@ def test_the_same_text_leaves_a_goal_alone_whose_text_still_waits(planner):
 def test_a_goal_that_waits_comes_before_the_description_of_the_configuration(planner, description):
     planner = planner(autostart=False, description=description)
     handle = planner.send(until_tracking=True)
-    planner.graph.wait_for(lambda: planner.graph.node.cameras[""]._queue._commands)
+    planner.graph.wait_for(lambda: planner.goals)
     assert track_a_frame(planner).descriptions == ["cup"]
     assert planner.result(handle)[1] == Reason.FOUND
 
@@ -226,11 +245,11 @@ def test_a_text_that_comes_when_a_goal_is_given_up_is_looked_for(planner, reason
 
     def end_and_say():
         timer.cancel()
-        node.cameras[""]._action.end(reason, "x")
-        node._look_for("plate")
+        planner.goals[-1].end(reason, "x")
+        node.cameras[""].look_for("plate")
 
     timer = node.create_timer(0.001, end_and_say)
-    planner.graph._executor.wake()
+    planner.graph.executor.wake()
     planner.result(handle)
     assert planner.graph.send_good(1).descriptions == ["plate"]
 
@@ -243,7 +262,7 @@ def test_a_goal_that_is_given_up_while_another_text_waits_leaves_that_text(plann
     planner.graph.send(1)
     assert entered.wait(30)
     planner.graph.say("plate")
-    planner.graph.wait_for(lambda: planner.graph.node.cameras[""]._queue._commands)
+    planner.graph.wait_for_text()
     planner.cancel(handle)
     planner.result(handle)
     gate.set()
@@ -256,7 +275,7 @@ def test_a_patience_that_is_no_time_is_refused_and_leaves_the_goal_at_work(plann
     planner.send("cup")
     looks_for(planner, "cup")
     assert planner.result(planner.send(patience=patience)) == (GoalStatus.STATUS_ABORTED, Reason.REFUSED)
-    assert planner.graph.node.cameras[""]._action.goal.reason is None
+    assert planner.goals[-1].reason is None
 
 
 def test_a_reset_ends_a_goal(planner):
@@ -265,17 +284,16 @@ def test_a_reset_ends_a_goal(planner):
     looks_for(planner, "cup")
     reset = planner.graph.peer.create_client(Trigger, "fastsam2_tracker/reset")
     planner.graph.wait_for(reset.service_is_ready)
-    planner._result(reset.call_async(Trigger.Request()))
+    planner.answer(reset.call_async(Trigger.Request()))
     assert planner.result(handle) == (GoalStatus.STATUS_ABORTED, Reason.RESET)
 
 
-@pytest.mark.parametrize("transition", ["trigger_deactivate", "trigger_shutdown"])
+@pytest.mark.parametrize("transition", ["deactivate", "shutdown"])
 def test_a_node_that_stops_ends_a_goal(planner, transition):
     planner = planner()
     handle = planner.send()
     looks_for(planner, "cup")
-    node = planner.graph.node
-    node._worker.call(getattr(node, transition))
+    assert Manager(planner.graph).change(transition)
     assert planner.result(handle) == (GoalStatus.STATUS_ABORTED, Reason.STOPPED)
 
 

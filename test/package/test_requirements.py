@@ -23,6 +23,12 @@ DISTRIBUTIONS = {
 }
 # Their own requirements bring these along, and the library uses them only to talk to those.
 BROUGHT = {"hydra": "sam2", "omegaconf": "sam2", "iopath": "sam2", "tqdm": "sam2"}
+EXTRAS = {
+    "ray": "batch/on_ray.py",
+    "openvino": "streaming/backends/openvino_runtime.py",
+    "extra/onnxruntime": "streaming/backends/onnx_runtime.py",
+}
+"""Requirements that are had by asking for them, and the only file that imports what they bring."""
 ROS = ("rclpy", "cv_bridge", "ament_index_python")
 
 
@@ -32,8 +38,10 @@ def required(name):
 
 
 def modules(lab):
-    """Files of the lab, or of all else."""
-    return [path for path in ROOT.glob("fastsam2_ros/**/*.py") if ("lab" in path.relative_to(ROOT).parts) == lab]
+    """Files of the lab, or of all else; without those of the extras."""
+    extras = [ROOT / "fastsam2_ros" / file for file in EXTRAS.values()]
+    files = [path for path in ROOT.glob("fastsam2_ros/**/*.py") if path not in extras]
+    return [path for path in files if ("lab" in path.relative_to(ROOT).parts) == lab]
 
 
 def imported(paths):
@@ -61,12 +69,19 @@ def test_every_import_of_the_lab_is_required():
     assert wanted(lab=True) - required("library") - required("sam2") - required("lab") == set()
 
 
+@pytest.mark.parametrize(("extra", "file"), EXTRAS.items())
+def test_every_import_of_an_extra_is_required(extra, file):
+    brought = imported([ROOT / "fastsam2_ros" / file]) - required("library") - DISTRIBUTIONS.keys() - {"sam2"}
+    assert brought
+    assert brought <= required(extra)
+
+
 def test_nothing_but_the_command_line_knows_the_lab():
     imports = re.compile(r"\bfastsam2_ros\.lab\b|from fastsam2_ros import lab")
     assert [path.name for path in modules(lab=False) if imports.search(path.read_text())] == ["cli.py"]
 
 
-@pytest.mark.parametrize("name", ["library", "lab", "sam2", "ros"])
+@pytest.mark.parametrize("name", ["library", "lab", "sam2", "ros", *EXTRAS])
 def test_every_requirement_has_a_lower_bound(name):
     lines = (ROOT / "scripts" / "requirements" / f"{name}.txt").read_text().splitlines()
     unbounded = {line for line in lines if line and not line.startswith("#") and ">=" not in line}

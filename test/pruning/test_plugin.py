@@ -2,105 +2,39 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from concurrent.futures import ThreadPoolExecutor
 from threading import Barrier
 
-import cv2
 import numpy as np
 import pytest
 import torch
-from PIL import Image
-from small_models import small_sam2
 
-import fastsam2_ros
-from fastsam2_ros import prune, unprune
-from fastsam2_ros.config import LanguageConfig
-from fastsam2_ros.errors import InputError, ModelError
-from fastsam2_ros.lab.evaluation.upstream import PREDICTOR
+from fastsam2_ros import prune
 from fastsam2_ros.pruning import budget, hooks, loaded_video, pruner
 from fastsam2_ros.pruning.plugin import MOTION
 from fastsam2_ros.pruning.upstream_memory import memory_of, pruned
+from fastsam2_ros.streaming.rotary import RotaryTable
 from fastsam2_ros.streaming.shares import TokenShares
 from fastsam2_ros.streaming.warp import moved
 
-FRAMES = 20
-SHORT = 8
-"""Frames where more would say no more: past the seven of memory."""
-SIZE = (96, 128)  # H, W
-TOKENS = 256
-KEEP = 0.16
-QUERIES, KEYS = round(KEEP * TOKENS), round(KEEP ** (1 / 3) * TOKENS)
-"""What this keep ratio leaves of a frame, and of each memory frame."""
-BOX = (20, 20, 70, 80)
-
-
-def save(folder, frames):
-    for index, frame in enumerate(frames):
-        Image.fromarray(frame).save(folder / f"{index:05d}.jpg", quality=95)
-    return str(folder)
-
-
-def smooth_noise(seed):
-    coarse = np.random.default_rng(seed).integers(0, 256, (9, 16, 3), np.uint8)
-    return cv2.resize(coarse, (2 * SIZE[1], 2 * SIZE[0]), interpolation=cv2.INTER_CUBIC)
-
-
-@pytest.fixture(scope="module")
-def video(tmp_path_factory):
-    """A window that moves over a large picture."""
-    wide = smooth_noise(0)
-    frames = [wide[2 * n : 2 * n + SIZE[0], 3 * n : 3 * n + SIZE[1]] for n in range(FRAMES)]
-    return save(tmp_path_factory.mktemp("video"), frames)
-
-
-@pytest.fixture(scope="module")
-def model():
-    return small_sam2(PREDICTOR)
-
-
-@pytest.fixture
-def predictor(model):
-    yield model
-    unprune(model)
-
-
-def mask():
-    mask = np.zeros(SIZE, bool)
-    mask[40:80, 60:110] = True
-    return mask
-
-
-def by_frame(propagated):
-    return {index: (tuple(ids), masks.clone()) for index, ids, masks in propagated}
-
-
-def session(predictor, video):
-    """Two objects; a box with a point, and a mask; a correction and a further prompt on later frames; then backwards."""
-    state = predictor.init_state(video)
-    predictor.add_new_points_or_box(state, 0, 1, points=[[45, 50]], labels=[1], box=BOX)
-    predictor.add_new_mask(state, 0, 2, mask())
-    results = [by_frame(predictor.propagate_in_video(state, max_frame_num_to_track=9))]
-    predictor.add_new_points_or_box(state, 8, 1, points=[[50, 50], [5, 5]], labels=[1, 0])
-    predictor.add_new_points_or_box(state, 12, 2, points=[[80, 60]], labels=[1])
-    results.append(by_frame(predictor.propagate_in_video(state, start_frame_idx=8)))
-    results.append(by_frame(predictor.propagate_in_video(state, start_frame_idx=12, reverse=True)))
-    return results
-
-
-def track(predictor, video, count=FRAMES - 1, **prompt):
-    state = predictor.init_state(video)
-    predictor.add_new_points_or_box(state, 0, 1, **(prompt or {"box": BOX}))
-    return state, by_frame(predictor.propagate_in_video(state, max_frame_num_to_track=count))
-
-
-def all_same(a, b):
-    return all(same(*pair) for pair in zip(a, b, strict=True))
-
-
-def same(a, b):
-    return a.keys() == b.keys() and all(a[i][0] == b[i][0] and torch.equal(a[i][1], b[i][1]) for i in a)
+from .predicted import (
+    BOX,
+    FRAMES,
+    KEEP,
+    KEYS,
+    QUERIES,
+    SHORT,
+    SIZE,
+    TOKENS,
+    all_same,
+    by_frame,
+    mask,
+    same,
+    save,
+    session,
+    smooth_noise,
+    track,
+)
 
 
 @pytest.fixture(scope="module")
@@ -109,10 +43,6 @@ def upstream(model, video):
     assert len(results[1]) == 12
     assert min(float(masks.std()) for part in results for _, masks in part.values()) > 0.01
     return results
-
-
-def hooks_of(predictor):
-    return predictor._fastsam2_hooks
 
 
 @pytest.fixture(scope="module")
@@ -188,7 +118,9 @@ def test_keys_are_rotated_by_their_own_places(predictor, video, attended, revers
     tokens = torch.cat([memory_of(out).tokens for out in read])
     _, keys = attended[-1]
     assert keys.angles.shape[2] == len(tokens) < TOKENS
-    assert torch.equal(keys.angles[0, 0], hooks_of(predictor)._rotary.angles[tokens])
+    assert torch.equal(
+        keys.angles[0, 0], RotaryTable.of(predictor.memory_attention, (16, 16), predictor.device).angles[tokens]
+    )
 
 
 def test_pruned_queries_get_what_the_frame_before_had_there(predictor, video, attended):
@@ -220,31 +152,6 @@ def test_offloaded_states_give_the_same(predictor, video):
     state = predictor.init_state(video, offload_video_to_cpu=True, offload_state_to_cpu=True)
     predictor.add_new_points_or_box(state, 0, 1, box=BOX)
     assert same(by_frame(predictor.propagate_in_video(state, max_frame_num_to_track=6)), expected)
-
-
-def test_unprune_restores_the_instance(predictor, video, one_object):
-    before = dict(predictor.__dict__), dict(predictor.memory_attention.__dict__)
-    prune(predictor, keep=KEEP)
-    prune(predictor, keep=0.5)
-    assert dict(predictor.__dict__).keys() != before[0].keys()
-    unprune(predictor)
-    assert (dict(predictor.__dict__), dict(predictor.memory_attention.__dict__)) == before
-    assert same(track(predictor, video, count=SHORT)[1], one_object)
-
-
-def test_unprune_puts_back_what_the_instance_had_of_its_own(predictor):
-    """As upstream's compiled predictor has."""
-    own = predictor.memory_attention.forward
-    predictor.memory_attention.forward = own
-    prune(predictor)
-    unprune(predictor)
-    assert predictor.memory_attention.__dict__.pop("forward") is own
-
-
-def test_pruning_again_replaces_the_settings(predictor, video, one_object):
-    prune(predictor, keep=KEEP)
-    prune(predictor, keep=1.0)
-    assert same(track(predictor, video, count=SHORT)[1], one_object)
 
 
 def test_two_states_do_not_disturb_one_another(predictor, video):
@@ -320,68 +227,3 @@ def test_a_large_mask_raises_the_keep_ratio(predictor, video, attended):
     outs = next(iter(state["output_dict_per_obj"].values()))["non_cond_frame_outputs"]
     covered = float((outs[2]["pred_masks"] > 0).float().mean())
     assert attended[-1][0].tokens.shape[1] >= covered * TOKENS > 0.253 * TOKENS  # more than motion could give
-
-
-def small_clip(folder):
-    """Random weights of a tiny open_clip model."""
-    path = folder / "tiny.json"
-    path.write_text(
-        '{"embed_dim": 16, "vision_cfg": {"image_size": 64, "layers": 1, "width": 64, "patch_size": 16},'
-        ' "text_cfg": {"context_length": 77, "vocab_size": 49408, "width": 32, "heads": 2, "layers": 1}}'
-    )
-    return LanguageConfig(name=str(path), weights="untrained", image_size=64)
-
-
-@torch.inference_mode()
-def test_a_text_is_a_cue(predictor, video, tmp_path):
-    prune(predictor, keep=KEEP)
-    _, without = track(predictor, video, count=4)
-    prune(predictor, text="red mug; spoon", keep=KEEP, language=small_clip(tmp_path))
-    state, found = track(predictor, video, count=4)
-    tokens = hooks_of(predictor)._tokens(state, 3)
-    relevance = hooks_of(predictor)._relevance(state, 3, tokens, (16, 16))
-    assert relevance.shape == (1, TOKENS)
-    assert relevance.std() > 0
-    assert not same(found, without)
-
-
-def test_relevance_is_learnt_per_state_and_text(predictor, video, tmp_path):
-    language = small_clip(tmp_path)
-    prune(predictor, text="red mug", language=language)
-    states = [track(predictor, video, count=2)[0] for _ in range(2)]
-    maps = [hooks_of(predictor)._relevance._map(state) for state in states]
-    assert maps[0] is not maps[1]
-    prune(predictor, text="spoon", language=language)
-    assert hooks_of(predictor)._relevance._map(states[0]) is not maps[0]
-
-
-def test_without_a_text_no_language_model_is_loaded(predictor, monkeypatch):
-    monkeypatch.setattr(loaded_video.Clip, "load", lambda *_: pytest.fail("loaded"))
-    prune(predictor)
-
-
-@pytest.mark.parametrize("keep", [0, -0.1, 1.5, float("nan"), True, "auto", None])
-def test_a_share_that_is_none_is_refused(predictor, keep):
-    with pytest.raises(InputError, match="above 0 and up to 1, or 'motion'"):
-        prune(predictor, keep=keep)
-
-
-@pytest.mark.parametrize("function", [prune, unprune])
-def test_another_model_is_refused(function):
-    with pytest.raises(InputError, match=r"Linear; a sam2\..*SAM2VideoPredictor is expected"):
-        function(torch.nn.Linear(1, 1))
-
-
-def test_a_refused_setting_leaves_the_old_one(predictor):
-    prune(predictor, keep=KEEP)
-    before = hooks_of(predictor)
-    for wrong in ({"text": " "}, {"text": "mug", "language": LanguageConfig(name="no such model")}):
-        with pytest.raises((InputError, ModelError)):
-            prune(predictor, **wrong)
-    assert hooks_of(predictor) is before
-
-
-def test_the_names_are_lazy():
-    program = "import sys, fastsam2_ros; assert 'torch' not in sys.modules and 'sam2' not in sys.modules"
-    subprocess.run([sys.executable, "-c", program], check=True)
-    assert {"prune", "unprune"} <= set(fastsam2_ros.__all__)

@@ -15,7 +15,6 @@ from fastsam2_ros.pruning import cues, router
 from fastsam2_ros.pruning.cues import CUES
 from fastsam2_ros.pruning.learned import LearnedRouter
 from fastsam2_ros.pruning.router import Router, WeightedSum, best_tokens, find_scorer
-from fastsam2_ros.streaming.warp import STILL
 
 from .cues import GRID, mask_logits, noise_tokens
 
@@ -39,7 +38,7 @@ def maps(config: PruningConfig, text: torch.Tensor | None = TEXT) -> torch.Tenso
 def scored(text: torch.Tensor | None = TEXT, **weights: float) -> torch.Tensor:
     routing = Router(WeightedSum(PruningConfig(**{**OFF, **weights})))
     frame = routing.frame_cues(TOKENS, GRID, PROTOTYPES, text)
-    return routing.scores(frame, MASKS, TRUST, CAMERA, [0.1, 0.1])
+    return routing.scorer(frame.tokens, routing.cue_maps(frame, MASKS, TRUST, CAMERA, [0.1, 0.1]))
 
 
 def test_maps_are_the_cues_in_the_order_of_their_names():
@@ -105,7 +104,7 @@ def test_a_text_with_no_match_leaves_the_other_cues():
 def test_no_target_has_no_scores():
     routing = Router(WeightedSum(PruningConfig()))
     frame = routing.frame_cues(TOKENS, GRID, torch.zeros(0, 16), None)
-    assert routing.scores(frame, torch.zeros(0, 1, 32, 32), torch.zeros(0), STILL, []).shape == (0, 64)
+    assert routing.scores(frame, torch.zeros(0, 1, 32, 32), torch.zeros(0)).shape == (0, 64)
 
 
 def test_one_token_has_a_score():

@@ -16,7 +16,7 @@ from fastsam2_ros.streaming.shares import TokenShares, best_first
 SIZE = (120, 160)
 BOX = Prompt.from_box((30.0, 20.0, 60.0, 50.0))
 MASK = Prompt.from_mask(np.pad(np.ones((40, 50), bool), ((20, 60), (70, 40))))
-POINTS = Prompt.from_points([[50, 40], [5, 5]], [1, 0])
+POINTS = Prompt(np.array([[50, 40], [5, 5]], np.float32), np.array([1, 0], np.int32))
 CAMERA = np.array([[1.0, 0.0, 0.1], [0.0, 1.0, 0.05]])
 PRECISIONS = {torch.float32: 0.0, torch.bfloat16: 2.0**-6, torch.float16: 2.0**-8}
 """And how far masks may be from those of fp32, as a share of their spread, for each operation's rounding."""

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from fastsam2_ros.bags.track import add_settings, settings
+from fastsam2_ros.batch import workers
+from fastsam2_ros.batch.progress import followed, tell_failed
+from fastsam2_ros.batch.sources import find_sources, is_pattern
+from fastsam2_ros.batch.workers import count_from_one
 from fastsam2_ros.config import TrackerConfig, flat_options, flat_values
 from fastsam2_ros.errors import InputError
 from fastsam2_ros.lab.evaluation import report
@@ -33,8 +36,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The command's arguments."""
     parser.add_argument(
         "dataset",
+        nargs="+",
         help="folder of DAVIS, YouTube-VOS, MOSE, LVOS or SA-V, or of a generated world; "
-        f"'{SYNTHETIC}': sequences that are generated now, never trained on",
+        f"'{SYNTHETIC}': sequences that are generated now, never trained on; several, or a glob, get a folder each in --out",
     )
     parser.add_argument("--split", default="", help="such as val, train or 2016/val (default: val where it is named)")
     parser.add_argument(
@@ -55,10 +59,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="also the first mask repeated, a classical tracker, and nearest neighbours among the trunk's features",
     )
     parser.add_argument(
-        "--sequences", type=_count, metavar="N", help=f"the first N (default: all; {SYNTHETIC}: {SEQUENCES})"
+        "--sequences", type=count_from_one, metavar="N", help=f"the first N (default: all; {SYNTHETIC}: {SEQUENCES})"
     )
-    parser.add_argument("--max-frames", type=_count, metavar="N", help="the first N frames of each")
-    parser.add_argument("--jobs", type=_count, default=1, metavar="N", help="processes at once (default: %(default)s)")
+    parser.add_argument("--max-frames", type=count_from_one, metavar="N", help="the first N frames of each")
+    workers.add_arguments(parser)
     parser.add_argument(
         "--out",
         type=Path,
@@ -69,24 +73,75 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> None:
-    """Evaluate, and write the report."""
-    dataset: Dataset
-    if arguments.dataset == SYNTHETIC:
-        dataset = WorldDataset(arguments.sequences or SEQUENCES)
-    else:
-        dataset = open_dataset(Path(arguments.dataset), arguments.split, arguments.descriptions)
-    names = dataset.names[: arguments.sequences]
+    """Evaluate, and write a report of each data set."""
     config = _config(arguments)
     methods = _methods(arguments, config)
-    jobs = plan(dataset, names, methods, arguments.mode, arguments.out, arguments.max_frames)
-    done = _with_progress(jobs, arguments.jobs)
-    records = [record for _, record in done]
+    parts = []
+    for dataset, out in _datasets(arguments):
+        sequences = dataset.names[: arguments.sequences]
+        parts.append(_Part(dataset, out, plan(dataset, sequences, methods, arguments.mode, out, arguments.max_frames)))
+    jobs = [job for part in parts for job in part.jobs]
+    names = {job.file: job.sequence for job in jobs}
+    if len(parts) > 1:
+        names = {job.file: f"{part.out.name}, {job.sequence}" for part in parts for job in part.jobs}
+    team = workers.of_arguments(arguments, config.model.device)
+    outcomes = followed(run_jobs(jobs, team), len(jobs), lambda job: f"{names[job.file]}, {job.method.name}")
+    done = {outcome.job.file: outcome for outcome in outcomes}
 
+    failed = []
+    for part in parts:
+        missing = [f"{names[job.file]}, {job.method.name}" for job in part.jobs if done[job.file].error is not None]
+        failed += missing
+        records = [(job, done[job.file].value()) for job in part.by_sequence() if done[job.file].error is None]
+        if records:
+            _report(part, records, arguments, config, methods[0].name, missing)
+    tell_failed(failed, len(jobs))
+
+
+@dataclass(frozen=True)
+class _Part:
+    """One data set, the folder of its report, and its jobs."""
+
+    dataset: Dataset
+    out: Path
+    jobs: Sequence[Job]
+
+    def by_sequence(self) -> list[Job]:
+        """The jobs in the order of their sequences, all methods of one together."""
+        order = {name: number for number, name in enumerate(self.dataset.names)}
+        return sorted(self.jobs, key=lambda job: order[job.sequence])
+
+
+def _datasets(arguments: argparse.Namespace) -> list[tuple[Dataset, Path]]:
+    """The data sets with a folder each: the only one's is `--out` itself."""
+    words = list(dict.fromkeys(arguments.dataset))
+    alone = len(words) == 1 and not is_pattern(words[0])
+    synthetic = WorldDataset(arguments.sequences or SEQUENCES)
+    found: list[tuple[Dataset, str]] = [(synthetic, SYNTHETIC)] if SYNTHETIC in words else []
+    if folders := [word for word in words if word != SYNTHETIC]:
+        found += [
+            (open_dataset(source.path, arguments.split, arguments.descriptions), source.name)
+            for source in find_sources(folders)
+        ]
+    return [(dataset, arguments.out if alone else arguments.out / name) for dataset, name in found]
+
+
+def _report(
+    part: _Part,
+    done: Sequence[tuple[Job, Record]],
+    arguments: argparse.Namespace,
+    config: TrackerConfig,
+    method: str,
+    failed: Sequence[str],
+) -> None:
+    """Print and write what came of one data set. method: whose best and worst are shown."""
+    dataset, records = part.dataset, [record for _, record in done]
+    sequences = len({record["sequence"] for record in records})
     title = f"{dataset.title}, {arguments.mode.replace('-', ' ')}"
     console = Console()
     if not console.is_terminal:
         console = Console(width=_FILE_WIDTH)
-    if len(names) > 1:
+    if sequences > 1:
         console.print(report.table(report.sequence_rows(records), f"{title}: sequences"))
     console.print(report.table(report.summary_rows(records), title))
     for line in report.rates(records):
@@ -97,13 +152,15 @@ def run(arguments: argparse.Namespace) -> None:
     about = {
         "data set": dataset.identity,
         "given": arguments.mode.replace("-", " "),
-        "sequences": len(names),
+        "sequences": sequences,
         "frames of each": arguments.max_frames or "all",
         "settings": "" if arguments.masks else differing(config),
         "untrained weights": "yes: these figures mean nothing" if untrained else "no",
     }
-    _write(arguments.out, title, about, done, methods[0].name)
-    console.print(f"{arguments.out}: results.md, results.json, plot.png, best.mp4, worst.mp4, runs", highlight=False)
+    if failed:
+        about["failed, and not in the figures"] = "; ".join(failed)
+    _write(part.out, title, about, done, method)
+    console.print(f"{part.out}: results.md, results.json, plot.png, best.mp4, worst.mp4, runs", highlight=False)
 
 
 def _write(out: Path, title: str, about: dict[str, Any], done: Sequence[tuple[Job, Record]], method: str) -> None:
@@ -118,19 +175,6 @@ def _write(out: Path, title: str, about: dict[str, Any], done: Sequence[tuple[Jo
     plot(out / "plot.png", records)
     for name, job, record in shown:
         overlay(out / f"{name}.mp4", job, record)
-
-
-def _with_progress(jobs: Sequence[Job], processes: int) -> list[tuple[Job, Record]]:
-    """Jobs with their records, in the order of the jobs' sequences."""
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    done = {}
-    with Progress(*columns, console=Console(stderr=True)) as progress:
-        task = progress.add_task("evaluating", total=len(jobs))
-        for job, record in run_jobs(jobs, processes):
-            done[job.file] = record
-            progress.update(task, advance=1, description=f"{job.sequence}, {job.method.name}")
-    order = {job.sequence: number for number, job in reversed(list(enumerate(jobs)))}
-    return [(job, done[job.file]) for job in sorted(jobs, key=lambda job: order[job.sequence])]
 
 
 def _methods(arguments: argparse.Namespace, config: TrackerConfig) -> list[Method]:
@@ -160,9 +204,3 @@ def differing(config: TrackerConfig) -> str:
     return " ".join(
         f"{name}={value}" for name, value in values if value != options[name].default or name == "model.name"
     )
-
-
-def _count(text: str) -> int:
-    if not text.isdigit() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"{text!r} is no number from 1 on")
-    return int(text)

@@ -57,24 +57,21 @@ def region_similarity(truth: Mask, result: Mask, void: Mask | None = None) -> fl
     return int(np.count_nonzero(truth & result)) / union if union else 1.0
 
 
-def contour_accuracy(
-    truth: Mask, result: Mask, void: Mask | None = None, tolerance: float = CONTOUR_TOLERANCE
-) -> float:
+def contour_accuracy(truth: Mask, result: Mask, void: Mask | None = None) -> float:
     """F: harmonic mean of the precision and recall of contour pixels, [0, 1]; 1 where both masks are without contour.
 
-    A contour pixel is right where the other contour passes within a disk, whose radius is `tolerance` times the
+    A contour pixel is right where the other contour passes within a disk, whose radius is `CONTOUR_TOLERANCE` times the
     diagonal, rounded up.
 
     Args:
         truth: bool (H, W).
         result: bool (H, W).
         void: bool (H, W), pixels that belong to neither mask; None: there are none.
-        tolerance: share of the diagonal.
 
     Raises:
         InputError: masks of different sizes.
     """
-    radius = math.ceil(tolerance * math.hypot(*truth.shape))
+    radius = math.ceil(CONTOUR_TOLERANCE * math.hypot(*truth.shape))
     truth, result = _counted(truth, result, void)
     true_contour, contour = boundary(truth), boundary(result)
     if not true_contour.any() or not contour.any():

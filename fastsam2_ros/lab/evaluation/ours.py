@@ -88,7 +88,7 @@ class Ours:
                 f"The sequence {sequence.name} has no descriptions; write descriptions.json into the data set's folder: "
                 f'{{"{sequence.name}": {{"objects": {{"1": "red mug"}}}}}}, or take the mode {FIRST_MASK}.'
             )
-        tracker = self._tracker(len(sequence.first))
+        tracker = new_tracker(self.config, len(sequence.first))
         if self.mode == DESCRIPTION:
             tracker.set_target(SEPARATOR.join(asked.values()))
         described = {key(text): number for number, text in reversed(asked.items())}
@@ -109,7 +109,7 @@ class Ours:
 
     def found(self, sequence: VideoSequence, descriptions: Sequence[str]) -> dict[str, bool]:
         """Whether the tracker, asked for one after the other, believes to see it in the first frame."""
-        tracker = self._tracker(1)
+        tracker = new_tracker(self.config, 1)
         frame = sequence.footage.frame(0)
         answers = {}
         for text in descriptions:
@@ -118,21 +118,23 @@ class Ours:
             answers[text] = any(target.area for target in result.objects)
         return answers
 
-    def _tracker(self, targets: int) -> TextTracker:
-        """A new one for each sequence: nothing that was learned of one serves another. Weights are read once."""
-        from fastsam2_ros.language.search import TextSearch
-        from fastsam2_ros.tracker import TextTracker
 
-        config = replace(self.config, max_targets=max(targets, self.config.max_targets))
-        sam = _loaded(config.model)
-        return TextTracker(sam, TextSearch(config.language.suited(config.model.name), sam.streaming.device), config)
+def new_tracker(config: TrackerConfig, targets: int) -> TextTracker:
+    """A tracker for one sequence with so many targets: nothing that was learned of one sequence serves another."""
+    from fastsam2_ros.language.search import TextSearch
+    from fastsam2_ros.tracker import TextTracker
+
+    config = replace(config, max_targets=max(targets, config.max_targets))
+    sam = load(config.model)
+    return TextTracker(sam, TextSearch(config.language.suited(config.model.name), sam.streaming.device), config)
 
 
-@lru_cache(maxsize=1)
-def _loaded(config: ModelConfig) -> LoadedSam2:
+@lru_cache(maxsize=4)
+def load(model: ModelConfig) -> LoadedSam2:
+    """SAM 2, read once by a process."""
     from fastsam2_ros.streaming.loading import load_sam2
 
-    return load_sam2(config)
+    return load_sam2(model)
 
 
 def _plain(text: str) -> str:

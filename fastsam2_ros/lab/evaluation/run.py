@@ -12,14 +12,13 @@ from typing import Any
 import numpy as np
 
 from fastsam2_ros import __version__
-from fastsam2_ros.config import UNTRAINED
-from fastsam2_ros.errors import FastSam2Error
+from fastsam2_ros.batch.weight_files import model_files, stamp, weight_files
+from fastsam2_ros.batch.workers import ALONE, Done, Workers, perform_all
 from fastsam2_ros.lab.evaluation.baselines import BoxTracker, FirstMask, StoredMasks
 from fastsam2_ros.lab.evaluation.labels import write_labels
 from fastsam2_ros.lab.evaluation.metrics import contour_accuracy, region_similarity
 from fastsam2_ros.lab.evaluation.neighbours import NearestNeighbours
 from fastsam2_ros.lab.evaluation.ours import DESCRIPTION, FIRST_MASK, Ours, Steps
-from fastsam2_ros.lab.evaluation.pool import perform_all
 from fastsam2_ros.lab.evaluation.sequences import Dataset, VideoSequence
 
 Method = Ours | FirstMask | BoxTracker | NearestNeighbours | StoredMasks
@@ -84,35 +83,32 @@ def plan(
     return jobs
 
 
-def run_jobs(jobs: Sequence[Job], processes: int = 1) -> Iterator[tuple[Job, Record]]:
+def run_jobs(jobs: Sequence[Job], workers: Workers = ALONE) -> Iterator[Done[Job, Record]]:
     """Do the jobs, in any order; those that are done already are read from their files.
 
     Args:
         jobs: what to do.
-        processes: how many work at once; each loads the model. 1: this process alone.
+        workers: who does it.
 
     Yields:
-        each job with its record as soon as it is there.
+        each job with its record, or the error that it failed by, as soon as it is over.
 
     Raises:
-        FastSam2Error: of the first job that fails; what is done by then is kept.
+        ModelError: there is no model; what is done by then is kept.
     """
     todo = []
     for job in jobs:
         if job.file.is_file():
-            yield job, json.loads(job.file.read_text("utf-8"))
+            yield Done(job, json.loads(job.file.read_text("utf-8")))
         else:
             todo.append(job)
-    yield from perform_all(perform, todo, processes)
+    yield from perform_all(perform, todo, workers)
 
 
 def perform(job: Job) -> Record:
-    """Do one job and write its record and its masks; an error names the sequence."""
-    try:
-        sequence = job.dataset.open(job.sequence, job.max_frames)
-        record = evaluate_sequence(sequence, job.method, job.mode, job.folder / "masks" / job.sequence)
-    except FastSam2Error as error:
-        raise type(error)(f"{job.sequence}: {error}") from error
+    """Do one job and write its record and its masks."""
+    sequence = job.dataset.open(job.sequence, job.max_frames)
+    record = evaluate_sequence(sequence, job.method, job.mode, job.folder / "masks" / job.sequence)
     job.file.parent.mkdir(parents=True, exist_ok=True)
     # Whole or not at all: the file says that the job is done.
     part = job.file.with_suffix(".part")
@@ -198,12 +194,5 @@ def _files(method: Method) -> list[tuple[str, int, int]]:
         return [(str(method.folder.resolve()), len(files), max((file.stat().st_mtime_ns for file in files), default=0))]
     if isinstance(method, (FirstMask, BoxTracker)):
         return []
-    from fastsam2_ros.streaming.loading import find_checkpoint
-
-    if isinstance(method, Ours):
-        model, weights = method.config.model, [Path(method.config.language.weights)]
-    else:
-        model, weights = method.model, []
-    if model.checkpoint != UNTRAINED:
-        weights.append(find_checkpoint(model))
-    return [(str(file), file.stat().st_size, file.stat().st_mtime_ns) for file in weights if file.is_file()]
+    files = weight_files(method.config) if isinstance(method, Ours) else model_files(method.model)
+    return [stamp(file) for file in files]

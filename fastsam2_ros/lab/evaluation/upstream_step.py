@@ -32,6 +32,9 @@ class UpstreamStep:
     """What `propagate_in_video` does for each frame, with frames that come one by one.
 
     Old frames are dropped from upstream's state, which would otherwise grow; that changes no result and no time.
+
+    Attributes:
+        state: upstream's inference state.
     """
 
     def __init__(
@@ -45,8 +48,8 @@ class UpstreamStep:
             setattr(self._predictor, method, self._timed(getattr(self._predictor, method), stage))
         with tempfile.TemporaryDirectory() as folder:
             Image.fromarray(np.zeros((*size, 3), np.uint8)).save(Path(folder) / "00000.jpg")
-            self._state = self._predictor.init_state(folder)
-        self._state["num_frames"] = _NO_LIMIT
+            self.state = self._predictor.init_state(folder)
+        self.state["num_frames"] = _NO_LIMIT
         self._boxes = boxes
         self._size = size
         self._index = 0
@@ -61,13 +64,13 @@ class UpstreamStep:
         self._watch.seconds = {}
         with torch.autocast(self._device.type, torch.bfloat16, enabled=self._bf16):
             with self._watch.stage("encode"):
-                self._state["images"] = {self._index: self._normalised(frame)}
+                self.state["images"] = {self._index: self._normalised(frame)}
             if self._index == 0:
                 for target, (x, y, width, height) in enumerate(self._boxes):
                     self._predictor.add_new_points_or_box(
-                        self._state, 0, target, box=np.array([x, y, x + width, y + height], np.float32)
+                        self.state, 0, target, box=np.array([x, y, x + width, y + height], np.float32)
                     )
-                self._predictor.propagate_in_video_preflight(self._state)
+                self._predictor.propagate_in_video_preflight(self.state)
             else:
                 self._propagate()
         self._index += 1
@@ -76,9 +79,9 @@ class UpstreamStep:
     def _propagate(self) -> None:
         masks = []
         for target in range(len(self._boxes)):
-            outputs = self._state["output_dict_per_obj"][target]
+            outputs = self.state["output_dict_per_obj"][target]
             current, mask = self._predictor._run_single_frame_inference(
-                inference_state=self._state,
+                inference_state=self.state,
                 output_dict=outputs,
                 frame_idx=self._index,
                 batch_size=1,

@@ -8,9 +8,11 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
+from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
@@ -57,11 +59,11 @@ def run(arguments: argparse.Namespace) -> None:
     chosen = selected(groups(), arguments.only)
     if not chosen:
         raise InputError(f"There is no case of the name {', '.join(arguments.only)}; --list names them.")
-    console = Console(width=max(Console().width, 120))
+    console = Console()
     if arguments.list:
         for group in chosen:
             for case in group.cases:
-                console.print(f"{group.name}: {case.name}: {case.right}", markup=False, highlight=False)
+                console.print(f"{group.name}: {case.name}: {case.right}", markup=False, highlight=False, soft_wrap=True)
         return
     rows: list[Row] = []
     for group in chosen:
@@ -122,11 +124,18 @@ def try_case(group: str, case: Case[Any], stage: AbstractContextManager[Any]) ->
 
 
 def table(rows: Sequence[Row]) -> Table:
-    """A row for each case."""
-    found = Table("group", "case", "right", "", "seen", "s")
-    for row in rows:
-        seen = escape(printable(row.seen, _SHOWN))
-        found.add_row(row.group, row.name, row.right, _VERDICTS[row.survived], seen, f"{row.seconds:.1f}")
+    """A row for each case, below the name of its group."""
+    found = Table(box=SIMPLE_HEAD)
+    found.add_column("case", ratio=2)
+    found.add_column("", no_wrap=True)
+    found.add_column("seen", ratio=3)
+    found.add_column("s", justify="right", no_wrap=True)
+    for group, members in groupby(rows, key=lambda row: row.group):
+        found.add_section()
+        found.add_row(f"[bold]{group}[/]")
+        for row in members:
+            seen = escape(printable(row.seen, _SHOWN))
+            found.add_row(row.name, _VERDICTS[row.survived], seen, f"{row.seconds:.0f}")
     return found
 
 

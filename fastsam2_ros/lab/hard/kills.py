@@ -24,6 +24,8 @@ from fastsam2_ros.lab.hard.workplace import Workplace, world
 
 _KILLS = 2
 _LOST_SECONDS = 2.0
+_FEW_LINES = 1500
+"""Bytes of tracks.jsonl after a few frames."""
 _STOPS = (signal.SIGTERM, signal.SIGINT)
 _MOMENTS = (("loading", signal.SIGTERM), ("working", signal.SIGINT), ("flooded", signal.SIGTERM))
 _STORAGES = ("mcap", "sqlite3")
@@ -144,7 +146,7 @@ def _tracking(place: Workplace, storage: str) -> tuple[str, Path]:
     """Tracking at work, a few frames on: the process's name, and its results."""
     source, out = write_source(place.new("source"), count=3000), place.new(f"track_{storage}")
     name = place.start("track", source, "--description", world().description, "--out", out, "--storage", storage)
-    expect(grown_to(out / "tracks.jsonl", 5000, 2 * PATIENCE), "nothing is tracked")
+    expect(grown_to(out / "tracks.jsonl", _FEW_LINES, 5 * PATIENCE), "nothing is tracked")
     return name, out
 
 

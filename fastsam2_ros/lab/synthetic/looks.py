@@ -19,6 +19,8 @@ SHAPES = (
 
 SIZE_SHARES = {"small": (0.02, 0.05), "medium": (0.05, 0.12), "large": (0.12, 0.30)}
 """Share of the first frame's area that the upright box of a thing of this size covers."""
+ABSENT = 6
+"""Descriptions of what is not there, for a sequence."""
 
 _PATTERN_NOUNS = {
     "striped": ("stripes",),
@@ -117,12 +119,12 @@ def unique_description(rng: np.random.Generator, target: Look, others: Collectio
     return f"the {words}" if rng.random() < 0.3 else words
 
 
-def absent_descriptions(rng: np.random.Generator, present: Collection[Look], count: int = 6) -> tuple[str, ...]:
-    """Descriptions of things that are not there: every second one of a shape that is there, but not in that colour."""
+def absent_descriptions(rng: np.random.Generator, present: Collection[Look]) -> tuple[str, ...]:
+    """`ABSENT` descriptions of things that are not there: every second one of a shape that is there, but not in that colour."""
     here = sorted({look.shape for look in present})
     missing = [shape for shape in SHAPES if shape not in here]
     phrases: list[str] = []
-    while len(phrases) < count:
+    while len(phrases) < ABSENT:
         shape = _any(rng, here if len(phrases) % 2 and here else missing)
         colour = _any(rng, COLOURS)
         pattern = _any(rng, PATTERNS[1:]) if rng.random() < 0.4 else ""

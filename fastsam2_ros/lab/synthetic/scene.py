@@ -18,8 +18,15 @@ from fastsam2_ros.lab.synthetic.shapes import Outline
 from fastsam2_ros.lab.synthetic.sprites import Sprite, draw_outline, dull_thing, thing
 from fastsam2_ros.lab.synthetic.textures import background
 
+COVERS = 2.0
+"""Size of a dull thing that hides the target whole, as a share of the target's."""
 MARGIN = 0.25
 """The background reaches beyond the first frame by this share of its height and width; further out it is mirrored."""
+
+Times = npt.NDArray[np.float64]
+"""float64 (T,): seconds from 0."""
+Place = npt.NDArray[np.float64]
+"""float64 (2,): x, y in pixels."""
 
 _MAX_SCALE = 260.0
 _SIZE_CHANCES = {1: (0.25, 0.45, 0.3), 2: (0.4, 0.48, 0.12), 3: (0.4, 0.45, 0.15)}
@@ -68,6 +75,23 @@ class Scene:
     def things(self) -> int:
         """Number of those with an id."""
         return max(actor.id for actor in self.actors)
+
+
+@dataclass(frozen=True)
+class Plot:
+    """What a target undergoes, where that is not left to chance.
+
+    Attributes:
+        events: as `Scene.events`.
+        path: from chance, the target's first place, times (T,), size of the frame and the target's reach to its way in pixels
+            of the image; None: it wanders.
+        cover: from chance, the target's way, times and a distance from which nothing touches it to the way of a dull thing
+            that hides it whole; None: nothing is there to hide it.
+    """
+
+    events: frozenset[str]
+    path: Callable[[np.random.Generator, Place, Times, tuple[int, int], float], Track] | None = None
+    cover: Callable[[np.random.Generator, Track, Times, float], Track] | None = None
 
 
 class Form(Protocol):
@@ -127,7 +151,7 @@ class _Part:
         return self.scale * float(np.hypot(*self.form.extent))
 
 
-def stage(rng: np.random.Generator, level: int, times: npt.NDArray[np.float64], size: tuple[int, int]) -> Scene:
+def stage(rng: np.random.Generator, level: int, times: Times, size: tuple[int, int], plot: Plot | None = None) -> Scene:
     """Make up a scene.
 
     Args:
@@ -135,9 +159,11 @@ def stage(rng: np.random.Generator, level: int, times: npt.NDArray[np.float64], 
         level: 1 to 3.
         times: (T,) seconds from 0.
         size: height, width, pixels.
+        plot: what the target undergoes; None: what chance and the level bring.
     """
     view = motion.camera(rng, times, size, MANNERS[level])
-    return play(rng, level, times, size, view, [drawn_role(look) for look in cast(rng, level)], background)
+    roles = [drawn_role(look) for look in cast(rng, level)]
+    return play(rng, level, times, size, view, roles, background, plot)
 
 
 def drawn_role(look: Look) -> Role:
@@ -153,6 +179,7 @@ def play(
     view: Matrices,
     roles: Sequence[Role],
     ground_of: Callable[[np.random.Generator, int, int], RgbImage],
+    plot: Plot | None = None,
 ) -> Scene:
     """A scene with given roles, the target's first; further arguments as for `stage`.
 
@@ -163,16 +190,24 @@ def play(
     manner = MANNERS[level]
     light = rng.uniform(0, 2 * np.pi)
     parts = _arrange(rng, roles, size)
-    events = _events(rng, level, float(times[-1]))
     target = parts[0]
-    target_path = _target_path(rng, target, times, size, manner, events)
+    if plot is None:
+        events = _events(rng, level, float(times[-1]))
+        target_path = _target_path(rng, target, times, size, manner, events)
+    else:
+        events = plot.events
+        target_path = (
+            _target_path(rng, target, times, size, manner, events)
+            if plot.path is None
+            else plot.path(rng, target.start, times, size, target.reach)
+        )
     order = rng.permutation(len(parts)).tolist()
     if rng.random() < 0.6:  # hidden on purpose rather than all the time
         order.remove(0)
         order.append(0)
     actors: dict[int, Actor] = {}
     ids = rng.permutation(len(parts)) + 1
-    crossing = int(rng.integers(1, len(parts))) if "crossed" in events and rng.random() < 0.5 else 0
+    crossing = int(rng.integers(1, len(parts))) if plot is None and "crossed" in events and rng.random() < 0.5 else 0
     for number, part in enumerate(parts):
         if number == 0:
             path, fixed = target_path, False
@@ -186,7 +221,11 @@ def play(
         order.remove(crossing)
         order.append(crossing)
     in_order = [actors[number] for number in order]
-    if "crossed" in events and not crossing:
+    if plot is not None and plot.cover is not None:
+        reach = COVERS * target.reach
+        path = plot.cover(rng, target_path, times, 1.4 * reach + target.reach)
+        in_order.append(_dull_actor(rng, path, reach, times, light, manner))
+    elif "crossed" in events and not crossing:
         in_order.append(_hider(rng, target_path, target.reach, times, size, light, manner))
     shares = np.array([MARGIN, MARGIN])
     height, width = (round(length * (1 + 2 * share)) for length, share in zip(size, shares, strict=True))
@@ -307,6 +346,17 @@ def _hider(
     """A dull thing that passes before the target."""
     scale = float(np.clip(target_reach * rng.uniform(0.7, 1.5), 25, 0.4 * min(size)))
     path = _crossing(rng, target, times, target_reach, 1.4 * scale)
+    return _dull_actor(rng, path, scale, times, light, manner)
+
+
+def _dull_actor(
+    rng: np.random.Generator,
+    path: Track,
+    scale: float,
+    times: npt.NDArray[np.float64],
+    light: float,
+    manner: Manner,
+) -> Actor:
     places = motion.poses(rng, path, times, scale, 0.0, manner)
     sprite, _ = dull_thing(rng, _sprite_scale(places), light)
     return Actor(0, None, sprite, places, shadow_offset(rng, light), np.zeros(len(times)))

@@ -10,7 +10,8 @@ import numpy as np
 import numpy.typing as npt
 
 from fastsam2_ros.lab.synthetic.looks import Look
-from fastsam2_ros.lab.synthetic.shapes import Outline, Part, box, curve, outline
+from fastsam2_ros.lab.synthetic.parts import Part, box, curve
+from fastsam2_ros.lab.synthetic.shapes import Outline, outline
 from fastsam2_ros.lab.synthetic.textures import FloatImage, dull_colour, noise, photograph
 
 MATERIALS = {

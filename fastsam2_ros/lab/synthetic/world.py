@@ -15,7 +15,7 @@ from fastsam2_ros.lab.synthetic.camera import draw_optics
 from fastsam2_ros.lab.synthetic.compositing import paste
 from fastsam2_ros.lab.synthetic.depth import measure
 from fastsam2_ros.lab.synthetic.looks import absent_descriptions, describe, unique_description
-from fastsam2_ros.lab.synthetic.scene import Scene, stage
+from fastsam2_ros.lab.synthetic.scene import Plot, Scene, stage
 
 if TYPE_CHECKING:
     import torch
@@ -90,6 +90,7 @@ def generate(
     stride: int = 1,
     device: torch.device | None = None,
     with_depth: bool = False,
+    plot: Plot | None = None,
 ) -> WorldSequence:
     """Make a clip; the same for the same arguments.
 
@@ -101,6 +102,7 @@ def generate(
         stride: only every so manieth frame of the 30 Hz world is rendered: a short clip of a long time.
         device: where torch draws; None: OpenCV does, on a CPU core. The scene is the same, the noise is not.
         with_depth: measure depth too; everything else stays the same.
+        plot: what the target undergoes; None: what chance and the level bring.
 
     Raises:
         InputError: an argument out of its range.
@@ -117,7 +119,7 @@ def generate(
     moments = times if frames > 1 else np.array([0.0, 1 / RATE])
     for attempt in range(_ATTEMPTS):
         rng = np.random.default_rng((seed, level, attempt))
-        scene = stage(rng, level, moments, size)
+        scene = stage(rng, level, moments, size, plot)
         optics = draw_optics(rng, level, moments, size)
         first, area = _truth_of_first_frame(scene, size)
         if area and np.count_nonzero(first == scene.target) >= _MIN_FIRST_VISIBLE * area:

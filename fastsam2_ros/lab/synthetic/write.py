@@ -24,6 +24,7 @@ DESCRIPTION_TOPIC = "/truth/description"
 STRING = "std_msgs/msg/String"
 
 _JPEG_QUALITY = 95
+_FRAME_ID = "camera"
 
 
 def write_davis(sequences: Iterable[WorldSequence], folder: str | Path) -> list[str]:
@@ -72,9 +73,7 @@ def write_davis(sequences: Iterable[WorldSequence], folder: str | Path) -> list[
     return list(told)
 
 
-def write_bag(
-    clip: WorldSequence, path: str | Path, storage: str = "mcap", encoding: str = "bgr8", frame_id: str = "camera"
-) -> None:
+def write_bag(clip: WorldSequence, path: str | Path, storage: str = "mcap") -> None:
     """Write a clip as a bag: images, their ids as 16UC1 with the same stamps, and once the description.
 
     Where the clip has depth, it is written as 32FC1, with camera_info, under the same stamps too.
@@ -83,8 +82,6 @@ def write_bag(
         clip: what is written.
         path: folder to make; must not exist.
         storage: mcap or sqlite3.
-        encoding: rgb8 or bgr8, of the images.
-        frame_id: of images and labels.
 
     Raises:
         BagError: the folder exists or cannot be made.
@@ -100,12 +97,12 @@ def write_bag(
         stamps = clip.stamps_ns + 1_000_000_000
         bag.write(DESCRIPTION_TOPIC, int(stamps[0]), message_types().types[STRING](clip.description))
         for t, (stamp, frame, ids) in enumerate(zip(stamps.tolist(), clip.frames, clip.ids, strict=True)):
-            bag.write(IMAGE_TOPIC, stamp, image_message(frame, encoding, stamp, frame_id))
-            bag.write(LABELS_TOPIC, stamp, image_message(ids.astype(np.uint16), "16UC1", stamp, frame_id))
+            bag.write(IMAGE_TOPIC, stamp, image_message(frame, "bgr8", stamp, _FRAME_ID))
+            bag.write(LABELS_TOPIC, stamp, image_message(ids.astype(np.uint16), "16UC1", stamp, _FRAME_ID))
             if clip.depth is not None:
                 camera = camera_of(frame.shape[:2])
-                bag.write(CAMERA_INFO_TOPIC, stamp, camera_info_message(camera, stamp, frame_id))
-                bag.write(DEPTH_TOPIC, stamp, image_message(clip.depth[t], "32FC1", stamp, frame_id))
+                bag.write(CAMERA_INFO_TOPIC, stamp, camera_info_message(camera, stamp, _FRAME_ID))
+                bag.write(DEPTH_TOPIC, stamp, image_message(clip.depth[t], "32FC1", stamp, _FRAME_ID))
 
 
 def _write_frames(clip: WorldSequence, images: Path, annotations: Path) -> None:

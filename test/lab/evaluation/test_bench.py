@@ -42,7 +42,7 @@ def test_upstreams_state_does_not_grow_without_end():
     video = noise_video(2, SIZE)
     for index in range(WARM_FRAMES):
         stepper.step(video[index % 2])
-    assert len(stepper._state["images"]) == 1
+    assert len(stepper.state["images"]) == 1
 
 
 def test_in_a_still_scene_the_mean_is_taken(monkeypatch):

@@ -8,6 +8,7 @@ import pytest
 
 from fastsam2_ros.config import TrackerConfig
 from fastsam2_ros.errors import InputError
+from fastsam2_ros.lab.evaluation import ours
 from fastsam2_ros.lab.evaluation.datasets import open_dataset
 from fastsam2_ros.lab.evaluation.ours import DESCRIPTION, FIRST_MASK, Ours, Steps
 from fastsam2_ros.results import TrackedObject, TrackResult, TrackState
@@ -45,7 +46,7 @@ class FakeTracker:
 @pytest.fixture
 def tracker(monkeypatch: pytest.MonkeyPatch) -> FakeTracker:
     fake = FakeTracker()
-    monkeypatch.setattr(Ours, "_tracker", lambda self, targets: fake)
+    monkeypatch.setattr(ours, "new_tracker", lambda config, targets: fake)
     return fake
 
 

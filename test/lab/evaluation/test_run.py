@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from fastsam2_ros.batch.workers import Workers
 from fastsam2_ros.config import ModelConfig, TrackerConfig
 from fastsam2_ros.errors import InputError
 from fastsam2_ros.lab.evaluation import run
@@ -116,15 +117,15 @@ def test_what_is_done_is_not_done_again(dataset, tmp_path: Path, monkeypatch: py
     performed = []
     monkeypatch.setattr(run, "perform", lambda job: performed.append(job.sequence) or {"sequence": job.sequence})
     both = plan(dataset, ["a", "b"], [FirstMask()], FIRST_MASK, tmp_path / "out", None)
-    records = {job.sequence: record for job, record in run_jobs(both)}
+    records = {done.job.sequence: done.value() for done in run_jobs(both)}
     assert performed == ["b"]
     assert records["a"]["objects"]["1"]["frames"] == [1, 2, 3]
 
 
 def test_a_job_that_broke_off_leaves_no_record(dataset, tmp_path: Path) -> None:
     jobs = plan(dataset, ["a", "b"], [stored(tmp_path / "r", MASKS)], FIRST_MASK, tmp_path / "out", None)
-    with pytest.raises(InputError, match="00000"):
-        list(run_jobs(jobs))
+    (error,) = [done.error for done in run_jobs(jobs) if done.error is not None]
+    assert "00000" in str(error)
     assert [job.file.is_file() for job in jobs] == [True, False]
 
 
@@ -164,12 +165,14 @@ def test_other_masks_in_the_same_folder_have_another_folder(dataset, tmp_path: P
 def test_several_processes_give_what_one_gives(dataset, tmp_path: Path) -> None:
     alone = plan(dataset, ["a", "b"], [FirstMask()], FIRST_MASK, tmp_path / "one", None)
     shared = plan(dataset, ["a", "b"], [FirstMask()], FIRST_MASK, tmp_path / "two", None)
-    one = {job.sequence: record for job, record in run_jobs(alone)}
-    two = {job.sequence: record for job, record in run_jobs(shared, processes=2)}
+    one = {done.job.sequence: done.value() for done in run_jobs(alone)}
+    two = {done.job.sequence: done.value() for done in run_jobs(shared, Workers(2))}
     assert one == two
 
 
 def test_an_error_in_another_process_arrives(dataset, tmp_path: Path) -> None:
     jobs = plan(dataset, ["b", "a"], [stored(tmp_path / "r", MASKS)], FIRST_MASK, tmp_path / "out", None)
-    with pytest.raises(InputError, match=r"^b: .*00000\.png"):
-        list(run_jobs(jobs, processes=2))
+    (failed,) = [done for done in run_jobs(jobs, Workers(2)) if done.error is not None]
+    assert failed.job.sequence == "b"
+    with pytest.raises(InputError, match=r"00000\.png"):
+        failed.value()

@@ -135,6 +135,19 @@ def test_shared_memory_of_a_process_that_is_gone_is_told_and_removed(monkeypatch
         segment.unlink(missing_ok=True)
 
 
+def test_the_table_breaks_no_word_in_80_columns() -> None:
+    names = [(group.name, case.name) for group in command.groups() for case in group.cases]
+    rows = [
+        command.Row(*name, "all", survived, "headers unchanged", 1234.5) for name in names for survived in (True, None)
+    ]
+    console = Console(width=80)
+    with console.capture() as captured:
+        console.print(command.table(rows))
+    printed = set(captured.get().split())
+    assert {word for name in names for each in name for word in each.split()} <= printed
+    assert {"survived", "skipped", "unchanged", "1234"} <= printed
+
+
 def test_cases_are_chosen_by_name(capsys) -> None:
     assert cli.main(["hard", "--only", "kills", "protobuf", "--list"]) == 0
     lines = capsys.readouterr().out.splitlines()

@@ -7,6 +7,7 @@ import math
 import numpy as np
 import pytest
 import torch
+from language.fakes import crops_of
 
 from fastsam2_ros.config import LanguageConfig
 from fastsam2_ros.lab.training import gallery
@@ -14,7 +15,7 @@ from fastsam2_ros.lab.training.clip import GALLERY, MARGIN, MODEL, ClipTask, Nam
 from fastsam2_ros.lab.training.crops import square_crop
 from fastsam2_ros.lab.training.gallery import GROUND, REAL, WORLD, Gallery
 from fastsam2_ros.lab.training.loop import Settings, Trainer
-from fastsam2_ros.language.clip import Clip, _square
+from fastsam2_ros.language.clip import Clip
 
 from .real import write_real
 
@@ -111,15 +112,19 @@ def test_features_are_kept(trained, monkeypatch):
     trainer, _ = trained
     monkeypatch.setattr(gallery, "collect", None)
     task = ClipTask(CPU, trainer.settings.out, shape=SHAPE)
-    assert torch.equal(task._gallery.features, Gallery.load(trainer.settings.out / GALLERY).features)
+    assert torch.equal(task.batch(3).rows, trainer.task.batch(3).rows)
 
 
-def test_the_gallery_has_things_of_all_origins(trained):
-    assert {WORLD, REAL, GROUND} <= set(trained[0].task._gallery.origins.tolist())
+@pytest.fixture
+def kept(trained):
+    return Gallery.load(trained[0].settings.out / GALLERY)
 
 
-def test_photographed_objects_keep_their_names(trained):
-    kept = trained[0].task._gallery
+def test_the_gallery_has_things_of_all_origins(kept):
+    assert {WORLD, REAL, GROUND} <= set(kept.origins.tolist())
+
+
+def test_photographed_objects_keep_their_names(kept):
     rows = (kept.origins == REAL) & ~kept.cells
     called = {kept.words[place] for place in kept.names[rows].nonzero()[:, 1].tolist()}
     assert called == {"box", "ball"}
@@ -127,11 +132,9 @@ def test_photographed_objects_keep_their_names(trained):
 
 def test_crops_for_training_are_those_of_use():
     frame = np.random.default_rng(0).integers(0, 256, (24, 32, 3), np.uint8).repeat(8, 0).repeat(8, 1)
-    clip = Clip.load(LanguageConfig(name=str(MODEL), weights="untrained"), CPU)
-    box = (60.0, 50.0, 80.0, 70.0)
-    side = clip._model.visual.image_size[0]
+    box, side = (60.0, 50.0, 80.0, 70.0), 160
     ours = torch.from_numpy(square_crop(frame, box, side)).permute(2, 0, 1).float() / 255
-    theirs = clip._crop(clip._pixels(frame), _square(box, frame.shape[:2])) * clip._std + clip._mean
+    (theirs,) = crops_of(frame, [box], side)
     assert (ours - theirs).abs().mean() < 0.03
 
 

@@ -175,7 +175,7 @@ def test_a_stopped_training_goes_on(sam, tmp_path):
 
 def test_one_batch_is_learnt_by_heart(sam):
     task = RouterTask(sam, CONFIG, WORLDS)
-    batch = next(task._batches(0, 0))
+    batch = next(task.phases[0].batches(0, 0))
     optimizer = torch.optim.Adam(task.model.parameters(), lr=1e-2)
     losses = []
     for _ in range(60):
@@ -202,14 +202,14 @@ def test_a_full_pool_takes_a_new_sample_in_place_of_another(monkeypatch):
 def test_what_nothing_is_seen_in_is_told_at_once(sam):
     source = Stored([Recording(name, lambda: iter(shown(seen=0))) for name in ("a", "b")])
     with pytest.raises(InputError, match="no target that it trusts in b"):
-        next(RouterTask(sam, CONFIG, source)._batches(0, 0))
+        next(RouterTask(sam, CONFIG, source).phases[0].batches(0, 0))
 
 
 def test_recordings_without_any_sample_end_the_training(sam):
     good = Recording("good", lambda: iter(shown()))
     source = Stored([Recording("bad", lambda: iter(shown(seen=0))), good])
     with pytest.raises(InputError, match="no target that it trusts in bad"):
-        next(RouterTask(sam, CONFIG, source)._batches(0, 0))
+        next(RouterTask(sam, CONFIG, source).phases[0].batches(0, 0))
 
 
 def test_the_command_learns_from_a_bag_without_annotation(small, planted, tmp_path, capsys):

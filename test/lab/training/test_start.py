@@ -9,7 +9,6 @@ import torch.nn.functional as F
 from fastsam2_ros.lab.training import imagenet
 from fastsam2_ros.lab.training.start import MATCHED, start
 from fastsam2_ros.streaming import loading
-from fastsam2_ros.streaming.attention import attend
 from fastsam2_ros.streaming.model import StreamingSam2
 from fastsam2_ros.streaming.prompts import Prompt
 
@@ -54,14 +53,13 @@ def attention_of(streaming, features, memory):
     """(N, N), of the first layer over the memory's one frame."""
     layer = streaming.model.memory_attention.layers[0]
     cross = layer.cross_attn_image
-    queries, keys = streaming._queries(features, None, 1), streaming._keys.of([memory], 1)
     captured = {}
 
     def capture(name):
         return lambda _module, _inputs, output: captured.update({name: output})
 
     handles = [getattr(cross, name).register_forward_hook(capture(name)) for name in ("q_proj", "k_proj")]
-    attend(streaming.model.memory_attention, queries, keys)
+    streaming.condition(features, [memory], 1, [None])
     for handle in handles:
         handle.remove()
     count = streaming.token_count

@@ -4,27 +4,24 @@ from __future__ import annotations
 
 import statistics
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import lru_cache
 from itertools import count
 
 import numpy as np
 
-from fastsam2_ros.config import ModelConfig
 from fastsam2_ros.images import RgbImage
 from fastsam2_ros.lab.evaluation.ablation.gain import at_tiny_sizes
 from fastsam2_ros.lab.evaluation.ablation.policies import Variant
 from fastsam2_ros.lab.evaluation.baselines import starting
 from fastsam2_ros.lab.evaluation.metrics import contour_accuracy, region_similarity
-from fastsam2_ros.lab.evaluation.ours import FIRST_MASK
+from fastsam2_ros.lab.evaluation.ours import FIRST_MASK, load
 from fastsam2_ros.lab.evaluation.run import counted_frames
 from fastsam2_ros.lab.evaluation.sequences import Truth, VideoSequence
 from fastsam2_ros.lab.random_scores import RandomScores
 from fastsam2_ros.language.search import TextSearch
 from fastsam2_ros.results import FINDING_STAGES, TrackResult
 from fastsam2_ros.stopwatch import Stopwatch
-from fastsam2_ros.streaming.loading import LoadedSam2, load_sam2
 from fastsam2_ros.streaming.values import FrameFeatures
 from fastsam2_ros.tracker import TextTracker
 
@@ -111,10 +108,10 @@ def measure(sequence: VideoSequence, policies: Mapping[str, Variant], dense: Var
     return {name: run.measurement for name, run in runs.items()}
 
 
-@lru_cache(maxsize=4)
-def load(model: ModelConfig) -> LoadedSam2:
-    """Weights, read once by a process."""
-    return load_sam2(model)
+def medians(seconds: Mapping[str, Sequence[float]]) -> dict[str, float]:
+    """By stage, of the frames after the memory is full (`WARM_FRAMES`), where there are any."""
+    late = {stage: each[WARM_FRAMES:] if len(each) > WARM_FRAMES else each for stage, each in seconds.items()}
+    return {stage: round(statistics.median(each), 7) for stage, each in late.items()}
 
 
 class _Run:
@@ -162,11 +159,7 @@ class _Run:
 
     def finish(self, reference: _Run) -> None:
         """Set the median times, beside those of the dense policy."""
-        medians = {}
-        for stage, values in self._seconds.items():
-            late = values[WARM_FRAMES:] if len(values) > WARM_FRAMES else values
-            medians[stage] = round(statistics.median(late), 7)
-        self.measurement.seconds = medians
+        self.measurement.seconds = medians(self._seconds)
         self.measurement.dense_seconds = reference.measurement.seconds
 
     def _count(self, result: TrackResult) -> None:

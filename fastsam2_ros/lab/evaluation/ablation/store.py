@@ -11,12 +11,12 @@ from pathlib import Path
 from typing import Any
 
 from fastsam2_ros import __version__, shipped
+from fastsam2_ros.batch.workers import Workers, perform_all
 from fastsam2_ros.config import UNTRAINED, PruningConfig, TrackerConfig, flat_values
 from fastsam2_ros.errors import FastSam2Error
 from fastsam2_ros.lab.evaluation.ablation.categories import groups
 from fastsam2_ros.lab.evaluation.ablation.measure import Measurement, measure
 from fastsam2_ros.lab.evaluation.ablation.policies import Variant
-from fastsam2_ros.lab.evaluation.pool import perform_all
 from fastsam2_ros.lab.evaluation.sequences import Dataset
 from fastsam2_ros.pruning.budget import BUDGET_OPTIONS
 from fastsam2_ros.pruning.router import SUM
@@ -114,9 +114,10 @@ def run_jobs(jobs: Sequence[Job], processes: int, results: Results) -> Iterator[
         else:
             _add(job, results)
             yield job
-    for job, _ in perform_all(perform, todo, processes):
-        _add(job, results)
-        yield job
+    for done in perform_all(perform, todo, Workers(processes)):
+        done.value()
+        _add(done.job, results)
+        yield done.job
 
 
 def missing(job: Job) -> dict[str, Variant]:

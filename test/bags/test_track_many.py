@@ -1,0 +1,129 @@
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+
+from fastsam2_ros.bags import track_many
+from fastsam2_ros.bags.track_many import plan, track
+from fastsam2_ros.bags.track_one import Wanted
+from fastsam2_ros.batch import marker
+from fastsam2_ros.batch.sources import Source
+from fastsam2_ros.cli import main
+from fastsam2_ros.config import LanguageConfig, ModelConfig, TrackerConfig
+from fastsam2_ros.tracker import TextTracker
+
+from .files import digests
+from .test_track import FakeTracker
+
+SETTINGS = ["--checkpoint", "untrained", "--set", "language.name=none", "--description", "mug"]
+CONFIG = TrackerConfig(model=ModelConfig(checkpoint="untrained"), language=LanguageConfig(name="none"))
+
+
+class FakeModels:
+    """In place of a `TextTracker` that gives siblings."""
+
+    def sibling(self) -> FakeTracker:
+        return FakeTracker()
+
+
+@pytest.fixture(autouse=True)
+def _without_models(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(track_many, "_loaded", lambda config: FakeModels())
+    monkeypatch.setattr(TextTracker, "from_config", lambda config: FakeTracker())
+
+
+@pytest.fixture
+def recordings(make_video, tmp_path: Path) -> Path:
+    """Two videos of the same name, and one that is none."""
+    for day in ("monday", "tuesday"):
+        (tmp_path / "rec" / day).mkdir(parents=True)
+        make_video(name=f"rec/{day}/cam.mp4")
+    (tmp_path / "rec" / "monday" / "broken.mp4").write_text("no video")
+    return tmp_path / "rec"
+
+
+def command(out: Path, *sources: object) -> int:
+    return main(["track", *map(str, sources), "--out", str(out), *SETTINGS])
+
+
+def test_each_has_a_folder_with_what_it_has_alone(recordings: Path, tmp_path: Path) -> None:
+    assert command(tmp_path / "out", recordings / "*" / "cam.mp4") == 0
+    assert sorted(folder.name for folder in (tmp_path / "out").iterdir()) == ["monday_cam.mp4", "tuesday_cam.mp4"]
+    for day in ("monday", "tuesday"):
+        assert command(tmp_path / day, recordings / day / "cam.mp4") == 0
+        alone = digests(tmp_path / day)
+        assert digests(tmp_path / "out" / f"{day}_cam.mp4") == alone
+        assert len(alone) == 5 + 5 + 1 + 1 + 2
+
+
+def test_one_that_fails_is_named_and_the_others_are_done(recordings: Path, tmp_path: Path, capsys, caplog) -> None:
+    assert command(tmp_path / "out", recordings / "monday" / "broken.mp4", recordings / "monday" / "cam.mp4") == 2
+    assert "1 of 2 failed, the others are done: broken.mp4." in " ".join(capsys.readouterr().err.split())
+    assert "broken.mp4: " in caplog.text
+    assert [folder.name for folder in (tmp_path / "out").iterdir()] == ["cam.mp4"]
+
+
+def test_what_is_finished_is_not_done_again(recordings: Path, tmp_path: Path) -> None:
+    cams = recordings / "monday" / "cam.mp4", recordings / "tuesday" / "cam.mp4"
+    assert command(tmp_path / "out", *cams) == 0
+    before = {file: file.stat().st_mtime_ns for file in (tmp_path / "out").rglob("*")}
+    (tmp_path / "out" / "tuesday_cam.mp4" / marker.FINISHED).rename(
+        tmp_path / "out" / "tuesday_cam.mp4" / marker.UNFINISHED
+    )
+    assert command(tmp_path / "out", *cams) == 0
+    changed = {file for file, time in before.items() if file.is_file() and file.stat().st_mtime_ns != time}
+    assert {file.relative_to(tmp_path / "out").parts[0] for file in changed} == {"tuesday_cam.mp4"}
+
+
+def test_other_settings_are_told_and_nothing_is_lost(recordings: Path, tmp_path: Path, capsys) -> None:
+    cams = recordings / "monday" / "cam.mp4", recordings / "tuesday" / "cam.mp4"
+    assert command(tmp_path / "out", *cams) == 0
+    before = digests(tmp_path / "out")
+    assert main(["track", *map(str, cams), "--out", str(tmp_path / "out"), *SETTINGS, "--keep-ratio", "0.5"]) == 2
+    assert "is of another run (other settings)" in " ".join(capsys.readouterr().err.split())
+    assert digests(tmp_path / "out") == before
+
+
+def test_the_marker_says_what_it_was_made_of(recordings: Path, tmp_path: Path) -> None:
+    (job,) = plan([Source(recordings / "monday" / "cam.mp4", "cam")], Wanted(CONFIG, "mug"), tmp_path / "out")
+    assert track(job) == 5
+    content = json.loads((job.folder / marker.FINISHED).read_text())
+    assert content["frames"] == 5
+    assert content["made"]["source"][0] == str(recordings / "monday" / "cam.mp4")
+    assert content["made"]["settings"]["model.checkpoint"] == "untrained"
+
+
+def test_a_recording_that_changed_is_told(recordings: Path, tmp_path: Path, make_video, capsys) -> None:
+    cams = recordings / "monday" / "cam.mp4", recordings / "tuesday" / "cam.mp4"
+    assert command(tmp_path / "out", *cams) == 0
+    shutil.copyfile(make_video(count=7, name="longer.mp4"), cams[0])
+    assert command(tmp_path / "out", *cams) == 2
+    assert "(other source)" in " ".join(capsys.readouterr().err.split())
+
+
+def test_a_broken_off_one_is_begun_anew(recordings: Path, tmp_path: Path) -> None:
+    (job,) = plan([Source(recordings / "monday" / "cam.mp4", "cam")], Wanted(CONFIG, "mug"), tmp_path / "out")
+    marker.begin(job.folder, job.made)
+    (job.folder / "masks").mkdir()
+    (job.folder / "masks" / "000099.png").write_bytes(b"half")
+    assert track(job) == 5
+    assert not (job.folder / "masks" / "000099.png").exists()
+
+
+def test_workers_are_for_several(recordings: Path, tmp_path: Path, capsys) -> None:
+    assert main(["track", str(recordings / "monday" / "cam.mp4"), *SETTINGS, "--jobs", "2"]) == 2
+    assert "for several recordings" in capsys.readouterr().err
+
+
+def test_a_damaged_one_keeps_what_is_before_the_damage(make_bag, tmp_path: Path, caplog) -> None:
+    bag = make_bag(storage="sqlite3", count=50)
+    file = next(bag.glob("*.db3"))
+    file.write_bytes(file.read_bytes()[: int(file.stat().st_size * 0.99)])
+    assert command(tmp_path / "out", bag, tmp_path / "none.mp4") == 2
+    folder = tmp_path / "out" / bag.name
+    assert (folder / marker.UNFINISHED).is_file()
+    assert len(list((folder / "masks").iterdir())) > 0
+    assert not (folder / marker.FINISHED).exists()

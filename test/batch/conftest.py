@@ -1,0 +1,40 @@
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from fastsam2_ros.errors import FastSam2Error
+
+
+@pytest.fixture(scope="session")
+def clips(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Folders a and b of four small pictures, on which a bright square moves."""
+    root = tmp_path_factory.mktemp("clips")
+    for row, name in enumerate("ab"):
+        (root / name).mkdir()
+        for number in range(4):
+            picture = np.full((48, 64, 3), 40, np.uint8)
+            picture[8 + 8 * row :, 8 + 4 * number :][:16, :16] = 220
+            cv2.imwrite(str(root / name / f"{number}.png"), picture)
+    return root
+
+
+@pytest.fixture(scope="session")
+def local_ray() -> Iterator[str]:
+    """The address of a Ray on this machine, to which this process is connected."""
+    ray = pytest.importorskip("ray")
+    from fastsam2_ros.batch.on_ray import session
+
+    with ExitStack() as stack:
+        try:
+            stack.enter_context(session("local"))
+        except FastSam2Error as error:
+            if "timed out during startup" in str(error):  # after 30 s, which Ray has fixed
+                pytest.skip(f"this machine is too busy: {error}")
+            raise
+        yield ray.get_runtime_context().gcs_address

@@ -1,0 +1,53 @@
+from __future__ import annotations
+
+import pytest
+
+from fastsam2_ros.batch.workers import Workers, perform_all
+from fastsam2_ros.errors import FastSam2Error, InputError, ModelError
+
+from . import jobs
+
+
+def test_one_process_does_the_jobs_in_their_order() -> None:
+    assert [(done.job, done.value()) for done in perform_all(jobs.square, [-2, 1])] == [(-2, 4), (1, 1)]
+
+
+def test_several_processes_give_what_one_gives() -> None:
+    assert {done.job: done.value() for done in perform_all(jobs.square, [-2, 1, 3], Workers(2))} == {-2: 4, 1: 1, 3: 9}
+
+
+@pytest.mark.parametrize("count", [1, 2])
+def test_a_job_that_fails_keeps_none_of_the_others(count: int) -> None:
+    outcomes = {done.job: done for done in perform_all(jobs.refuse_negative, [-1, 2, 3], Workers(count))}
+    assert {number for number, done in outcomes.items() if done.error is None} == {2, 3}
+    with pytest.raises(InputError, match="-1 is negative"):
+        outcomes[-1].value()
+
+
+def test_an_error_that_nobody_foresaw_says_where_it_is_from() -> None:
+    (done,) = perform_all(jobs.divide_by, [0])
+    with pytest.raises(FastSam2Error, match=r"^ZeroDivisionError: .*jobs\.py, line \d+"):
+        done.value()
+
+
+@pytest.mark.parametrize("count", [1, 2])
+def test_without_a_model_nothing_goes_on(count: int) -> None:
+    with pytest.raises(ModelError, match="no weights"):
+        list(perform_all(jobs.without_model, [1, 2], Workers(count)))
+
+
+@pytest.mark.parametrize("count", [1, 2])
+def test_warnings_come_with_their_job(count: int) -> None:
+    outcomes = perform_all(jobs.warn, [1, 2], Workers(count))
+    assert {done.job: done.warnings for done in outcomes} == {1: ("frame 1 is dark",), 2: ("frame 2 is dark",)}
+
+
+def test_of_thousands_of_warnings_the_first_are_kept() -> None:
+    (done,) = perform_all(jobs.warn_often, [1000])
+    assert len(done.warnings) < 30
+    assert done.warnings[0] == "1000"
+
+
+def test_a_process_that_was_killed_is_told() -> None:
+    with pytest.raises(FastSam2Error, match="fewer --jobs"):
+        list(perform_all(jobs.killed_if_negative, [-1, -2], Workers(2)))

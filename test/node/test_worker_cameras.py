@@ -1,0 +1,105 @@
+"""One worker for several cameras."""
+
+import threading
+
+import pytest
+
+from fastsam2_ros.errors import InputError
+
+from .fakes import CentreTracker
+from .work import Gate, Listener, frame
+
+
+@pytest.fixture
+def two(worker):
+    """Two cameras, each with its listener, on a worker that has begun; the trackers are siblings."""
+
+    def make(tracker):
+        listeners = [Listener(), Listener()]
+        queues = [worker.new_queue(each) for each in listeners]
+        in_use = threading.Event()
+        trackers = [tracker, tracker.sibling()]
+        worker.call(lambda: [queue.use(each) for queue, each in zip(queues, trackers, strict=True)] + [in_use.set()])
+        worker.start()
+        assert in_use.wait(timeout=10)
+        return queues, listeners
+
+    return make
+
+
+def offer_together(worker, queues, *sources):
+    """Frames that all wait before the first is taken."""
+    gate = threading.Event()
+    worker.call(lambda: gate.wait(timeout=10))
+    for queue, source in zip(queues, sources, strict=True):
+        queue.offer(source)
+    gate.set()
+
+
+def test_frames_of_two_cameras_are_encoded_in_one_batch(worker, two):
+    tracker = CentreTracker()
+    queues, listeners = two(tracker)
+    offer_together(worker, queues, frame(1), frame(2))
+    for listener in listeners:
+        listener.wait_for(lambda listener=listener: listener.results)
+    assert tracker.batches == [2]
+    assert [listener.results[0].stamp_ns for listener in listeners] == [1, 2]
+
+
+def test_a_frame_alone_is_no_batch(two):
+    tracker = CentreTracker()
+    queues, listeners = two(tracker)
+    queues[1].offer(frame(3))
+    listeners[1].wait_for(lambda: listeners[1].results)
+    assert tracker.batches == []
+
+
+def test_a_frame_that_cannot_be_decoded_takes_no_other_with_it(worker, two):
+    queues, listeners = two(CentreTracker())
+    offer_together(worker, queues, InputError("odd"), frame(2))
+    listeners[1].wait_for(lambda: listeners[1].results)
+    assert [subject for subject, _ in listeners[0].errors] == ["image"]
+    assert listeners[1].errors == []
+
+
+def test_frames_that_cannot_be_encoded_together_are_encoded_one_by_one_from_then_on(worker, two):
+    tracker, tries = CentreTracker(), []
+
+    def encode(frames):
+        tries.append(len(frames))
+        raise RuntimeError("CUDA out of memory")
+
+    tracker.encode = encode
+    queues, listeners = two(tracker)
+    for count in (1, 2):
+        offer_together(worker, queues, frame(count), frame(count))
+        for listener in listeners:
+            listener.wait_for(lambda listener=listener, count=count: len(listener.results) == count)
+    assert tries == [2]
+    assert [listener.errors for listener in listeners] == [[], []]
+
+
+def test_frames_for_new_trackers_are_encoded_together_again(worker, two):
+    tracker, newer = CentreTracker(), CentreTracker()
+    tracker.encode = lambda frames: 1 / 0
+    queues, listeners = two(tracker)
+    for count in (1, 2):
+        offer_together(worker, queues, frame(count), frame(count))
+        for listener in listeners:
+            listener.wait_for(lambda listener=listener, count=count: len(listener.results) == count)
+        worker.call(lambda: [queue.use(each) for queue, each in zip(queues, (newer, newer.sibling()), strict=True)])
+    assert newer.batches == [2]
+
+
+def test_frames_of_a_round_that_a_stop_ends_are_dropped(worker, two):
+    gate = Gate()
+    queues, _ = two(CentreTracker(before_step=gate))
+    offer_together(worker, queues, frame(1), frame(2))
+    gate.wait_until_entered()
+    stopper = threading.Thread(target=worker.stop)
+    stopper.start()
+    while not worker.stopping:
+        pass
+    gate.open.release()
+    stopper.join(timeout=10)
+    assert [(each.counts().processed, each.counts().dropped) for each in queues] == [(1, 0), (0, 1)]

@@ -1,0 +1,178 @@
+"""A step happens or does not, whatever fails in it; what fails in a search or a start is a warning."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+import torch
+from small_models import small_sam2
+from sought import BOX, SETTINGS, SIZE, Search, recent, step
+
+from fastsam2_ros import stages
+from fastsam2_ros.config import PruningConfig, TrackerConfig
+from fastsam2_ros.errors import InputError
+from fastsam2_ros.lab.evaluation.upstream import noise_video
+from fastsam2_ros.pruning import motion, router
+from fastsam2_ros.streaming.loading import LoadedSam2
+from fastsam2_ros.streaming.model import StreamingSam2
+from fastsam2_ros.tracker import TextTracker
+
+
+@pytest.fixture(scope="module")
+def video():
+    return noise_video(8, SIZE)
+
+
+@pytest.fixture
+def sam():
+    return StreamingSam2(small_sam2())
+
+
+@pytest.fixture
+def search():
+    return Search()
+
+
+@pytest.fixture
+def tracker(sam, search):
+    return TextTracker(LoadedSam2(sam, "small", untrained=True), search, TrackerConfig(**SETTINGS))
+
+
+STAGES = {
+    "encode": (StreamingSam2, "encode"),
+    "motion": (motion.MotionEstimator, "update"),
+    "route": (router.Router, "cue_maps"),
+    "attend": (StreamingSam2, "condition"),
+    "decode": (StreamingSam2, "decode"),
+    "look": (stages, "looks_of"),
+    "remember": (StreamingSam2, "remember"),
+}
+
+
+@pytest.mark.parametrize("late", [False, True], ids=["before the stage", "after it"])
+@pytest.mark.parametrize("stage", STAGES)
+def test_a_step_that_fails_has_not_happened(sam, search, video, monkeypatch, stage, late):
+    """The tracker goes on as one that was never given the frame."""
+    trackers = [TextTracker(LoadedSam2(sam, "small", True), search, TrackerConfig(**SETTINGS)) for _ in range(2)]
+    for each in trackers:
+        each.set_target("mug")
+        each.set_box(BOX)
+        for number in range(4):
+            step(each, video, number)
+    owner, name = STAGES[stage]
+    original = getattr(owner, name)
+
+    def failing(*args, **kwargs):
+        if late:
+            original(*args, **kwargs)
+        raise RuntimeError("out of memory")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(owner, name, failing)
+        for _ in range(2):
+            with pytest.raises(RuntimeError, match="out of memory"):
+                step(trackers[0], video, 4)
+    for number in range(5, 8):
+        after, expected = (step(each, video, number) for each in trackers)
+        assert after.frame_index == expected.frame_index == number - 1
+        assert after.motion == expected.motion
+        np.testing.assert_array_equal(after.labels(), expected.labels())
+    assert recent(trackers[0]) == recent(trackers[1])
+
+
+def test_a_search_that_fails_does_not_stop_tracking(tracker, search, video):
+    tracker.set_box(BOX)
+    step(tracker, video, 0)
+    search.error = torch.OutOfMemoryError("CUDA out of memory")
+    tracker.set_target("mug")
+    for number in range(1, 5):
+        result = step(tracker, video, number)
+        assert any("OutOfMemoryError: CUDA out of memory" in warning for warning in result.warnings)
+        assert result.objects[0].area > 0
+    assert recent(tracker) == [[1, 2, 3, 4]]
+    search.error = None
+    assert step(tracker, video, 5).objects[1].id == 2
+
+
+def test_a_failed_search_waits_for_twice_its_interval(sam, search, video):
+    tracker = TextTracker(LoadedSam2(sam, "small", True), search, TrackerConfig(search_interval=0.25))
+    search.error = RuntimeError("no")
+    tracker.set_target("mug")
+    assert [bool(step(tracker, video, number).warnings) for number in range(6)] == [True, *[False] * 4, True]
+
+
+def test_a_failed_keyframe_waits_for_twice_its_interval(sam, search, video, monkeypatch):
+    config = TrackerConfig(search_interval=0.25, pruning=PruningConfig(text_weight=0.5))
+    nothing = SimpleNamespace(ready=False, aim=lambda wanted: None, of=lambda tokens: None)
+    nothing.copy = lambda: nothing
+    monkeypatch.setattr(search, "new_relevance", lambda: nothing)
+    monkeypatch.setattr(search, "dense", lambda *_: 1 / 0)
+    tracker = TextTracker(LoadedSam2(sam, "small", True), search, config)
+    tracker.set_box(BOX)
+    results = [step(tracker, video, number) for number in range(6)]
+    assert ["ZeroDivisionError" in " ".join(each.warnings) for each in results] == [True, *[False] * 4, True]
+
+
+CHANGES = {
+    "step": lambda tracker: tracker.step(np.zeros((*SIZE, 3), np.uint8), 10**12),
+    "set_target": lambda tracker: tracker.set_target("cup"),
+    "set_box": lambda tracker: tracker.set_box(BOX),
+    "set_mask": lambda tracker: tracker.set_mask(np.ones(SIZE, bool)),
+    "set_example": lambda tracker: tracker.set_example(np.zeros((*SIZE, 3), np.uint8)),
+    "find_with": lambda tracker: tracker.find_with(None),
+    "reconfigure": lambda tracker: tracker.reconfigure(tracker.config),
+    "reset": lambda tracker: tracker.reset(),
+}
+
+
+@pytest.mark.parametrize("change", CHANGES)
+def test_an_observer_that_changes_the_tracker_is_refused(sam, search, video, change):
+    calls = []
+    loaded = LoadedSam2(sam, "small", True)
+    tracker = TextTracker(loaded, search, TrackerConfig(), observer=lambda seen: [call(tracker) for call in calls])
+    tracker.set_box(BOX)
+    step(tracker, video, 0)
+    calls.append(CHANGES[change])
+    with pytest.raises(InputError, match=f"{change} was called within a step"):
+        step(tracker, video, 1)
+    calls.clear()
+    result = step(tracker, video, 2)
+    assert (result.frame_index, [each.id for each in result.objects]) == (1, [1])
+
+
+def test_a_finder_that_changes_the_tracker_is_a_warning(tracker, video):
+    tracker.find_with(SimpleNamespace(search=lambda *_, **__: tracker.set_target("")))
+    tracker.set_target("mug")
+    result = step(tracker, video, 0)
+    assert any("set_target was called within a step" in each for each in result.warnings)
+    assert [each.description for each in result.objects] == ["mug"]
+
+
+def test_a_prompt_that_fails_takes_nothing_with_it(tracker, sam, video, monkeypatch):
+    tracker.set_target("mug")
+    step(tracker, video, 0)
+    with monkeypatch.context() as patch:
+        patch.setattr(sam, "remember_prompt", None)
+        tracker.set_box(BOX)
+        result = step(tracker, video, 1)
+    assert [each.description for each in result.objects] == ["mug"]
+    assert "TypeError" in result.warnings[0]
+    assert step(tracker, video, 2).objects[0].id == 1
+
+
+def test_a_find_that_fails_leaves_the_others(tracker, sam, search, video, monkeypatch):
+    search.places = {"bad": (40, 40, 8, 8)}
+    prompt = sam.decode_prompt
+
+    def failing(features, given):
+        if given.mask[60:, 80:].any():
+            raise RuntimeError("out of memory")
+        return prompt(features, given)
+
+    monkeypatch.setattr(sam, "decode_prompt", failing)
+    tracker.set_target("bad; mug")
+    result = step(tracker, video, 0)
+    assert {each.description: each.state.name for each in result.objects} == {"mug": "TRACKING", "bad": "SEARCHING"}
+    assert "out of memory" in result.warnings[0]
