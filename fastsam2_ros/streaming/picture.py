@@ -53,7 +53,7 @@ class Preparation:
             return picture, torch.from_numpy(cv2.LUT(picture, self._table)).permute(2, 0, 1)[None].to(self._device)
         pixels = _planes(frame).to(self._device).float()
         resized = F.interpolate(pixels, size, mode="bicubic", antialias=True).clamp(0, 255).round()
-        picture = resized[0].permute(1, 2, 0).byte().cpu().numpy()
+        picture = resized[0].permute(1, 2, 0).byte().contiguous().cpu().numpy()
         return picture, self.normalised(resized / 255.0)
 
     def normalised(self, image: Tensor) -> Tensor:
