@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import signal
+import sys
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -38,10 +39,12 @@ class _Worker:
     Args:
         cores: for its threads.
         folder: where relative paths begin.
+        modules: where Python looks for modules, as spawned processes are told too.
     """
 
-    def __init__(self, cores: int, folder: Path) -> None:
+    def __init__(self, cores: int, folder: Path, modules: Sequence[str]) -> None:
         limit_threads(cores)
+        sys.path.extend(each for each in modules if each not in sys.path)
         if folder.is_dir():
             os.chdir(folder)
 
@@ -136,7 +139,7 @@ def _actors(workers: Workers, jobs: int) -> list[Any]:
     resources = ray.cluster_resources()
     count, cores, share = room(workers, int(resources.get("CPU", 1)), int(resources.get("GPU", 0)))
     kind = ray.remote(_Worker).options(num_cpus=cores, num_gpus=share, max_restarts=-1, max_task_retries=_ATTEMPTS - 1)
-    return [kind.remote(cores, Path.cwd()) for _ in range(min(count, jobs))]
+    return [kind.remote(cores, Path.cwd(), sys.path) for _ in range(min(count, jobs))]
 
 
 def room(workers: Workers, cpus: int, gpus: int) -> tuple[int, int, float]:
