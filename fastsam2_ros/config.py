@@ -185,7 +185,7 @@ class LanguageConfig:
     min_margin: float = option(
         0.0,
         "Least lead of the description over the best negative, in cosine similarity; below it: not found. "
-        "0: what suits the model.",
+        "0: what suits the model; -2: whatever fits best is taken, of any quality.",
         minimum=-2.0,
         maximum=2.0,
     )

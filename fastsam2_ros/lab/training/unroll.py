@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,7 +11,6 @@ import torch
 import torch.nn.functional as F
 from sam2.modeling.sam2_base import SAM2Base
 from torch import Tensor
-from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from fastsam2_ros.lab.training import prompts
 from fastsam2_ros.lab.training.clips import ClipBatch
@@ -140,11 +139,6 @@ def normalised(frames: Tensor) -> Tensor:
     """uint8 (clips, T, S, S, 3) to what the image encoder takes: float32 (clips * T, 3, S, S)."""
     mean, std = (torch.tensor(value, device=frames.device)[:, None, None] for value in (IMAGE_MEAN, IMAGE_STD))
     return (frames.flatten(0, 1).permute(0, 3, 1, 2).float() / 255 - mean) / std
-
-
-def plain_attention(device: torch.device) -> AbstractContextManager[Any]:
-    """Hiera's windows are small: on a CPU, training with two matrix products takes half the time of the fused kernel."""
-    return sdpa_kernel(SDPBackend.MATH) if device.type == "cpu" else nullcontext()
 
 
 def set_side(model: SAM2Base, side: int) -> None:
