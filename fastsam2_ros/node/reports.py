@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from threading import Lock
 from typing import TYPE_CHECKING
 
 from diagnostic_msgs.msg import DiagnosticStatus
@@ -45,6 +46,7 @@ class Reports:
         self._counts = counts
         self.statuses = qos.new_publisher(node, msg.TrackerStatus, f"{prefix}status", qos.latched())
         self._newest = msg.TrackerStatus()
+        self._publishing = Lock()
         self._gpu: dict[str, int] = {}
         self.tracker: TextTracker | None = None
         self.result: TrackResult | None = None
@@ -67,23 +69,25 @@ class Reports:
             header: of the newest image; None: that of the status before.
             processing_time: seconds, of a new image.
         """
-        header = self._newest.header if header is None else header
-        age = self._node.get_clock().now().nanoseconds - stamp_to_ns(header.stamp)
-        tracker, model = self.tracker, self._state.config.model
-        self._newest = messages.status(
-            header,
-            self.result,
-            self.descriptions,
-            self._counts(),
-            model.name,
-            model.device if tracker is None else str(tracker.device),
-            active=self._state.phase == "active",
-            untrained=tracker is not None and tracker.untrained,
-            processing_time=processing_time,
-            latency=age * 1e-9 if processing_time else 0.0,
-            message=next(reversed(self._log.problems.values()), ""),
-        )
-        self.statuses.publish(self._newest)
+        # Two threads report: the last status that is published must not be one that was made up before the other's.
+        with self._publishing:
+            header = self._newest.header if header is None else header
+            age = self._node.get_clock().now().nanoseconds - stamp_to_ns(header.stamp)
+            tracker, model = self.tracker, self._state.config.model
+            self._newest = messages.status(
+                header,
+                self.result,
+                self.descriptions,
+                self._counts(),
+                model.name,
+                model.device if tracker is None else str(tracker.device),
+                active=self._state.phase == "active",
+                untrained=tracker is not None and tracker.untrained,
+                processing_time=processing_time,
+                latency=age * 1e-9 if processing_time else 0.0,
+                message=next(reversed(self._log.problems.values()), ""),
+            )
+            self.statuses.publish(self._newest)
         # Here, in the worker's thread, torch is there: the executor's may ask while it is being imported.
         if processing_time and self._newest.device.startswith("cuda"):
             self._gpu = {"GPU memory": gpu_bytes(self._newest.device)}

@@ -35,7 +35,11 @@ def within_boxes(logits: Tensor, coords: Tensor, labels: Tensor, side: int) -> T
     low, high = first - reach, second + reach  # (n, 2), [0, 1]
     inside = []
     for axis, length in ((1, logits.shape[2]), (0, logits.shape[3])):
-        middles = (torch.arange(length, device=logits.device) + 0.5) / length
-        inside.append((middles >= low[:, axis, None]) & (middles <= high[:, axis, None]))  # (n, length)
+        # Whole pixels of the mask, from the one in which the box begins to the one in which it ends: of a box that is smaller
+        # than one, that one is left.
+        places = torch.arange(length, device=logits.device)
+        inside.append(
+            (places >= (length * low[:, axis, None]).floor()) & (places < (length * high[:, axis, None]).ceil())
+        )  # (n, length)
     outside = ~(inside[0][:, :, None] & inside[1][:, None, :]) & boxed[:, None, None]
     return torch.where(outside[:, None], logits.clamp(max=OUTSIDE), logits)

@@ -124,7 +124,7 @@ def masks_at(low_res: Tensor, size: tuple[int, int]) -> npt.NDArray[np.bool_]:
 def _upsampled(logits: npt.NDArray[np.float32], size: tuple[int, int]) -> npt.NDArray[np.float32]:
     """One target's logits (h, w) at a frame's size (H, W), none of them above zero lost."""
     large = np.asarray(cv2.resize(logits, size[::-1], interpolation=cv2.INTER_LINEAR), np.float32)
-    if not large.max() > 0 and (logits > 0).any():
+    if not (large > 0).any() and (logits > 0).any():
         place = np.unravel_index(np.where(logits > 0, logits, 0).argmax(), logits.shape)
-        large[tuple(at * end // step for at, end, step in zip(place, size, logits.shape, strict=True))] = logits.max()
+        large[tuple(at * end // step for at, end, step in zip(place, size, logits.shape, strict=True))] = logits[place]
     return large

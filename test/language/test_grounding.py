@@ -7,7 +7,7 @@ import torch.nn.functional as F
 
 from fastsam2_ros.config import LanguageConfig
 from fastsam2_ros.language import scoring
-from fastsam2_ros.language.grounding import REGION_IOU, ground
+from fastsam2_ros.language.grounding import ANYTHING, LEAST_QUALITY, REGION_IOU, ground
 from fastsam2_ros.language.vocabulary import TEMPLATES
 
 from .fakes import ColourClip, ColourFeatures, ColourSegmenter, scene
@@ -174,3 +174,24 @@ def test_the_other_colours_of_a_description_are_negatives_of_it():
     assert find(frame, "red box", clip=HardlySeesRed()) == [None]
     # Beside the common negatives alone it would be red enough: where no noun follows, there is nothing to contrast with.
     assert find(frame, "red", clip=HardlySeesRed()) != [None]
+
+
+class DoubtfulSegmenter(ColourSegmenter):
+    """Its masks are right, and it says how far it believes in them."""
+
+    def __init__(self, predicted):
+        super().__init__()
+        self.predicted = predicted
+
+    def segment(self, features, points, labels, size):
+        logits, _ = super().segment(features, points, labels, size)
+        return logits, torch.full((len(points), 3), self.predicted)
+
+
+def test_a_mask_of_low_quality_is_taken_only_where_anything_is(monkeypatch):
+    # Regions of the relevance map are masks too: here they are worth nothing.
+    monkeypatch.setattr("fastsam2_ros.language.grounding.REGION_IOU", 0.0)
+    assert find(THREE, "red box", segmenter=DoubtfulSegmenter(LEAST_QUALITY - 0.01)) == [None]
+    assert find(THREE, "red box", segmenter=DoubtfulSegmenter(LEAST_QUALITY + 0.2)) != [None]
+    anything = replace(CONFIG, min_margin=ANYTHING)
+    assert find(THREE, "red box", segmenter=DoubtfulSegmenter(0.05), config=anything) != [None]

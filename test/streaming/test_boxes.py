@@ -28,6 +28,14 @@ def test_a_mask_ends_a_tenth_beyond_its_box():
     assert AROUND == 0.1
 
 
+@pytest.mark.parametrize("start", [(40, 80), (42, 83), (43.9, 83.9)])
+def test_a_box_smaller_than_a_pixel_of_the_mask_leaves_that(start):
+    x, y = start
+    mask = within_boxes(torch.full((1, 1, 40, 40), 5.0), *row((x, y, 2), (x + 0.5, y + 0.5, 3)), SIDE)
+    assert mask[0, 0, int(y) // 4, int(x) // 4] == 5
+    assert (mask > 0).sum() <= 4
+
+
 def test_what_is_surely_outside_stays_so():
     mask = within_boxes(torch.full((1, 1, 40, 40), -9.0), *row((40, 80, 2), (120, 120, 3)), SIDE)
     assert (mask == -9).all()

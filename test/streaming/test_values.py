@@ -42,3 +42,11 @@ def test_of_equal_masks_the_first_has_all():
 
 def test_there_are_as_many_masks_as_targets():
     assert masks_at(torch.zeros(0, 1, 8, 8), SIZE).shape == (0, *SIZE)
+
+
+def test_one_logit_that_is_no_number_costs_no_other_pixel():
+    logits = torch.full((1, 1, 8, 8), -5.0)
+    logits[..., 2:6, 2:6] = 5.0
+    expected = masks_at(logits, (16, 16))
+    logits[..., 0, 7] = torch.nan
+    assert np.array_equal(masks_at(logits, (16, 16)), expected)
