@@ -59,9 +59,10 @@ def load_sam2(config: ModelConfig) -> LoadedSam2:
     device = find_device(config.device)
     precision = find_precision(config.precision, device)
     untrained = config.checkpoint == UNTRAINED
+    file = find_config(config.name)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(config.seed)
-        model = build(find_config(config.name), sized(config))
+        model = build(file, sized(config))
     if untrained:
         make_visible(model)
         _log.warning("SAM 2 '%s' has random weights: its masks mean nothing.", config.name)
@@ -69,7 +70,7 @@ def load_sam2(config: ModelConfig) -> LoadedSam2:
         path = find_checkpoint(config)
         load_weights(model, path, config.name)
     model = model.to(device)
-    encoder = find_encoder(config, model, precision)
+    encoder = find_encoder(config, model, precision, read_model(file, sized(config)))
     streaming = StreamingSam2(model, precision, config.max_prompt_frames, config.memory_frames, encoder=encoder)
     return LoadedSam2(streaming, config.name, untrained)
 

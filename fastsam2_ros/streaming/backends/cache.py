@@ -5,13 +5,15 @@ from __future__ import annotations
 import json
 import logging
 import os
+import re
 import shutil
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from hashlib import sha256
 from pathlib import Path
-from tempfile import TemporaryDirectory, mkdtemp
+from tempfile import TemporaryDirectory, gettempdir, mkdtemp
 from typing import TypeVar
+
+from fastsam2_ros.errors import ModelError
 
 _MANIFEST = "export.json"
 """File of an export that names the others with their SHA-256."""
@@ -27,51 +29,72 @@ def cache_folder() -> Path:
 def load_cached(
     name: str, about: Mapping[str, object], export: Callable[[Path], None], load: Callable[[Path], Loaded]
 ) -> Loaded:
-    """Load an export from the cache; where it is not there or damaged, make it first.
+    """Load an export from the cache; where it is not there or damaged, make it first; where it cannot be kept, for once.
 
     Args:
         name: of what is exported, for people.
         about: everything that it depends on; another one is another export.
         export: writes it into an empty folder.
-        load: reads it from there; raises where it is damaged.
+        load: reads it from there, and may go on writing there; raises where it is damaged.
+
+    Raises:
+        ModelError: it can be exported or loaded nowhere.
     """
     key = sha256(json.dumps(about, sort_keys=True).encode()).hexdigest()[:16]
-    folder = cache_folder() / f"{name}-{key}"
+    folder = cache_folder() / f"{_file_name(name)}-{key}"
     if folder.is_dir():
         try:
-            _check(folder)
-            loaded = load(folder)
+            loaded = _load_kept(folder, load)
         except Exception as error:  # what a runtime raises over a damaged file depends on its bytes
             _log.warning("The export %s is damaged (%s); it is made anew.", folder, _first_line(error))
-            shutil.rmtree(folder, ignore_errors=True)
         else:
             _log.info("%s: taken from %s.", name, folder)
             return loaded
-    with _written_to(folder) as part:
-        _log.warning("%s: exported to %s, once for these weights; this may take a minute.", name, folder)
+    _log.warning("%s: exported to %s, once for these weights; this may take a minute.", name, folder)
+    try:
+        _make(folder, about, export)
+        return _load_kept(folder, load)
+    except Exception as error:  # of a full disk some runtimes raise a RuntimeError
+        _log.warning("No export can be kept in %s (%s); one is made for this time alone.", folder, _first_line(error))
+    try:
+        with TemporaryDirectory() as temporary:
+            export(Path(temporary))
+            return load(Path(temporary))
+    except Exception as error:
+        raise ModelError(
+            f"{name} can be exported neither to {cache_folder()} nor to {gettempdir()} ({_first_line(error)}); make room "
+            "there, or set model.backend to torch."
+        ) from error
+
+
+def _file_name(name: str) -> str:
+    """A name as a part of a file's: no folders, and no more than file systems take."""
+    return re.sub(r"[^\w-]+", "-", name)[:40]
+
+
+def _load_kept(folder: Path, load: Callable[[Path], Loaded]) -> Loaded:
+    """Load an export from where it stays; it is removed where that fails."""
+    try:
+        _check(folder)
+        return load(folder)
+    except Exception:
+        shutil.rmtree(folder, ignore_errors=True)
+        raise
+
+
+def _make(folder: Path, about: Mapping[str, object], export: Callable[[Path], None]) -> None:
+    """Export beside a folder, and then rename."""
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    part = Path(mkdtemp(prefix=".", dir=folder.parent))
+    try:
         export(part)
         _seal(part, about)
-        return load(part)
-
-
-@contextmanager
-def _written_to(folder: Path) -> Iterator[Path]:
-    """An empty folder that becomes `folder` after the block; one that is thrown away where the cache cannot be written."""
-    try:
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        part = Path(mkdtemp(prefix=".", dir=folder.parent))
-    except OSError as error:
-        _log.warning("The cache cannot be written to (%s); the export is not kept.", error)
-        with TemporaryDirectory() as temporary:
-            yield Path(temporary)
-        return
-    try:
-        yield part
         part.chmod(0o755)
-        part.replace(folder)
-    except OSError:
-        if not folder.is_dir():  # else another process was first
-            raise
+        try:
+            part.replace(folder)
+        except OSError:
+            if not folder.is_dir():  # else another process was first, and what it made is as good
+                raise
     finally:
         shutil.rmtree(part, ignore_errors=True)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from hashlib import sha256
 from pathlib import Path
 
@@ -16,8 +17,16 @@ from fastsam2_ros.streaming.backends.cache import load_cached
 from fastsam2_ros.streaming.backends.encoder import Exportable, ExportedEncoder, ImageEncoder, Runtime
 
 
-def find_encoder(config: ModelConfig, model: SAM2Base, precision: torch.dtype) -> ImageEncoder | None:
+def find_encoder(
+    config: ModelConfig, model: SAM2Base, precision: torch.dtype, settings: Mapping[str, object]
+) -> ImageEncoder | None:
     """The encoder of a model with its weights, on its device, exported for its image size; None: torch is to compute it.
+
+    Args:
+        config: names the backend and the model.
+        model: SAM 2 with its weights.
+        precision: of the encoder.
+        settings: what the model was made of (`configuration.read_model`); others are another export, whatever the weights.
 
     Raises:
         ModelError: the backend is not installed, or cannot compute this model, in this precision, on this device.
@@ -33,6 +42,7 @@ def find_encoder(config: ModelConfig, model: SAM2Base, precision: torch.dtype) -
     side = int(model.image_size)
     about = {
         "weights": weights_digest(model),
+        "settings": settings,
         "image_size": side,
         "precision": str(precision),
         "backend": runtime.version,
@@ -50,7 +60,7 @@ def find_encoder(config: ModelConfig, model: SAM2Base, precision: torch.dtype) -
         finally:
             model.to(device)
 
-    return ExportedEncoder(load_cached(f"{config.name}-{runtime.name}", about, export, runtime.load))
+    return ExportedEncoder(load_cached(f"{Path(config.name).stem}-{runtime.name}", about, export, runtime.load))
 
 
 def _runtime(backend: str, device: torch.device, precision: torch.dtype) -> Runtime:
