@@ -8,6 +8,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from fastsam2_ros.pruning.motion import reduced
 from fastsam2_ros.pruning.state import SETTLING_FRAMES
 from fastsam2_ros.results import TrackedObject, TrackResult, TrackState
 from fastsam2_ros.targets import TargetList
@@ -17,7 +18,7 @@ WIDTH = 320
 BLUR = 3
 """Side of the box that they are blurred with, so that sensor noise is no change, their pixels."""
 CHANGE = 3
-"""A change of any pixel of theirs by more than this is motion, grey levels."""
+"""A change of any pixel of theirs by more than this, in brightness or colour, is motion, levels of 0 to 255."""
 
 
 @dataclass(frozen=True)
@@ -86,12 +87,9 @@ def _copied(result: TrackResult) -> tuple[TrackedObject, ...]:
 
 
 def glance(frame: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
-    """A small, blurred grey picture of a frame, uint8 (H, W, 3), RGB: what is compared."""
-    grey = cv2.cvtColor(frame, cv2.COLOR_RGB2GRAY)
-    height, width = grey.shape
-    factor = max(1, width // WIDTH)
-    if factor <= height:
-        height, width = height // factor, width // factor
-        # By a whole number: every pixel of it is the mean of as many of the frame's, and that is quick.
-        grey = cv2.resize(grey[: height * factor, : width * factor], (width, height), interpolation=cv2.INTER_AREA)
-    return np.asarray(cv2.blur(grey, (BLUR, BLUR)), np.uint8)
+    """What is compared of a frame, uint8 (H, W, 3), RGB: a small, blurred picture, uint8 (h, w, 3), brightness and two of colour.
+
+    Noise of a sensor's three colours is no stronger in any of these three (YCrCb) than in brightness: one limit fits all.
+    """
+    small = cv2.cvtColor(reduced(frame, 1, WIDTH), cv2.COLOR_RGB2YCrCb)
+    return np.asarray(cv2.blur(small, (BLUR, BLUR)), np.uint8)

@@ -264,6 +264,12 @@ class TextTracker:
             encoded = self._sam.encode_batch(frames)
         return [replace(each, seconds=watch.seconds["encode"] / len(frames)) for each in encoded]
 
+    def needs_encoder(self, stamp_ns: int) -> bool:
+        """Whether a frame of this stamp, nanoseconds, is to be encoded: something is tracked, given, or due to be searched. Where
+        not, `step` does without the encoder.
+        """
+        return not self._stages.idle(self._state, self._state.motion.interval(stamp_ns)[0])
+
     def step(
         self,
         frame: npt.NDArray[np.uint8],
@@ -329,7 +335,7 @@ class TextTracker:
             with watch.stage("motion"):
                 holds = state.last.holds(rgb, state.targets, self.config.max_skip)
             if holds:
-                return _confirmed(state, state.last, stamp_ns, watch)
+                return _confirmed(state, state.last, stamp_ns, self.config, watch)
         size = (rgb.shape[0], rgb.shape[1])
         with watch.stage("encode"):
             if features is None and not stages.idle(state, state.motion.interval(stamp_ns)[0]):
@@ -337,8 +343,7 @@ class TextTracker:
         watch.seconds["encode"] += 0.0 if features is None else features.seconds
         tracked = [target for target in state.targets.targets if target.memory is not None]
         with watch.stage("motion"):
-            picture = rgb if features is None else features.picture
-            motion = state.motion.update(picture, stamp_ns, _where(tracked), size)
+            motion = state.motion.update(rgb, stamp_ns, _where(tracked))
         warnings += _stamp_warnings(stamp_ns, motion)
         highest = max((target.pruning.keep_ratio for target in tracked), default=1.0)
         ceiling = state.deadline.update(state.step_seconds, highest)
@@ -349,7 +354,7 @@ class TextTracker:
                 "pruning.min_keep_ratio allows steps take longer. Lower it, or take a smaller model.image_size or model."
             )
         for row, target in enumerate(tracked):
-            target.pruning.next_keep_ratio(motion.magnitude_of(row), motion.seconds, ceiling)
+            target.pruning.next_keep_ratio(motion.magnitude_of(row), motion.elapsed, ceiling)
 
         attention: list[AttentionCounts] = []
         viewed: tuple[TargetTokens, ...] = ()
@@ -391,13 +396,15 @@ class TextTracker:
 
 
 def _confirmed(
-    state: TrackerState, last: LastLook, stamp_ns: int, watch: Stopwatch
+    state: TrackerState, last: LastLook, stamp_ns: int, config: TrackerConfig, watch: Stopwatch
 ) -> tuple[TrackerState, TrackResult]:
     """The step through a frame that shows what the last one did. To memory attention it never was."""
     motion = state.motion.pass_over(stamp_ns)
     for target in state.targets.targets:
         if target.memory is not None:
             target.memory.skip(state.index)
+        target.observe(motion.seconds, config)
+    state.since_keyframe += motion.seconds
     with watch.stage("resize"):
         warnings = tuple(_stamp_warnings(stamp_ns, motion))
         result = last.result_at(stamp_ns, state.index, watch.seconds, warnings)

@@ -47,7 +47,9 @@ def encoded(sam):
 
 
 def test_a_sibling_has_the_same_models(tracker, frames, encoded):
-    tracker.sibling().step(frames[0], 0)
+    other = tracker.sibling()
+    other.set_box(BOX)
+    other.step(frames[0], 0)
     assert encoded == [1]
 
 

@@ -110,6 +110,17 @@ def test_what_moves_is_looked_at(make, moved):
     assert confirmed(tracker, [scene(moved)], SETTLED + 1) == [False]
 
 
+def test_what_moves_in_front_of_what_is_as_bright_is_looked_at(make):
+    """Red and green of the same grey level."""
+    frames = np.full((2, *SIZE, 3), (0, 130, 0), np.uint8)
+    for frame, moved in zip(frames, (0, 4), strict=True):
+        frame[square(moved)] = (255, 0, 0)
+    still, then = frames
+    tracker = make(max_skip=9)
+    assert confirmed(tracker, itertools.repeat(still, SETTLED + 1))[-1]
+    assert confirmed(tracker, [then], SETTLED + 1) == [False]
+
+
 def test_what_creeps_is_compared_with_the_last_frame_that_was_looked_at(make):
     """From frame to frame the light changes by one grey level: too little to be seen, but it adds up."""
     tracker = make(max_skip=20)
@@ -142,6 +153,25 @@ def test_skipped_frames_do_not_age_the_memory(make):
     confirmed(tracker, itertools.repeat(scene(), SETTLED + 40))
     (target,) = tracker.targets
     assert [distance for _, distance in target.memory.frames(SETTLED + 40)] == [0, 2, 1]
+
+
+def test_speed_after_confirmed_frames_is_over_all_the_time_since_the_frame_that_was_looked_at(make):
+    after, passed_over = make(max_skip=9), 4
+    assert confirmed(after, itertools.repeat(scene(), SETTLED + passed_over))[SETTLED:] == [True] * passed_over
+    at_once = make(max_skip=0)
+    confirmed(at_once, itertools.repeat(scene(), SETTLED))
+    fast = at_once.step(scene(4), SETTLED * STEP).motion
+    slow = after.step(scene(4), (SETTLED + passed_over) * STEP).motion
+    assert 0 < slow == pytest.approx(fast / (passed_over + 1), rel=1e-6)
+
+
+def test_confirmed_frames_count_for_the_next_search(make):
+    tracker = make(max_skip=20)
+    confirmed(tracker, itertools.repeat(scene(), SETTLED))
+    (target,) = tracker.targets
+    target.since_search = 0.0
+    assert all(confirmed(tracker, itertools.repeat(scene(), 10), SETTLED))
+    assert tracker.targets[0].since_search == pytest.approx(10 * STEP * 1e-9)
 
 
 def test_the_view_of_tokens_is_of_the_frame(make):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from functools import partial
 
+import cv2
 import numpy as np
 import pytest
 import torch
@@ -59,6 +60,31 @@ def test_a_frame_with_nothing_to_do_is_not_encoded(make, video, sam, monkeypatch
     tracker.set_target("unicorn")
     steps(tracker, video, 16, first=3)  # searched at once, and in vain; again after 1 s
     assert len(encoded) == 2
+
+
+def test_the_same_frame_has_no_motion_whether_it_is_encoded_or_not(make, sam):
+    frame = cv2.GaussianBlur(np.random.default_rng(1).integers(0, 256, (480, 854, 3), np.uint8), (0, 0), 2)
+    tracker, features = make(), sam.encode(frame)
+    results = [tracker.step(frame, index * STEP, features=None if index % 3 else features) for index in range(7)]
+    assert max(result.motion for result in results) < 0.001
+
+
+def test_a_tracker_needs_the_encoder_where_a_search_is_due(make, video):
+    tracker = make(search_interval=0.5)
+    assert not tracker.needs_encoder(0)
+    tracker.set_target("unicorn")
+    assert tracker.needs_encoder(0)
+    tracker.step(video[0], 0)  # in vain: the next after 1 s
+    assert not tracker.needs_encoder(9 * STEP)
+    assert tracker.needs_encoder(10 * STEP)
+
+
+def test_a_tracker_needs_the_encoder_for_what_it_tracks(make, video):
+    tracker = make()
+    tracker.set_box(BOX)
+    assert tracker.needs_encoder(0)
+    tracker.step(video[0], 0)
+    assert tracker.needs_encoder(STEP)
 
 
 def test_a_described_target_is_found_and_tracked(make, video):

@@ -50,9 +50,9 @@ class _Frame(Generic[Source]):
 class Worker(Generic[Source]):
     """One thread that does everything with the trackers: jobs, such as loading them, then commands, then the newest frames.
 
-    Each camera has a queue. Frames of several cameras that wait at the same time are encoded in one batch; a camera of which
-    none waits is not waited for. Nothing that a command or a frame raises ends the thread: the listener hears of it, and the
-    next one is taken.
+    Each camera has a queue. Frames of several cameras that wait at the same time are encoded in one batch, but for those in
+    which there is nothing to do; a camera of which none waits is not waited for. Nothing that a command or a frame raises ends
+    the thread: the listener hears of it, and the next one is taken.
 
     Args:
         on_failure: hears, in this thread, of a job that failed.
@@ -160,10 +160,11 @@ class Worker(Generic[Source]):
         return _Frame(queue, tracker, source, rgb, stamp_ns, started), False
 
     def _encode(self, frames: Sequence[_Frame[Source]]) -> bool:
-        """Encode frames of several cameras as one batch, if it can be; whether memory was short."""
-        if len(frames) < 2 or any(frame.tracker in self._one_by_one for frame in frames):
-            return False
+        """Encode frames of several cameras as one batch, those that need it and if it can be; whether memory was short."""
         try:
+            frames = [frame for frame in frames if frame.tracker.needs_encoder(frame.stamp_ns)]
+            if len(frames) < 2 or any(frame.tracker in self._one_by_one for frame in frames):
+                return False
             encoded = frames[0].tracker.encode([frame.rgb for frame in frames])
         except Exception as error:  # Alone they may well go through; if not, each step tells why.
             self._one_by_one.update(frame.tracker for frame in frames)

@@ -33,7 +33,8 @@ class Motion:
     """What moved between the last frame and this one.
 
     Attributes:
-        seconds: between the two stamps.
+        seconds: since the last frame.
+        elapsed: seconds since the frame that this one is compared with: those of the frames that were passed over too.
         camera: float64, (2, 3), where a point of the background of the last frame is in this one; x and y as shares of
             the frame's width and height.
         anywhere: how far things moved against the background, wherever they are, frame diagonals. A frame longer than
@@ -44,6 +45,7 @@ class Motion:
     """
 
     seconds: float
+    elapsed: float
     camera: npt.NDArray[np.float64]
     anywhere: float
     displacements: tuple[float | None, ...]
@@ -63,7 +65,7 @@ class Motion:
     @property
     def target(self) -> float:
         """Speed of the fastest target, or of anything where none is seen, frame diagonals per second."""
-        return self.displacement / self.seconds
+        return self.displacement / self.elapsed
 
     @property
     def magnitude(self) -> float:
@@ -74,7 +76,7 @@ class Motion:
         """What the budget of a target goes by, per second: its own speed - that of anything, where it is not seen - plus
         what the camera's motion newly shows.
         """
-        return self.reaches[target] / self.seconds + self.revealed
+        return self.reaches[target] / self.elapsed + self.revealed
 
 
 def small_size(height: int, width: int, small_width: int = WIDTH) -> tuple[int, int]:
@@ -82,43 +84,57 @@ def small_size(height: int, width: int, small_width: int = WIDTH) -> tuple[int, 
     return min(small_width * LONGEST, max(small_width // LONGEST, round(small_width * height / width))), small_width
 
 
+def reduced(picture: npt.NDArray[np.uint8], height: int, width: int) -> npt.NDArray[np.uint8]:
+    """A picture, uint8 (H, W) or (H, W, C), made smaller by a whole number, to this size or a little more. What is less than a
+    pixel of it, at the right and at the bottom, is left out.
+    """
+    full_height, full_width = picture.shape[:2]
+    factor = max(1, min(full_height // height, full_width // width))
+    picture = picture[: full_height // factor * factor, : full_width // factor * factor]
+    # By two as often as that goes: OpenCV does so several times as fast as by any other number.
+    while factor > 1:
+        step = 2 if factor % 2 == 0 else factor
+        size = (picture.shape[1] // step, picture.shape[0] // step)
+        picture = np.asarray(cv2.resize(picture, size, interpolation=cv2.INTER_AREA), np.uint8)
+        factor //= step
+    return picture
+
+
 class MotionEstimator:
-    """Remembers the last frame's small grey picture and stamp; nothing else."""
+    """Remembers the small grey picture of the last frame that was looked at, and the last stamp; nothing else."""
 
     def __init__(self) -> None:
         self._flow = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_ULTRAFAST)
         self._grey: npt.NDArray[np.uint8] | None = None
         self._stamp_ns: int | None = None
         self._seconds = NOMINAL_SECONDS
+        self._passed_over = 0.0  # seconds from the remembered picture to the remembered stamp
 
     def update(
-        self,
-        picture: npt.NDArray[np.uint8],
-        stamp_ns: int,
-        targets: npt.NDArray[np.bool_] | None = None,
-        size: tuple[int, int] | None = None,
+        self, frame: npt.NDArray[np.uint8], stamp_ns: int, targets: npt.NDArray[np.bool_] | None = None
     ) -> Motion:
-        """Motion since the last frame.
+        """Motion since the last frame that was not passed over.
 
         Args:
-            picture: uint8 (h, w, 3), RGB, of the frame.
+            frame: uint8 (H, W, 3), RGB. Frames that are compared must have been resized alike, if at all: the difference
+                between two filters counts as motion.
             stamp_ns: nanoseconds; where it does not rise, the last good interval is taken.
             targets: bool, (targets, h, w), any size, stretched over the frame: where each was in the last frame.
-            size: (H, W) of the frame, where the picture is stretched; None: the picture's own.
         """
         masks = [] if targets is None else [np.asarray(mask) for mask in targets]
         seconds, stamp_ok = self._step_to(stamp_ns)
-        small = small_size(*(size or picture.shape[:2]))[::-1]
-        full = cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY)
-        grey = np.asarray(cv2.resize(full, small, interpolation=cv2.INTER_AREA), np.uint8)
+        elapsed, self._passed_over = min(self._passed_over + seconds, MAX_SECONDS), 0.0
+        small = small_size(*frame.shape[:2])
+        grey = reduced(np.asarray(cv2.cvtColor(frame, cv2.COLOR_RGB2GRAY), np.uint8), *small)
+        grey = np.asarray(cv2.resize(grey, small[::-1], interpolation=cv2.INTER_AREA), np.uint8)
         before, self._grey = self._grey, grey
         if before is None or before.shape != grey.shape:
-            return Motion(seconds, STILL, 0.0, (None,) * len(masks), 0.0, stamp_ok)
+            return Motion(seconds, elapsed, STILL, 0.0, (None,) * len(masks), 0.0, stamp_ok)
 
         flow = self._flow.calc(
             before, grey, np.zeros((*grey.shape, 2), np.float32)
         )  # (h, w, 2), pixels: x(now) - x(before)
-        masks = [cv2.resize(mask.astype(np.uint8), small, interpolation=cv2.INTER_NEAREST) > 0 for mask in masks]
+        masks = [cv2.resize(mask.astype(np.uint8), small[::-1], interpolation=cv2.INTER_NEAREST) > 0 for mask in masks]
         camera = _camera(flow, np.any(masks, axis=0) if masks else None)
         own = cv2.magnitude(*cv2.split(flow - _flow_of(camera, grey.shape)))  # (h, w), pixels
         residual = np.asarray(own, np.float32) / math.hypot(*grey.shape)
@@ -129,12 +145,13 @@ class MotionEstimator:
         share = camera.copy()
         share[:, :2] = camera[:, :2] * scale[None, :] / scale[:, None]
         share[:, 2] /= scale
-        return Motion(seconds, share, anywhere, inside, _revealed(share) / seconds, stamp_ok)
+        return Motion(seconds, elapsed, share, anywhere, inside, _revealed(share) / elapsed, stamp_ok)
 
     def pass_over(self, stamp_ns: int) -> Motion:
         """A frame that shows what the last one did: that one stays what the next is compared with."""
         seconds, stamp_ok = self._step_to(stamp_ns)
-        return Motion(seconds, STILL, 0.0, (), 0.0, stamp_ok)
+        self._passed_over += seconds
+        return Motion(seconds, self._passed_over, STILL, 0.0, (), 0.0, stamp_ok)
 
     def interval(self, stamp_ns: int) -> tuple[float, bool]:
         """Seconds from the last frame to one of this stamp, and whether the stamp rises; where not, the last good interval."""

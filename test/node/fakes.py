@@ -34,6 +34,7 @@ class CentreTracker:
         self.threads: set[int] = set()
         self.siblings: list[CentreTracker] = []
         self.batches: list[int] = []
+        self.idle = False
         self._stamp = -1
 
     def warm_up(self) -> None:
@@ -42,6 +43,9 @@ class CentreTracker:
     def sibling(self) -> CentreTracker:
         self.siblings.append(CentreTracker(self.config, self.before_step))
         return self.siblings[-1]
+
+    def needs_encoder(self, stamp_ns: int) -> bool:
+        return not self.idle
 
     def encode(self, frames: Sequence[np.ndarray]) -> list[tuple[int, ...]]:
         self.batches.append(len(frames))

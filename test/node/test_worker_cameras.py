@@ -11,20 +11,26 @@ from .work import Gate, Listener, frame
 
 
 @pytest.fixture
-def two(worker):
-    """Two cameras, each with its listener, on a worker that has begun; the trackers are siblings."""
+def make(worker):
+    """Cameras, each with its listener, on a worker that has begun; the trackers are siblings."""
 
-    def make(tracker):
-        listeners = [Listener(), Listener()]
+    def build(tracker, count):
+        listeners = [Listener() for _ in range(count)]
         queues = [worker.new_queue(each) for each in listeners]
         in_use = threading.Event()
-        trackers = [tracker, tracker.sibling()]
+        trackers = [tracker, *(tracker.sibling() for _ in range(count - 1))]
         worker.call(lambda: [queue.use(each) for queue, each in zip(queues, trackers, strict=True)] + [in_use.set()])
         worker.start()
         assert in_use.wait(timeout=10)
-        return queues, listeners
+        return queues, listeners, trackers
 
-    return make
+    return build
+
+
+@pytest.fixture
+def two(make):
+    """Two of them: their queues and listeners."""
+    return lambda tracker: make(tracker, 2)[:2]
 
 
 def offer_together(worker, queues, *sources):
@@ -44,6 +50,18 @@ def test_frames_of_two_cameras_are_encoded_in_one_batch(worker, two):
         listener.wait_for(lambda listener=listener: listener.results)
     assert tracker.batches == [2]
     assert [listener.results[0].stamp_ns for listener in listeners] == [1, 2]
+
+
+@pytest.mark.parametrize(("idle", "batches"), [((0,), [2]), ((0, 1), []), ((0, 1, 2), [])])
+def test_frames_in_which_there_is_nothing_to_do_are_in_no_batch(worker, make, idle, batches):
+    tracker = CentreTracker()
+    queues, listeners, trackers = make(tracker, 3)
+    for place in idle:
+        trackers[place].idle = True
+    offer_together(worker, queues, frame(1), frame(2), frame(3))
+    for listener in listeners:
+        listener.wait_for(lambda listener=listener: listener.results)
+    assert [size for each in trackers for size in each.batches] == batches
 
 
 def test_a_frame_alone_is_no_batch(two):

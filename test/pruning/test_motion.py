@@ -120,6 +120,25 @@ def test_a_zoom_is_the_cameras():
     assert motion.revealed < 0.02  # a zoom in shows nothing that was not there
 
 
+def test_speed_is_over_the_time_of_frames_passed_over_too():
+    frame, mask = scene(0, 0)
+    estimator = MotionEstimator()
+    estimator.update(frame, 0)
+    for index in range(1, 4):
+        estimator.pass_over(index * STEP_NS)
+    motion = estimator.update(scene(0, 6)[0], 4 * STEP_NS, mask)
+    assert motion.target == pytest.approx(second(frame, scene(0, 6)[0], mask).target / 4)
+    assert (motion.seconds, motion.elapsed) == pytest.approx((0.1, 0.4))
+
+
+def test_frames_passed_over_count_once():
+    estimator = MotionEstimator()
+    estimator.update(texture(1), 0)
+    estimator.pass_over(STEP_NS)
+    assert estimator.update(texture(1), 2 * STEP_NS).elapsed == pytest.approx(0.2)
+    assert estimator.update(texture(1), 3 * STEP_NS).elapsed == pytest.approx(0.1)
+
+
 @pytest.mark.parametrize("step_ns", [0, -STEP_NS])
 def test_a_stamp_that_does_not_rise_takes_the_last_interval(step_ns):
     estimator = MotionEstimator()
