@@ -227,8 +227,7 @@ class Stages:
             )
             if each.certain:
                 each.prototype = looks[row].token
-                if likeness(looks[row], tracked[row].looks[:1]) >= LEARNT_LOOK:
-                    tracked[row].looks = (*tracked[row].looks[:1], looks[row])
+                _remember_look(tracked[row], looks[row])
         if self._observer is not None and routed is not None and maps is not None:
             self._observer(
                 [
@@ -371,7 +370,7 @@ class Stages:
         trusted = self._config.uncertain_score
         pruning.prompted(decoded.low_res[0], look.token, score, size, visible, frame.ceiling, trusted_score=trusted)
         if pruning.certain or not target.looks:
-            target.looks = (*target.looks[:1], look)
+            _remember_look(target, look)
         ranked = None
         if pruner.active:
             shared = self._frame_cues(state, [target], features)
@@ -456,6 +455,12 @@ class Stages:
     def new_target(self, description: str, *, by_text: bool, searchable: bool, example: Tensor | None = None) -> Target:
         """One that has not been found yet; arguments as the attributes of `Target`."""
         return Target(description, by_text, searchable, self.pruner.new_state(), example=example)
+
+
+def _remember_look(target: Target, look: Look) -> None:
+    """Remember how a target looks now beside how it looked first, unless that is too far from it."""
+    if likeness(look, target.looks[:1]) >= LEARNT_LOOK:
+        target.looks = (*target.looks[:1], look)
 
 
 def _held(grounding: Grounding, targets: Sequence[Target]) -> bool:

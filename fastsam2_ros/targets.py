@@ -45,9 +45,9 @@ class Target:
         memory: None until then.
         since_search: seconds since it was last searched.
         example: (D,), the embedding of a picture of it, which is searched in place of its text; None: the text is.
-        failed_searches: in a row.
+        failed_searches: in a row, since it was last seen.
         looks: when it was first found, and when it was last seen with certainty and like that.
-        refused: why what the last search found was not taken; empty: nothing was found, or it was taken.
+        refused: why what the last search found was not taken; empty: nothing was found, it was taken, or seen since.
     """
 
     description: str
@@ -85,6 +85,7 @@ class Target:
         unseen = self.pruning.unseen
         if unseen == 0:
             self.state = TrackState.TRACKING if self.pruning.certain else TrackState.UNCERTAIN
+            self.failed_searches, self.refused = 0, ""
         elif self.state == TrackState.SEARCHING or (
             self.searchable and unseen >= config.lost_seconds + config.search_seconds
         ):

@@ -20,7 +20,15 @@ from fastsam2_ros.language.search import NONE, TextSearch
 from fastsam2_ros.pruning.budget import Budget, Deadline
 from fastsam2_ros.pruning.motion import Motion
 from fastsam2_ros.pruning.router import Scorer
-from fastsam2_ros.results import AttentionCounts, Box, TargetTokens, TokenView, TrackedObject, TrackResult
+from fastsam2_ros.results import (
+    FINDING_STAGES,
+    AttentionCounts,
+    Box,
+    TargetTokens,
+    TokenView,
+    TrackedObject,
+    TrackResult,
+)
 from fastsam2_ros.stages import UNNAMED, EncodedFrame, Observation, Stages, TrackerState
 from fastsam2_ros.stillness import LastLook
 from fastsam2_ros.stopwatch import Stopwatch
@@ -373,8 +381,8 @@ class TextTracker:
         ratios = [target.pruning.keep_ratio for target in state.targets.targets if target.memory is not None]
         keep_ratio = fmean(ratios or [Budget(self.config.pruning).update(0.0, 0.0, True, ceiling)])
         state.index += 1
-        # Fewer tokens make no search any shorter: the deadline is that of tracking.
-        state.step_seconds = sum(seconds for stage, seconds in watch.seconds.items() if stage != "search")
+        # Fewer tokens make no start and no search any shorter: the deadline is that of tracking.
+        state.step_seconds = sum(seconds for stage, seconds in watch.seconds.items() if stage not in FINDING_STAGES)
         result = TrackResult(
             stamp_ns=stamp_ns,
             size=size,

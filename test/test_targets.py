@@ -94,8 +94,15 @@ def test_a_lost_target_that_is_found_by_its_text_gets_all(target):
 
 
 def test_the_deadline_holds_for_a_found_target_too(target):
-    prompt(target, ceiling=0.353)
+    prompt(target, ceiling=0.36)
     assert target.pruning.keep_ratio == pytest.approx(0.353, abs=0.001)
+
+
+def test_searches_in_vain_are_forgotten_once_a_target_is_seen(target):
+    target.searched(found=False)
+    target.refused = "what was found is tracked already"
+    go(target, 1)
+    assert (target.failed_searches, target.refused) == (0, "")
 
 
 def test_a_prompt_in_which_nothing_is_seen_is_doubted(target):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import time
 
 import cv2
 import numpy as np
@@ -12,7 +13,8 @@ from small_models import small_sam2
 
 from fastsam2_ros.config import LanguageConfig, PruningConfig, TrackerConfig
 from fastsam2_ros.language.search import NONE, TextSearch
-from fastsam2_ros.results import TrackState
+from fastsam2_ros.results import FINDING_STAGES, TrackState
+from fastsam2_ros.stages import Stages
 from fastsam2_ros.streaming.loading import LoadedSam2
 from fastsam2_ros.streaming.model import StreamingSam2
 from fastsam2_ros.tracker import TextTracker
@@ -180,6 +182,24 @@ def test_fewer_memory_frames_have_the_shares_of_so_many(make, sam):
         result = tracker.step(scene(0), index * STEP)
     assert result.attention[0].keys == pytest.approx(0.5 * 4 * 256, abs=2)
     assert [len(frame.tokens) for frame, _ in tracker.targets[0].memory.frames(7)][1:3] == [128] * 2
+
+
+@pytest.mark.parametrize("stage", sorted(FINDING_STAGES))
+def test_the_deadline_does_not_mind_what_finding_takes(make, monkeypatch, stage):
+    find, now = getattr(Stages, stage), 0.0
+
+    def slow(*arguments):
+        nonlocal now
+        now += 10.0
+        return find(*arguments)
+
+    monkeypatch.setattr(time, "perf_counter", lambda: now)
+    monkeypatch.setattr(Stages, stage, slow)
+    tracker = make(PruningConfig(max_keep_ratio=1.0, target_rate=1.0))
+    tracker.set_mask(square(20, 60), "rock")
+    results = [tracker.step(scene(0), index * STEP) for index in range(3)]
+    assert [result.stage_seconds[stage] for result in results] == [10.0] * 3
+    assert results[-1].keep_ratio == 1.0
 
 
 @pytest.mark.parametrize(("rate", "told"), [(1e3, True), (1e-3, False)])

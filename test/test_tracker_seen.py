@@ -129,6 +129,21 @@ def test_a_certain_look_that_is_unlike_the_first_is_not_remembered(sam, monkeypa
     assert (tracker.targets[0].looks[-1] is not before) == learnt
 
 
+@pytest.mark.parametrize(("alike", "learnt"), [(0.69, False), (0.71, True)])
+def test_a_find_that_is_unlike_the_first_look_is_not_remembered(tracker, sam, monkeypatch, alike, learnt):
+    tracker.set_target("mug")
+    steps(tracker, 0, 1)
+    before = tracker.targets[0].looks
+    doubt(sam, monkeypatch)
+    monkeypatch.setattr(stages, "likeness", lambda look, known: alike)
+    for index in range(1, 15):
+        (mug,) = tracker.step(VIDEO[index % 12], index * STEP).objects
+        if mug.state == TrackState.TRACKING:
+            break
+    assert len(tracker.targets[0].memory.prompts) == 2
+    assert (tracker.targets[0].looks != before) == learnt
+
+
 def test_a_state_is_told_in_words(tracker, sam, monkeypatch):
     tracker.set_target("mug; spoon")
     mug, spoon = tracker.step(VIDEO[0], 0).objects

@@ -77,16 +77,17 @@ class Budget:
         if config.fall_seconds > 0:
             fall *= max(0.0, seconds) / config.fall_seconds
         self._level = max(demand, self._level - fall, low)
-        return keep_ratio_at(self._step(min(self._level, level_of(ceiling)), low, high))
+        return keep_ratio_at(self._step(self._level, low, high, level_of(ceiling)))
 
     @staticmethod
-    def _step(level: float, low: float, high: float) -> float:
-        """The step nearest to `level` from the floor on; of two the larger.
+    def _step(level: float, low: float, high: float, most: float) -> float:
+        """The step nearest to `level` from the floor on, and none above `most` but the floor; of two the larger.
 
         The nearest, not the next above: flow is never quite zero, and noise must not lift a still target off the floor.
         """
         steps = (low, high, *(step for step in STEPS if step > low))
-        return min(steps, key=lambda step: (abs(step - level), -step))
+        allowed = [step for step in steps if step <= max(low, most)]
+        return min(allowed, key=lambda step: (abs(step - level), -step))
 
 
 class Deadline:
@@ -101,11 +102,12 @@ class Deadline:
         self.config = config
         self._ceiling = 1.0
         self._late: tuple[bool, ...] = ()
+        self._late_at_floor: tuple[bool, ...] = ()
 
     @property
     def missed(self) -> bool:
-        """The rate is not held: of the last `WINDOW` steps more than one was late, and fewer tokens are not allowed."""
-        return sum(self._late) > 1 and self._ceiling <= self.config.min_keep_ratio
+        """The rate is not held: of the last `WINDOW` steps more than one was late although its ceiling was the floor."""
+        return sum(self._late_at_floor) > 1
 
     def update(self, step_seconds: float, highest: float = 1.0) -> float:
         """The highest keep ratio for this frame.
@@ -120,7 +122,9 @@ class Deadline:
         config = self.config
         if config.target_rate > 0 and step_seconds > 0 and not config.keep_ratio:
             share = 1 / (config.target_rate * step_seconds)  # of the step's time that the period is
+            at_floor = self._ceiling <= config.min_keep_ratio
             self._late = (*self._late[1 - WINDOW :], share < 1)
+            self._late_at_floor = (*self._late_at_floor[1 - WINDOW :], share < 1 and at_floor)
             if share < 1:
                 self._ceiling = min(MOST_LEFT, max(LEAST_LEFT, share)) * min(self._ceiling, highest)
             elif not any(self._late):

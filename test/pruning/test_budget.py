@@ -152,7 +152,13 @@ def test_after_a_load_everything_comes_back():
 def test_what_cannot_be_held_is_told():
     deadline = Deadline(PruningConfig(target_rate=10.0))
     told = [(deadline.update(0.2), deadline.missed)[1] for _ in range(10)]
-    assert told == [False] * 2 + [True] * 8  # from 1 to .15 by halves
+    assert told == [False] * 4 + [True] * 6  # three steps from 1 to .15 by halves, and two that are late there
+
+
+def test_a_load_that_goes_as_the_floor_is_reached_is_not_told():
+    deadline = Deadline(PruningConfig(target_rate=10.0))
+    seconds = [0.2] * 3 + [0.05] * 5
+    assert not any((deadline.update(each), deadline.missed)[1] for each in seconds)
 
 
 def test_what_is_held_again_is_not_told_for_long():
@@ -176,8 +182,15 @@ def test_without_a_rate_no_step_is_late():
 
 
 @pytest.mark.parametrize("uncertain", [True, False])
-def test_nothing_goes_above_the_ceiling_but_to_the_nearest_step(uncertain):
-    ratios = [Budget(CONFIG).update(9.0, 0.1, uncertain, ceiling) for ceiling in (0.36, 0.29, 0.15)]
+def test_nothing_goes_above_the_ceiling(uncertain):
+    ceilings = [0.15 + number / 100 for number in range(86)]
+    ratios = [Budget(CONFIG).update(9.0, 0.1, uncertain, ceiling) for ceiling in ceilings]
+    assert all(ratio <= ceiling for ratio, ceiling in zip(ratios, ceilings, strict=True))
+    assert ratios == sorted(ratios)
+
+
+def test_the_largest_step_below_the_ceiling_is_taken():
+    ratios = [Budget(CONFIG).update(9.0, 0.1, False, ceiling) for ceiling in (0.36, 0.34, 0.15)]
     assert ratios == pytest.approx([0.353553, 0.252982, 0.15], abs=1e-6)
 
 
