@@ -87,7 +87,7 @@ def _copied(result: TrackResult) -> tuple[TrackedObject, ...]:
 
 
 def glance(frame: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
-    """What is compared of a frame, uint8 (H, W, 3), RGB: a small, blurred picture, uint8 (h, w, 3), brightness and two of colour.
+    """What is compared of a frame, uint8 (H, W, 3), RGB: a small blurred picture in YCrCb, uint8 (h, w, 3).
 
     Noise of a sensor's three colours is no stronger in any of these three (YCrCb) than in brightness: one limit fits all.
     """
