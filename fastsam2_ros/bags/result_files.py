@@ -65,7 +65,7 @@ class ResultFiles:
             self._tokens_video = (
                 stack.enter_context(closing(OverlayVideo(self.folder / "tokens.mp4"))) if tokens else None
             )
-            self._bag = stack.enter_context(BagWriter(self.folder / "bag", storage))
+            self._bag = stack.enter_context(BagWriter(self.folder / "bag", storage, every_second=False))
             for topic, msgtype in ((MASK_TOPIC, IMAGE), (LABELS_TOPIC, IMAGE), (TRACKS_TOPIC, TRACKS)):
                 self._bag.add_topic(topic, msgtype)
             self._stack = stack.pop_all()
@@ -92,6 +92,7 @@ class ResultFiles:
             self._bag.write(MASK_TOPIC, time_ns, image_message(mask, "mono8", stamp, frame.frame_id))
             self._bag.write(LABELS_TOPIC, time_ns, image_message(labels, "16UC1", stamp, frame.frame_id))
             self._bag.write(TRACKS_TOPIC, time_ns, tracks_message(result.objects, stamp, frame.frame_id))
+            self._bag.flush()  # not by the clock: the same results make the same bytes
             self._video.write(draw(frame.rgb, replace(result, stage_seconds={})), time_ns)
             self._history.add(result)
             if self._tokens_video is not None:

@@ -63,7 +63,7 @@ def run(arguments: argparse.Namespace) -> None:
     if wanted.example is not None:
         picture(wanted.example, wanted.config.max_megapixels)
     if len(arguments.source) > 1 or is_pattern(arguments.source[0]):
-        sources = find_sources(arguments.source)
+        sources = find_sources(arguments.source, arguments.out)
         team = workers.of_arguments(arguments, wanted.config.model.device)
         tell_failed(track_all(sources, wanted, arguments.out, team), len(sources))
         print(f"{arguments.out}: {len(sources)} recordings")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -17,8 +17,9 @@ from fastsam2_ros.batch import marker
 from fastsam2_ros.batch.progress import followed
 from fastsam2_ros.batch.sources import Source
 from fastsam2_ros.batch.weight_files import stamp, weight_files
-from fastsam2_ros.batch.workers import Workers, perform_all
+from fastsam2_ros.batch.workers import Done, Workers, perform_all
 from fastsam2_ros.config import TrackerConfig, flat_values
+from fastsam2_ros.errors import FastSam2Error
 
 if TYPE_CHECKING:
     from fastsam2_ros.tracker import TextTracker
@@ -54,15 +55,27 @@ def track_all(sources: Sequence[Source], wanted: Wanted, out: Path, workers: Wor
         names of those that failed.
 
     Raises:
-        InputError: a folder has results of something else.
         ModelError: there is no model.
     """
     jobs = plan(sources, wanted, out)
-    todo = [job for job in jobs if marker.finished(job.folder, job.made) is None]
-    outcomes = followed(
-        perform_all(track, todo, workers), len(jobs), lambda job: job.folder.name, len(jobs) - len(todo)
-    )
+    outcomes = followed(_outcomes(jobs, workers), len(jobs), lambda job: job.folder.name)
     return [done.job.folder.name for done in outcomes if done.error is not None]
+
+
+def _outcomes(jobs: Sequence[TrackJob], workers: Workers) -> Iterator[Done[TrackJob, int]]:
+    """Those that are finished, or whose folder has results of something else, need no worker."""
+    todo = []
+    for job in jobs:
+        try:
+            frames = marker.finished(job.folder, job.made)
+        except (FastSam2Error, OSError) as error:
+            yield Done(job, error=error)
+        else:
+            if frames is None:
+                todo.append(job)
+            else:
+                yield Done(job, frames)
+    yield from perform_all(track, todo, workers)
 
 
 def plan(sources: Sequence[Source], wanted: Wanted, out: Path) -> list[TrackJob]:
@@ -79,7 +92,8 @@ def plan(sources: Sequence[Source], wanted: Wanted, out: Path) -> list[TrackJob]
         "files": [stamp(file) for file in (*weight_files(wanted.config), *filter(None, (wanted.example,)))],
     }
     return [
-        TrackJob(source.path, wanted, out / source.name, {"source": _state(source.path), **task}) for source in sources
+        TrackJob(source.path, wanted, out / source.name, {marker.SOURCE: _state(source.path), **task})
+        for source in sources
     ]
 
 
@@ -98,7 +112,7 @@ def track(job: TrackJob) -> int:
         return before
     wanted = job.wanted
     frames = open_frames(job.source, wanted.topic, wanted.config.max_megapixels)
-    tracker = wanted.aim(_loaded(wanted.config).sibling())
+    tracker = wanted.aim(models(wanted.config).sibling())
     marker.begin(job.folder, job.made)
     with ResultFiles(job.folder, wanted.storage, wanted.tokens) as outputs:
         count = run_track(frames, tracker, outputs, wanted.max_frames)
@@ -107,7 +121,7 @@ def track(job: TrackJob) -> int:
 
 
 @lru_cache(maxsize=1)
-def _loaded(config: TrackerConfig) -> TextTracker:
+def models(config: TrackerConfig) -> TextTracker:
     """A tracker with the models, which its siblings share; it sees no frame itself."""
     from fastsam2_ros.tracker import TextTracker
 
@@ -115,6 +129,9 @@ def _loaded(config: TrackerConfig) -> TextTracker:
 
 
 def _state(path: Path) -> list[Any]:
-    """Which recording this is, and in what state."""
-    files = sorted(file for file in path.iterdir() if file.is_file()) if path.is_dir() else [path]
-    return [os.path.abspath(path), *(stamp(file)[1:] for file in files if file.exists())]
+    """Which recording this is, and in what state; of one that cannot be read, its own job says so."""
+    try:
+        files = sorted(file for file in path.iterdir() if file.is_file()) if path.is_dir() else [path]
+        return [os.path.abspath(path), *(stamp(file)[1:] for file in files if file.exists())]
+    except OSError:
+        return [os.path.abspath(path)]

@@ -55,22 +55,25 @@ def reliable_qos(durability: QosDurability = QosDurability.VOLATILE) -> Qos:
 class BagWriter:
     """A new bag; a context manager that leaves a complete bag behind also when it is left by an error.
 
-    Every second, what was written is handed to the system, so that a kill takes no more than that. After a full disk, the
-    bag holds what was written before, without index and metadata.yaml; `Bag` reads it.
+    What was written is handed to the system every second, so that a kill takes no more than that; or where `flush` is
+    called, and then the same messages make the same bytes, however long they take. After a full disk, the bag holds what
+    was written before, without index and metadata.yaml; `Bag` reads it.
 
     Args:
         path: folder to make; must not exist.
         storage: mcap or sqlite3.
+        every_second: hand over each second; else in `flush` alone.
 
     Raises:
         BagError: the folder exists or cannot be made.
     """
 
-    def __init__(self, path: str | Path, storage: str = "mcap") -> None:
+    def __init__(self, path: str | Path, storage: str = "mcap", every_second: bool = True) -> None:
         if storage not in STORAGES:
             raise BagError(f"Bags are stored as {' or '.join(STORAGES)}, not as {storage!r}.")
         self.path = Path(path)
         self.counts: dict[str, int] = {}
+        self._every_second = every_second
         self._connections: dict[str, Connection] = {}
         self._flushed = -FLUSH_SECONDS  # the first message at once: from then on there is a bag to read
         self._size = 0  # of an .mcap file up to the last chunk that is whole
@@ -127,7 +130,7 @@ class BagWriter:
 
     def flush_if_due(self) -> None:
         """`flush`, where the last time is a second ago; to be called from time to time where no message comes."""
-        if time.monotonic() - self._flushed >= FLUSH_SECONDS:
+        if self._every_second and time.monotonic() - self._flushed >= FLUSH_SECONDS:
             self.flush()
 
     def flush(self) -> None:

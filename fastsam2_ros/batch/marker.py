@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
@@ -15,6 +16,8 @@ FINISHED = "made.json"
 """File of a folder whose results are whole."""
 UNFINISHED = "made.json.part"
 """File of a folder that is being written to, or whose writing was broken off."""
+SOURCE = "source"
+"""Of what a folder is made of: what may change until it is whole, such as a damaged recording that is mended."""
 
 
 def finished(folder: Path, made: Mapping[str, Any]) -> int | None:
@@ -25,14 +28,16 @@ def finished(folder: Path, made: Mapping[str, Any]) -> int | None:
         made: what they are made of, as JSON has it.
 
     Raises:
-        InputError: it holds results of something else.
+        InputError: it holds results of something else; unfinished ones of another `SOURCE` are to be done anew.
     """
     for name in (FINISHED, UNFINISHED):
         content = _read(folder / name)
         if content is None:
             continue
         differing = _differing(content.get("made", {}), json.loads(json.dumps(made)))
-        if differing and (name == FINISHED or content):
+        if name == UNFINISHED:
+            differing = [key for key in differing if content and key != SOURCE]
+        if differing:
             raise InputError(
                 f"{folder} is of another run (other {', '.join(differing)}); name another --out, or remove it first."
             )
@@ -63,9 +68,17 @@ def finish(folder: Path, made: Mapping[str, Any], frames: int) -> None:
     (folder / UNFINISHED).unlink()
 
 
+def marked(folder: Path) -> bool:
+    """Whether it is a folder of results, whole or not."""
+    return any(os.path.lexists(folder / name) for name in (FINISHED, UNFINISHED))
+
+
 def _clear(folder: Path) -> None:
     if not (folder / UNFINISHED).is_file():
         raise BagError(f"The folder {folder} is not empty; name another with --out, or remove it first.")
+    for inner, _, _ in os.walk(folder):
+        if Path(inner) != folder and marked(Path(inner)):
+            raise BagError(f"The folder {folder} holds results of other recordings in {inner}; name another --out.")
     for each in folder.iterdir():
         # The marker stays: without it, nobody would know that the rest may be removed.
         if each.is_dir() and not each.is_symlink():

@@ -21,18 +21,17 @@ def bar() -> Progress:
 
 
 def followed(
-    outcomes: Iterable[Done[Job, Result]], total: int, name: Callable[[Job], str], before: int = 0
+    outcomes: Iterable[Done[Job, Result]], total: int, name: Callable[[Job], str]
 ) -> Iterator[Done[Job, Result]]:
     """The outcomes, with a bar over all; warnings and errors are logged with the job's name.
 
     Args:
         outcomes: of `workers.perform_all`.
-        total: number of jobs, those done before included.
+        total: number of jobs.
         name: of a job.
-        before: how many were done before.
     """
     with bar() as progress:
-        task = progress.add_task("", total=total, completed=before)
+        task = progress.add_task("", total=total)
         for done in outcomes:
             for warning in done.warnings:
                 _log.warning("%s: %s", name(done.job), warning)

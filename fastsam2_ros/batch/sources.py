@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
 
+from fastsam2_ros.batch.marker import marked
 from fastsam2_ros.errors import InputError
 
 
@@ -28,38 +29,56 @@ class Source:
 
 def is_pattern(word: str) -> bool:
     """Whether a word of the command line is a glob, and no path that exists."""
-    return glob.has_magic(word) and not Path(word).exists()
+    return glob.has_magic(word) and not os.path.exists(word)
 
 
-def find_sources(words: Sequence[str]) -> list[Source]:
-    """The paths and what the globs among them match, each once.
+def find_sources(words: Sequence[str], out: Path, taken: Sequence[str] = ()) -> list[Source]:
+    """The paths and what the globs among them match, each once; no glob matches results of earlier runs.
 
     A source is named by its path from where all of them begin: a glob where its first `*` is, a path in its folder. So
     two recordings of the same name in different folders have different names.
 
     Args:
         words: paths, which need not exist, and globs; `**` matches folders of any depth.
+        out: where results go. What lies in there is no match, unless the glob begins in there; nor is what lies in any
+            folder of results.
+        taken: names that no source gets.
 
     Raises:
-        InputError: a glob matches nothing.
+        InputError: a glob matches nothing else.
     """
-    paths: dict[Path, Path] = {}
+    paths: dict[str, Path] = {}
     bases: list[str] = []
     for word in words:
         found = [word]
         if is_pattern(word):
-            found = sorted(glob.glob(word, recursive=True))
+            base = os.path.abspath(_fixed_part(word))
+            matches = sorted(glob.glob(word, recursive=True))
+            found = [each for each in matches if not _is_result(each, base, out)]
             if not found:
-                raise InputError(f"Nothing matches {word}.")
-            bases.append(os.path.abspath(_fixed_part(word)))
+                raise InputError(f"Nothing matches {word}{' but results of earlier runs' if matches else ''}.")
+            bases.append(base)
         else:
             bases.append(os.path.dirname(os.path.abspath(word)))
         for each in found:
-            paths.setdefault(Path(each).resolve(), Path(each))
+            paths.setdefault(os.path.realpath(each), Path(each))
     base = os.path.commonpath(bases)
-    names = {path: "_".join(Path(os.path.relpath(path, base)).parts) for path in paths.values()}
-    often = Counter(names.values())
+    names = {path: _name(path, base) for path in paths.values()}
+    often = Counter([*names.values(), *taken])
     return [Source(path, name if often[name] == 1 else f"{name}-{_digest(path)}") for path, name in names.items()]
+
+
+def _name(path: Path, base: str) -> str:
+    """Of a folder in `--out`: never that one itself, nor the one above."""
+    parts = [part for part in Path(os.path.relpath(path, base)).parts if part != os.pardir]
+    return "_".join(parts) or os.path.basename(os.path.abspath(path)) or _digest(path)
+
+
+def _is_result(path: str, base: str, out: Path) -> bool:
+    place, results = Path(os.path.realpath(path)), Path(os.path.realpath(out))
+    if place.is_relative_to(results) and not Path(os.path.realpath(base)).is_relative_to(results):
+        return True
+    return any(marked(folder) for folder in (place, *place.parents))
 
 
 def _fixed_part(pattern: str) -> str:

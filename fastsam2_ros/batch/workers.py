@@ -87,7 +87,7 @@ def perform_all(
         each job as soon as it is over.
 
     Raises:
-        ModelError: of the first job without a model: no other would have one. Those that wait are not begun.
+        ModelError: of the first job without a model: no other would have one. All others are broken off.
         FastSam2Error: a process was killed (on Ray it is started again instead), or Ray cannot be had.
     """
     for done in _outcomes(perform, jobs, workers):
@@ -104,8 +104,8 @@ def _outcomes(perform: Callable[[Job], Result], jobs: Sequence[Job], workers: Wo
 
         yield from on_ray.perform_all(perform, jobs, workers)
     elif workers.count < 2 or len(jobs) < 2:
-        if workers.cores:
-            limit_threads(workers.cores)
+        if workers.cores or workers.count > 1:
+            limit_threads(_cores(workers))
         for job in jobs:
             yield attempt(perform, job)
     else:
@@ -116,12 +116,12 @@ def _in_processes(
     perform: Callable[[Job], Result], jobs: Sequence[Job], workers: Workers
 ) -> Iterator[Done[Job, Result]]:
     count = min(workers.count, len(jobs))
-    cores = workers.cores or max(1, (os.cpu_count() or 1) // count)
     # Not forked: CUDA does not survive it.
     context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(count, context, initializer=limit_threads, initargs=(cores,)) as pool:
-        futures = [pool.submit(attempt, perform, job) for job in jobs]
+    others = multiprocessing.active_children()
+    with ProcessPoolExecutor(count, context, initializer=limit_threads, initargs=(_cores(workers),)) as pool:
         try:
+            futures = [pool.submit(attempt, perform, job) for job in jobs]
             for future in as_completed(futures):
                 yield future.result()
         except BrokenProcessPool as error:
@@ -129,8 +129,18 @@ def _in_processes(
                 "A process was killed, perhaps since memory ran out: take fewer --jobs. What is finished is kept; the same "
                 "command does the rest."
             ) from error
-        finally:
+        except BaseException:
+            # Nobody waits for what is left: neither after Ctrl-C nor where the caller has gone.
+            for process in multiprocessing.active_children():
+                if process not in others:
+                    process.terminate()
             pool.shutdown(cancel_futures=True)
+            raise
+
+
+def _cores(workers: Workers) -> int:
+    """Of each; not by how many jobs are left, on which no result may depend."""
+    return workers.cores or max(1, (os.cpu_count() or 1) // max(1, workers.count))
 
 
 def attempt(perform: Callable[[Job], Result], job: Job) -> Done[Job, Result]:

@@ -1,5 +1,7 @@
 import hashlib
+import itertools
 import json
+import time
 from pathlib import Path
 
 import cv2
@@ -13,6 +15,7 @@ from fastsam2_ros.bags.overlay_video import OverlayVideo
 from fastsam2_ros.bags.read import Bag
 from fastsam2_ros.bags.result_files import LABELS_TOPIC, MASK_TOPIC, TRACKS_TOPIC, ResultFiles
 from fastsam2_ros.bags.track_one import run_track
+from fastsam2_ros.bags.write import STORAGES
 from fastsam2_ros.errors import BagError
 from fastsam2_ros.images import ImageDecoder
 from fastsam2_ros.message_fields import stamp_to_ns
@@ -137,13 +140,15 @@ def test_tokens_are_another_video_where_they_are_asked_for(
     assert kept > dropped + 30
 
 
-def test_two_runs_make_the_same_bytes(make_bag, tmp_path: Path) -> None:
+@pytest.mark.parametrize("storage", STORAGES)
+def test_two_runs_make_the_same_bytes(make_bag, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, storage: str) -> None:
     source = open_frames(make_bag())
     digests = []
-    for run in ("one", "two"):
+    for run, seconds in (("fast", 0.0), ("slow", 2.0)):
+        monkeypatch.setattr(time, "monotonic", itertools.count(1000.0, seconds).__next__)
         # The same name, since it is written into the bag.
         folder = tmp_path / run / "out"
-        with ResultFiles(folder) as outputs:
+        with ResultFiles(folder, storage) as outputs:
             run_track(source, FakeTracker(), outputs)
         files = sorted(file for file in folder.rglob("*") if file.is_file())
         digests.append([(f.relative_to(folder), hashlib.sha256(f.read_bytes()).hexdigest()) for f in files])

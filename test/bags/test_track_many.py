@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -31,7 +32,7 @@ class FakeModels:
 
 @pytest.fixture(autouse=True)
 def _without_models(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(track_many, "_loaded", lambda config: FakeModels())
+    monkeypatch.setattr(track_many, "models", lambda config: FakeModels())
     monkeypatch.setattr(TextTracker, "from_config", lambda config: FakeTracker())
 
 
@@ -78,12 +79,12 @@ def test_what_is_finished_is_not_done_again(recordings: Path, tmp_path: Path) ->
     assert {file.relative_to(tmp_path / "out").parts[0] for file in changed} == {"tuesday_cam.mp4"}
 
 
-def test_other_settings_are_told_and_nothing_is_lost(recordings: Path, tmp_path: Path, capsys) -> None:
+def test_other_settings_are_told_and_nothing_is_lost(recordings: Path, tmp_path: Path, caplog) -> None:
     cams = recordings / "monday" / "cam.mp4", recordings / "tuesday" / "cam.mp4"
     assert command(tmp_path / "out", *cams) == 0
     before = digests(tmp_path / "out")
     assert main(["track", *map(str, cams), "--out", str(tmp_path / "out"), *SETTINGS, "--keep-ratio", "0.5"]) == 2
-    assert "is of another run (other settings)" in " ".join(capsys.readouterr().err.split())
+    assert "is of another run (other settings)" in caplog.text
     assert digests(tmp_path / "out") == before
 
 
@@ -96,12 +97,57 @@ def test_the_marker_says_what_it_was_made_of(recordings: Path, tmp_path: Path) -
     assert content["made"]["settings"]["model.checkpoint"] == "untrained"
 
 
-def test_a_recording_that_changed_is_told(recordings: Path, tmp_path: Path, make_video, capsys) -> None:
+def test_a_recording_that_changed_is_told_and_the_others_go_on(
+    recordings: Path, tmp_path: Path, make_video, caplog
+) -> None:
     cams = recordings / "monday" / "cam.mp4", recordings / "tuesday" / "cam.mp4"
     assert command(tmp_path / "out", *cams) == 0
+    shutil.rmtree(tmp_path / "out" / "tuesday_cam.mp4")
     shutil.copyfile(make_video(count=7, name="longer.mp4"), cams[0])
     assert command(tmp_path / "out", *cams) == 2
-    assert "(other source)" in " ".join(capsys.readouterr().err.split())
+    assert "monday_cam.mp4: " in caplog.text
+    assert "(other source)" in caplog.text
+    assert (tmp_path / "out" / "tuesday_cam.mp4" / marker.FINISHED).is_file()
+
+
+def test_a_recording_that_was_mended_after_its_damage_is_done_anew(recordings: Path, tmp_path: Path) -> None:
+    cams = recordings / "monday" / "cam.mp4", recordings / "tuesday" / "cam.mp4"
+    whole = cams[0].read_bytes()
+    cams[0].write_bytes(whole[: len(whole) // 2])
+    assert command(tmp_path / "out", *cams) == 2
+    folder = tmp_path / "out" / "monday_cam.mp4"
+    folder.mkdir(exist_ok=True)
+    (folder / marker.UNFINISHED).write_text((folder.with_name("tuesday_cam.mp4") / marker.FINISHED).read_text())
+    cams[0].write_bytes(whole)
+    assert command(tmp_path / "out", *cams) == 0
+
+
+def test_results_in_the_same_folders_are_not_tracked_themselves(recordings: Path, tmp_path: Path) -> None:
+    for _ in range(2):
+        assert command(tmp_path / "rec" / "out", recordings / "**" / "cam.mp4") == 0
+        assert command(tmp_path / "other", recordings / "**" / "[co]*.mp4") == 0
+    assert sorted(folder.name for folder in (tmp_path / "other").iterdir()) == ["monday_cam.mp4", "tuesday_cam.mp4"]
+
+
+@pytest.mark.parametrize("kind", ["link to itself", "not readable"])
+def test_a_source_that_cannot_be_read_fails_alone(
+    recordings: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys, kind: str
+) -> None:
+    bad = recordings / "monday" / "bad"
+    if kind == "link to itself":
+        bad.symlink_to("bad")
+    else:
+        bad.mkdir()
+        listed = Path.iterdir
+
+        def refused(folder: Path) -> Iterator[Path]:
+            if folder == bad:
+                raise PermissionError(13, "Permission denied", str(folder))
+            return listed(folder)
+
+        monkeypatch.setattr(Path, "iterdir", refused)
+    assert command(tmp_path / "out", bad, recordings / "monday" / "cam.mp4") == 2
+    assert "1 of 2 failed, the others are done: bad." in " ".join(capsys.readouterr().err.split())
 
 
 def test_a_broken_off_one_is_begun_anew(recordings: Path, tmp_path: Path) -> None:

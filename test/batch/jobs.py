@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import signal
+import threading
 from collections.abc import Callable
 
 from fastsam2_ros.bags.result_files import ResultFiles
@@ -66,3 +67,12 @@ def killed_once_in_the_middle(job: TrackJob) -> int:
 def warn_often(number: int) -> None:
     for left in range(number, 0, -1):
         logging.getLogger("fastsam2_ros").warning("%d", left)
+
+
+def threads(_: int) -> str:
+    return os.environ["OMP_NUM_THREADS"]
+
+
+def never_end(_: object) -> None:
+    print("begun", flush=True)
+    threading.Event().wait()

@@ -58,3 +58,18 @@ def test_it_is_the_last_thing_that_is_there(tmp_path: Path) -> None:
     marker.begin(tmp_path, MADE)
     (tmp_path / marker.FINISHED).write_text(json.dumps({"made": MADE, "frames": 3}))
     assert marker.finished(tmp_path, MADE) == 3
+
+
+def test_an_unfinished_folder_of_a_recording_that_changed_is_done_anew(tmp_path: Path) -> None:
+    marker.begin(tmp_path, MADE)
+    assert marker.finished(tmp_path, {**MADE, marker.SOURCE: ["a.mp4", 8]}) is None
+
+
+@pytest.mark.parametrize("name", [marker.FINISHED, marker.UNFINISHED])
+def test_a_folder_around_results_is_not_cleared(tmp_path: Path, name: str) -> None:
+    (tmp_path / "day" / "cam").mkdir(parents=True)
+    for file in (tmp_path / marker.UNFINISHED, tmp_path / "day" / "cam" / name):
+        file.write_text("{}")
+    with pytest.raises(BagError, match=r"results of other recordings in .*cam"):
+        marker.begin(tmp_path, MADE)
+    assert (tmp_path / "day" / "cam" / name).is_file()

@@ -1,5 +1,11 @@
 from __future__ import annotations
 
+import os
+import signal
+import subprocess
+import sys
+
+import cv2
 import pytest
 
 from fastsam2_ros.batch.workers import Workers, perform_all
@@ -51,3 +57,41 @@ def test_of_thousands_of_warnings_the_first_are_kept() -> None:
 def test_a_process_that_was_killed_is_told() -> None:
     with pytest.raises(FastSam2Error, match="fewer --jobs"):
         list(perform_all(jobs.killed_if_negative, [-1, -2], Workers(2)))
+
+
+TRACK_WITHOUT_END = """
+import sys
+from batch.jobs import never_end
+from fastsam2_ros.bags import track_many
+from fastsam2_ros.cli import main
+track_many.track = never_end
+track_many.weight_files = lambda config: []  # looking for them takes torch
+sys.exit(main(sys.argv[1:]))
+"""
+
+
+def test_sigterm_ends_a_command_with_jobs_that_run_and_jobs_that_wait() -> None:
+    words = ["track", "a", "b", "c", "d", "--description", "mug", "--checkpoint", "untrained", "--jobs", "2"]
+    command = subprocess.Popen(
+        [sys.executable, "-c", TRACK_WITHOUT_END, *words],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
+    )
+    assert command.stdout is not None
+    assert [command.stdout.readline() for _ in range(2)] == [b"begun\n"] * 2
+    command.send_signal(signal.SIGTERM)
+    # Its output is at its end when the last of its processes is.
+    assert command.stdout.read() == b""
+    assert command.wait() == 143
+
+
+@pytest.mark.parametrize("left", [1, 2])
+def test_threads_do_not_depend_on_how_many_jobs_are_left(monkeypatch: pytest.MonkeyPatch, left: int) -> None:
+    monkeypatch.setattr(os, "cpu_count", lambda: 12)
+    monkeypatch.setenv("OMP_NUM_THREADS", "12")
+    before = cv2.getNumThreads()
+    try:
+        assert {done.value() for done in perform_all(jobs.threads, range(left), Workers(4))} == {"3"}
+    finally:
+        cv2.setNumThreads(before)

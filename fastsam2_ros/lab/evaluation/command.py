@@ -121,7 +121,7 @@ def _datasets(arguments: argparse.Namespace) -> list[tuple[Dataset, Path]]:
     if folders := [word for word in words if word != SYNTHETIC]:
         found += [
             (open_dataset(source.path, arguments.split, arguments.descriptions), source.name)
-            for source in find_sources(folders)
+            for source in find_sources(folders, arguments.out, [name for _, name in found])
         ]
     return [(dataset, arguments.out if alone else arguments.out / name) for dataset, name in found]
 

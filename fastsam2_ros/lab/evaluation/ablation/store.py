@@ -11,9 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from fastsam2_ros import __version__, shipped
-from fastsam2_ros.batch.workers import Workers, perform_all
+from fastsam2_ros.batch.workers import Done, Workers, perform_all
 from fastsam2_ros.config import UNTRAINED, PruningConfig, TrackerConfig, flat_values
-from fastsam2_ros.errors import FastSam2Error
 from fastsam2_ros.lab.evaluation.ablation.categories import groups
 from fastsam2_ros.lab.evaluation.ablation.measure import Measurement, measure
 from fastsam2_ros.lab.evaluation.ablation.policies import Variant
@@ -93,7 +92,7 @@ def plan(
     ]
 
 
-def run_jobs(jobs: Sequence[Job], processes: int, results: Results) -> Iterator[Job]:
+def run_jobs(jobs: Sequence[Job], processes: int, results: Results) -> Iterator[Done[Job, None]]:
     """Do what is missing, and add all to `results`.
 
     Args:
@@ -102,10 +101,10 @@ def run_jobs(jobs: Sequence[Job], processes: int, results: Results) -> Iterator[
         results: is added to.
 
     Yields:
-        each job as soon as its results are there.
+        each job as soon as its results are there, or with the error that it failed by.
 
     Raises:
-        FastSam2Error: of the first job that fails; what is done by then is kept.
+        ModelError: there is no model; what is done by then is kept.
     """
     todo = []
     for job in jobs:
@@ -113,11 +112,11 @@ def run_jobs(jobs: Sequence[Job], processes: int, results: Results) -> Iterator[
             todo.append(job)
         else:
             _add(job, results)
-            yield job
+            yield Done(job)
     for done in perform_all(perform, todo, Workers(processes)):
-        done.value()
-        _add(done.job, results)
-        yield done.job
+        if done.error is None:
+            _add(done.job, results)
+        yield done
 
 
 def missing(job: Job) -> dict[str, Variant]:
@@ -127,12 +126,9 @@ def missing(job: Job) -> dict[str, Variant]:
 
 
 def perform(job: Job) -> None:
-    """Measure what is missing and write it into the job's file; an error names the sequence."""
-    try:
-        sequence = job.dataset.open(job.sequence, job.max_frames)
-        measured = measure(sequence, missing(job), job.dense)
-    except FastSam2Error as error:
-        raise type(error)(f"{job.sequence}: {error}") from error
+    """Measure what is missing and write it into the job's file."""
+    sequence = job.dataset.open(job.sequence, job.max_frames)
+    measured = measure(sequence, missing(job), job.dense)
     _, done = _read(job.file)
     content = {
         "groups": groups(sequence, job.dataset.title),

@@ -6,9 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
-
+from fastsam2_ros.batch.progress import followed, tell_failed
 from fastsam2_ros.config import TrackerConfig, flat_values
 from fastsam2_ros.errors import InputError
 from fastsam2_ros.lab.evaluation.ablation.comparison import Row, rows
@@ -62,7 +60,7 @@ def conduct(
         processes: how many work at once.
 
     Raises:
-        FastSam2Error: a policy that cannot be, or a sequence that is damaged; what is done by then is kept.
+        FastSam2Error: a policy that cannot be, or sequences that are damaged; all others are measured and kept.
     """
     values = {**flat_values(base), **UNSEARCHED}
     # Whatever is wrong with a policy is told before hours of work, and for the matched ones too.
@@ -84,11 +82,8 @@ def conduct(
                 frames.get(dataset.title),
             )
         ]
-        columns = (BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TimeRemainingColumn())
-        with Progress(TextColumn("{task.description}"), *columns, console=Console(stderr=True)) as progress:
-            task = progress.add_task(title, total=len(jobs))
-            for job in run_jobs(jobs, processes, results):
-                progress.update(task, advance=1, description=f"{title}: {job.sequence}")
+        outcomes = followed(run_jobs(jobs, processes, results), len(jobs), lambda job: f"{title}: {job.sequence}")
+        tell_failed([done.job.sequence for done in outcomes if done.error is not None], len(jobs))
 
     plain = [policy for policy in policies if policy.match is None]
     measure(plain, f"{len(plain)} policies")

@@ -1,15 +1,18 @@
 from __future__ import annotations
 
+import logging
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from fastsam2_ros.config import LanguageConfig, ModelConfig, PruningConfig, TrackerConfig
-from fastsam2_ros.errors import InputError
+from fastsam2_ros.errors import FastSam2Error, InputError
 from fastsam2_ros.lab.evaluation.ablation import store
-from fastsam2_ros.lab.evaluation.ablation.policies import Variant
+from fastsam2_ros.lab.evaluation.ablation.policies import DENSE as DENSE_NAME
+from fastsam2_ros.lab.evaluation.ablation.policies import KEEP, Policy, Variant
 from fastsam2_ros.lab.evaluation.ablation.store import Results, key, missing, plan, run_jobs
+from fastsam2_ros.lab.evaluation.ablation.study import conduct
 from fastsam2_ros.lab.evaluation.datasets import open_dataset
 
 from ..footage import ids, write_davis
@@ -80,17 +83,33 @@ def test_a_run_that_broke_off_goes_on_where_it_was(dataset, tmp_path: Path, aske
     assert [name for name, _ in asked] == ["a", "b"]
 
 
-def test_an_error_names_the_sequence_and_spoils_nothing(dataset, tmp_path: Path, asked, monkeypatch) -> None:
+def test_an_error_spoils_neither_what_is_there_nor_the_others(dataset, tmp_path: Path, asked, monkeypatch) -> None:
     measured(dataset, tmp_path / "runs", {"dense": DENSE})
 
-    def broken(*_):
-        raise InputError("damaged")
+    def broken(sequence, policies, dense):
+        if sequence.name == "a":
+            raise InputError("damaged")
+        return {name: measurement(0.5) for name in policies}
 
     monkeypatch.setattr(store, "measure", broken)
     jobs = plan(dataset, {"dense": DENSE, "half": HALF}, DENSE, tmp_path / "runs", None)
-    with pytest.raises(InputError, match=r"^a: damaged"):
-        list(run_jobs(jobs, 1, Results()))
-    assert list(missing(jobs[0])) == ["half"]
+    outcomes = {done.job.sequence: done.error for done in run_jobs(jobs, 1, Results())}
+    assert (str(outcomes["a"]), outcomes["b"]) == ("damaged", None)
+    assert [list(missing(job)) for job in jobs] == [["half"], []]
+
+
+def test_a_study_names_what_failed_and_logs_warnings(dataset, tmp_path: Path, monkeypatch, caplog) -> None:
+    def broken(sequence, policies, dense):
+        logging.getLogger("fastsam2_ros").warning("frame 1 is dark")
+        if sequence.name == "a":
+            raise InputError("damaged")
+        return {name: measurement(1.0) for name in policies}
+
+    monkeypatch.setattr(store, "measure", broken)
+    with pytest.raises(FastSam2Error, match="1 of 2 failed, the others are done: a"):
+        conduct([Policy(DENSE_NAME, KEEP, "g", {"pruning.keep_ratio": 1.0})], CONFIG, [dataset], tmp_path / "runs", {})
+    assert "a: damaged" in caplog.text
+    assert "b: frame 1 is dark" in caplog.text
 
 
 def test_shorter_sequences_are_others(dataset, tmp_path: Path) -> None:
