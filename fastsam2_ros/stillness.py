@@ -87,11 +87,7 @@ def _copied(result: TrackResult) -> tuple[TrackedObject, ...]:
 
 
 def glance(frame: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
-<<<<<<< ours
     """What is compared of a frame, uint8 (H, W, 3), RGB: a small blurred picture in YCrCb, uint8 (h, w, 3).
-=======
-    """What is compared of a frame, uint8 (H, W, 3), RGB: a small, blurred picture, uint8 (h, w, 3), in YCrCb.
->>>>>>> theirs
 
     Noise of a sensor's three colours is no stronger in any of these three than in brightness: one limit fits all.
     """

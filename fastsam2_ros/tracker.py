@@ -273,14 +273,9 @@ class TextTracker:
         return [replace(each, seconds=watch.seconds["encode"] / len(frames)) for each in encoded]
 
     def needs_encoder(self, stamp_ns: int) -> bool:
-<<<<<<< ours
         """Whether a frame of this stamp, nanoseconds, is to be encoded: something is tracked, given, or due to be searched.
 
         Where not, `step` does without the encoder.
-=======
-        """Whether a frame of this stamp, nanoseconds, is to be encoded: something is tracked, given, or due to be
-        searched. Where not, `step` does without the encoder.
->>>>>>> theirs
         """
         return not self._stages.idle(self._state, self._state.motion.interval(stamp_ns)[0])
 

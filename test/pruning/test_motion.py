@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 import pytest
 
-from fastsam2_ros.pruning.motion import NOMINAL_SECONDS, MotionEstimator, small_size
+from fastsam2_ros.pruning.motion import NOMINAL_SECONDS, MotionEstimator, revealed, small_size
 
 SIZE = (240, 320)
 DIAGONAL = float(np.hypot(*SIZE))
@@ -227,3 +227,26 @@ def test_a_thing_moves_along_a_long_frame_by_its_share_of_it():
     mask = np.zeros((1, 128, 1024), bool)
     mask[0, 10:118, 400:640] = True
     assert second(first, then, mask).displacement == pytest.approx(24 / np.hypot(1024, 1024 / 4), rel=0.25)
+
+
+@pytest.mark.parametrize("size", [0.0, 1e-7, 1e-5, 1e-3])
+def test_a_camera_that_hardly_moves_reveals_hardly_anything(size):
+    chance = np.random.default_rng(0)
+    shown = [revealed(np.eye(2, 3) + size * chance.standard_normal((2, 3))) for _ in range(200)]
+    assert max(shown) <= 10 * size
+
+
+@pytest.mark.parametrize(
+    ("camera", "share"),
+    [
+        ([[1, 0, 0.25], [0, 1, 0]], 0.25),
+        ([[1, 0, -0.25], [0, 1, 0.5]], 1 - 0.75 * 0.5),
+        ([[0.5, 0, 0.25], [0, 0.5, 0.25]], 0.75),
+        ([[2, 0, -0.5], [0, 2, -0.5]], 0.0),
+        ([[0, -1, 1], [1, 0, 0]], 0.0),
+        ([[1, 0, 3], [0, 1, 0]], 1.0),
+    ],
+    ids=["to the right", "left and down", "away", "nearer", "a quarter turn", "out of sight"],
+)
+def test_what_the_last_frame_does_not_cover_is_revealed(camera, share):
+    assert revealed(np.array(camera, np.float64)) == pytest.approx(share)
