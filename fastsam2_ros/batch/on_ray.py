@@ -1,4 +1,4 @@
-"""Jobs on Ray: one actor for each GPU, or for some cores; an actor that dies is started again, and its job done again."""
+"""Jobs on Ray: one actor for each GPU, or for some cores; where an actor dies, another does its job again."""
 
 from __future__ import annotations
 
@@ -66,42 +66,63 @@ def perform_all(perform: Callable[[Job], Result], jobs: Sequence[Job], workers: 
         FastSam2Error: there is no such cluster, or its workers cannot be started.
     """
     with session(workers.ray):
-        actors = _actors(workers, len(jobs))
-        waiting, left = deque(jobs), len(jobs)
-        running: dict[Any, tuple[Any, Job | None]] = {actor.ready.remote(): (actor, None) for actor in actors}
+        count, kind, settings = _kind(workers)
+        waiting, left = deque((job, 1) for job in jobs), len(jobs)
+        running: dict[Any, tuple[Any, tuple[Job, int] | None]] = {}
+        idle: list[Any] = []
+        failed_starts = 0  # one after the other
+
+        def add_worker() -> None:
+            actor = kind.remote(*settings)
+            running[actor.ready.remote()] = (actor, None)
+
         try:
+            for _ in range(min(count, left)):
+                add_worker()
             while left:
                 (reference,), _ = ray.wait(list(running), num_returns=1)
-                actor, job = running.pop(reference)
-                if waiting:
+                actor, task = running.pop(reference)
+                done, error = _outcome(reference)
+                # Dead, or out of reach: another one takes its place, and its job.
+                lost = isinstance(error, ray.exceptions.RayActorError)
+                if lost:
+                    ray.kill(actor)
+                if task is None:
+                    failed_starts = failed_starts + 1 if error else 0
+                    if error and (failed_starts == _ATTEMPTS or not lost):
+                        raise FastSam2Error(
+                            f"Ray's workers cannot be started ({_last_line(error)}); fastsam2_ros must be installed on "
+                            "every machine."
+                        ) from error
+                elif lost and task[1] < _ATTEMPTS:
+                    waiting.append((task[0], task[1] + 1))
+                    task = None
+                if lost:
+                    add_worker()
+                elif waiting:
                     following = waiting.popleft()
-                    running[actor.perform.remote(perform, following)] = (actor, following)
-                if job is None:
-                    _started(reference)
+                    running[actor.perform.remote(perform, following[0])] = (actor, following)
                 else:
+                    idle.append(actor)
+                if task is not None:
                     left -= 1
-                    yield _outcome(reference, job)
+                    yield done if error is None else Done(task[0], error=_failure(error))
         finally:
-            for actor in actors:
+            for actor in (*idle, *(actor for actor, _ in running.values())):
                 ray.kill(actor)
 
 
-def _started(reference: Any) -> None:
+def _outcome(reference: Any) -> tuple[Any, Exception | None]:
     try:
-        ray.get(reference)
+        return ray.get(reference), None
     except ray.exceptions.RayError as error:
-        raise FastSam2Error(
-            f"Ray's workers cannot be started ({_last_line(error)}); fastsam2_ros must be installed on every machine."
-        ) from error
+        return None, error
 
 
-def _outcome(reference: Any, job: Job) -> Done[Job, Any]:
-    try:
-        return ray.get(reference)
-    except ray.exceptions.ActorDiedError:
-        return Done(job, error=FastSam2Error(f"its worker was killed {_ATTEMPTS} times, perhaps since memory ran out"))
-    except ray.exceptions.RayError as error:
-        return Done(job, error=FastSam2Error(_last_line(error)))
+def _failure(error: Exception) -> FastSam2Error:
+    if isinstance(error, ray.exceptions.RayActorError):
+        return FastSam2Error(f"its worker was killed {_ATTEMPTS} times, perhaps since memory ran out")
+    return FastSam2Error(_last_line(error))
 
 
 @contextmanager
@@ -135,11 +156,12 @@ def session(address: str) -> Iterator[None]:
             ray.shutdown()
 
 
-def _actors(workers: Workers, jobs: int) -> list[Any]:
+def _kind(workers: Workers) -> tuple[int, Any, tuple[Any, ...]]:
+    """How many workers, of which kind, with which arguments."""
     resources = ray.cluster_resources()
     count, cores, share = room(workers, int(resources.get("CPU", 1)), int(resources.get("GPU", 0)))
-    kind = ray.remote(_Worker).options(num_cpus=cores, num_gpus=share, max_restarts=-1, max_task_retries=_ATTEMPTS - 1)
-    return [kind.remote(cores, Path.cwd(), sys.path) for _ in range(min(count, jobs))]
+    kind = ray.remote(_Worker).options(num_cpus=cores, num_gpus=share)
+    return count, kind, (cores, Path.cwd(), sys.path)
 
 
 def room(workers: Workers, cpus: int, gpus: int) -> tuple[int, int, float]:
