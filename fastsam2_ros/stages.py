@@ -23,7 +23,6 @@ from fastsam2_ros.language.scoring import mask_iou
 from fastsam2_ros.language.search import NONE, TextRelevance, TextSearch
 from fastsam2_ros.look import Look, likeness, looks_of
 from fastsam2_ros.pruning.budget import Deadline
-from fastsam2_ros.pruning.cues import mask_prior
 from fastsam2_ros.pruning.motion import Motion, MotionEstimator
 from fastsam2_ros.pruning.pruner import TokenPruner
 from fastsam2_ros.pruning.router import FrameCues, Scorer, find_scorer
@@ -31,7 +30,6 @@ from fastsam2_ros.pruning.view import target_tokens
 from fastsam2_ros.results import AttentionCounts, TargetTokens
 from fastsam2_ros.stillness import LastLook
 from fastsam2_ros.stopwatch import Stopwatch
-from fastsam2_ros.strays import without_strays
 from fastsam2_ros.streaming.loading import LoadedSam2
 from fastsam2_ros.streaming.memory import TargetMemory
 from fastsam2_ros.streaming.prompts import Prompt, box_mask, clip_box
@@ -200,10 +198,6 @@ class Stages:
             conditioned = self._sam.condition(features, memories, state.index, tokens, before, motion.camera)
         with watch.stage("decode"):
             decoded = self._sam.decode(features, conditioned)
-            if self._config.seen_score > 0:
-                masks = torch.stack([each.mask for each in carried if each.mask is not None])
-                expected = mask_prior(masks, features.grid, motion.camera, motion.reaches)
-                decoded = without_strays(decoded, expected.unflatten(1, features.grid))
             looks = looks_of(features.picture, features, decoded.low_res)
             visible = (decoded.object_score > 0) & (decoded.covered > 0)
             visible &= decoded.score >= self._least_scores(tracked, looks).to(visible.device)

@@ -6,6 +6,8 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from fastsam2_ros.streaming.prompts import BOX_FIRST, BOX_SECOND, PADDING, POSITIVE
+
 Map = npt.NDArray[np.float32]
 
 PEAK_FLOOR = 0.1
@@ -18,7 +20,6 @@ most telling part.
 """
 LARGEST_REGION = 0.95
 """A region that covers more of the frame than this says nothing about where the object is."""
-POSITIVE, BOX_FIRST, BOX_SECOND, PADDING = 1, 2, 3, -1
 
 
 def prompts(

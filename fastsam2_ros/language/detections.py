@@ -15,7 +15,7 @@ from torch import Tensor
 
 from fastsam2_ros.config import LanguageConfig
 from fastsam2_ros.errors import InputError
-from fastsam2_ros.language import candidates, scoring
+from fastsam2_ros.language import scoring
 from fastsam2_ros.language.descriptions import key
 from fastsam2_ros.language.finder import Wanted
 from fastsam2_ros.language.grounding import Grounding
@@ -23,7 +23,7 @@ from fastsam2_ros.language.protocols import Features, Segmenter
 from fastsam2_ros.language.relations import parse
 from fastsam2_ros.language.vocabulary import words
 from fastsam2_ros.results import Box
-from fastsam2_ros.streaming.prompts import clip_box
+from fastsam2_ros.streaming.prompts import BOX_FIRST, BOX_SECOND, PADDING, clip_box
 
 MAX_AGE = 0.5
 """Seconds after which detections say nothing any more of what a camera sees."""
@@ -113,9 +113,7 @@ def _segmented(
     x, y, width, height = clip_box(detection.box, size)
     device = features.tokens.device
     points = torch.tensor([[[x, y], [x + width, y + height], [x + width / 2, y + height / 2]]], device=device)
-    labels = torch.tensor(
-        [[candidates.BOX_FIRST, candidates.BOX_SECOND, candidates.PADDING]], dtype=torch.int32, device=device
-    )
+    labels = torch.tensor([[BOX_FIRST, BOX_SECOND, PADDING]], dtype=torch.int32, device=device)
     masks, predicted = segmenter.segment(features, points, labels, size)
     mask, iou = masks[0, int(predicted[0].argmax())].float(), float(predicted[0].max().clamp(0, 1))
     if not (mask > 0).any():

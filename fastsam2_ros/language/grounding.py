@@ -17,6 +17,7 @@ from fastsam2_ros.language.protocols import Features, ImageTextEncoder, Segmente
 from fastsam2_ros.language.relevance import dense_relevance, sharpen
 from fastsam2_ros.language.vocabulary import contrasts, negatives_for
 from fastsam2_ros.results import Box
+from fastsam2_ros.streaming.prompts import BOX_FIRST
 
 LEAST_QUALITY = 0.25
 """Of a mask that is judged (`scoring.quality`): what fits the relevant region less, or is no object to SAM 2, is none. Chosen
@@ -149,7 +150,7 @@ def _segment(
     predicted = torch.cat([batch[1] for batch in batches])  # (prompts, 3)
     # A fourth mask, of the boxes' own regions; NaN, which is not usable, where a prompt is a point.
     fourth = logits.new_full((len(logits), 1, *logits.shape[2:]), torch.nan)
-    boxes = labels[:, 0] == candidates.BOX_FIRST
+    boxes = labels[:, 0] == BOX_FIRST
     shares = F.interpolate(regions[:, None], logits.shape[2:], mode="bilinear", align_corners=False)
     fourth[boxes] = REGION_SLOPE * (shares - candidates.REGION_LEVEL).to(fourth)
     logits = torch.cat((logits, fourth), dim=1)

@@ -9,9 +9,10 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from fastsam2_ros.streaming.prompts import BOX_FIRST, BOX_SECOND
+
 END_AT_BOXES = "masks_end_at_boxes"
 """Setting of a model's configuration, and attribute of the model."""
-BOX_FIRST, BOX_SECOND = 2, 3
 AROUND = 0.1
 """Share of a box's width and height that a mask may reach beyond each of its sides: boxes are drawn by hand, or guessed."""
 OUTSIDE = -4.0

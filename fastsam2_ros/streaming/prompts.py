@@ -11,6 +11,9 @@ import numpy.typing as npt
 from fastsam2_ros.errors import InputError
 from fastsam2_ros.results import Box
 
+POSITIVE, NEGATIVE, BOX_FIRST, BOX_SECOND, PADDING = 1, 0, 2, 3, -1
+"""SAM's labels of points: on the object, beside it, a box's upper left and lower right corner, and none at all."""
+
 
 @dataclass(frozen=True)
 class Prompt:
@@ -31,7 +34,7 @@ class Prompt:
         """A box, which should have passed `clip_box`."""
         x, y, width, height = box
         corners = np.array([[x, y], [x + width, y + height]], np.float32)
-        return cls(corners, np.array([2, 3], np.int32))
+        return cls(corners, np.array([BOX_FIRST, BOX_SECOND], np.int32))
 
     @classmethod
     def from_mask(cls, mask: npt.NDArray[np.bool_]) -> Prompt:

@@ -6,7 +6,7 @@ import pytest
 from fastsam2_ros.errors import InputError
 
 from .fakes import CentreTracker
-from .work import Gate, frame
+from .work import Gate, frame, stop_within_a_step
 
 
 def test_a_frame_is_processed(start, listener):
@@ -176,13 +176,7 @@ def test_nothing_is_told_while_the_worker_stops(start, worker, listener):
     queue = start(CentreTracker(before_step=gate))
     listener.on_publish = lambda: (_ for _ in ()).throw(RuntimeError("the graph is gone"))
     queue.offer(frame(0))
-    gate.wait_until_entered()
-    stopper = threading.Thread(target=worker.stop)
-    stopper.start()
-    while not worker.stopping:
-        pass
-    gate.open.release()
-    stopper.join(timeout=10)
+    stop_within_a_step(worker, gate)
     assert listener.errors == []
 
 

@@ -7,7 +7,7 @@ import pytest
 from fastsam2_ros.errors import InputError
 
 from .fakes import CentreTracker
-from .work import Gate, Listener, frame
+from .work import Gate, Listener, frame, stop_within_a_step
 
 
 @pytest.fixture
@@ -113,11 +113,5 @@ def test_frames_of_a_round_that_a_stop_ends_are_dropped(worker, two):
     gate = Gate()
     queues, _ = two(CentreTracker(before_step=gate))
     offer_together(worker, queues, frame(1), frame(2))
-    gate.wait_until_entered()
-    stopper = threading.Thread(target=worker.stop)
-    stopper.start()
-    while not worker.stopping:
-        pass
-    gate.open.release()
-    stopper.join(timeout=10)
+    stop_within_a_step(worker, gate)
     assert [(each.counts().processed, each.counts().dropped) for each in queues] == [(1, 0), (0, 1)]

@@ -42,6 +42,17 @@ def frame(stamp):
     return np.zeros((8, 8, 3), np.uint8), stamp
 
 
+def stop_within_a_step(worker, gate):
+    """Stop a worker whose tracker is held by a gate, and open that once the worker knows of it."""
+    gate.wait_until_entered()
+    stopper = threading.Thread(target=worker.stop)
+    stopper.start()
+    while not worker.stopping:
+        pass
+    gate.open.release()
+    stopper.join(timeout=10)
+
+
 class Gate:
     """Holds the tracker inside a step until it is opened."""
 

@@ -5,8 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-POSITIVE, NEGATIVE, BOX_FIRST, BOX_SECOND, PADDING = 1, 0, 2, 3, -1
-"""SAM's labels of points."""
+from fastsam2_ros.streaming.prompts import BOX_FIRST, BOX_SECOND, POSITIVE
 
 
 def points_in(masks: Tensor, generator: torch.Generator) -> Tensor:
