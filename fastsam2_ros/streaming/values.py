@@ -12,6 +12,9 @@ import torch.nn.functional as F
 from sam2.modeling.sam2_base import NO_OBJ_SCORE
 from torch import Tensor
 
+SPECK = 0.02
+"""Share of a mask's largest part below which a part is a speck."""
+
 
 @dataclass(frozen=True)
 class FrameFeatures:
@@ -95,7 +98,8 @@ class Decoded:
 def masks_at(low_res: Tensor, size: tuple[int, int]) -> npt.NDArray[np.bool_]:
     """Masks at a frame's size, none of which overlap: a pixel is that target's whose logit is highest.
 
-    A mask that is smaller than a pixel of the frame is the pixel where its logit is highest.
+    A mask that is smaller than a pixel of the frame is the pixel where its logit is highest. Specks, parts of less than
+    `SPECK` of the largest part, are left out: they are hardly ever the target's, and would stretch its box.
 
     Args:
         low_res: float, (targets, 1, h, w), mask logits over the whole frame.
@@ -104,7 +108,7 @@ def masks_at(low_res: Tensor, size: tuple[int, int]) -> npt.NDArray[np.bool_]:
     Returns:
         (targets, H, W).
     """
-    small = low_res[:, 0].float().cpu().numpy()
+    small = [_without_specks(logits) for logits in low_res[:, 0].float().cpu().numpy()]
     masks = np.empty((len(small), *size), bool)
     for logits, mask in zip(small, masks, strict=True):
         np.greater(_upsampled(logits, size), 0, out=mask)
@@ -119,6 +123,17 @@ def masks_at(low_res: Tensor, size: tuple[int, int]) -> npt.NDArray[np.bool_]:
             np.maximum(best, logits, out=best)
         masks[:, contested] = claims & (owner == np.arange(len(masks))[:, None])
     return masks
+
+
+def _without_specks(logits: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+    """One target's logits (h, w)."""
+    count, parts, stats, _ = cv2.connectedComponentsWithStats((logits > 0).astype(np.uint8))
+    if count <= 2:
+        return logits
+    areas = stats[:, cv2.CC_STAT_AREA]
+    specks = areas < SPECK * areas[1:].max()
+    specks[0] = False  # beside the mask
+    return np.where(specks[parts], np.float32(NO_OBJ_SCORE), logits)
 
 
 def _upsampled(logits: npt.NDArray[np.float32], size: tuple[int, int]) -> npt.NDArray[np.float32]:

@@ -12,7 +12,10 @@ SIZE = (90, 160)
 
 
 def logits(targets: int) -> torch.Tensor:
-    return F.avg_pool2d(torch.randn(targets, 1, 32, 32, generator=torch.Generator().manual_seed(0)), 5, 1, 2)
+    """Of large parts."""
+    return F.interpolate(
+        torch.randn(targets, 1, 4, 4, generator=torch.Generator().manual_seed(0)), (32, 32), mode="bilinear"
+    )
 
 
 def upsampled(low_res: torch.Tensor) -> torch.Tensor:
@@ -50,3 +53,24 @@ def test_one_logit_that_is_no_number_costs_no_other_pixel():
     expected = masks_at(logits, (16, 16))
     logits[..., 0, 7] = torch.nan
     assert np.array_equal(masks_at(logits, (16, 16)), expected)
+
+
+def parts(*sides: int) -> torch.Tensor:
+    """Logits (1, 1, 64, 64) of squares with these sides that do not touch, each in a quarter of its own."""
+    logits = torch.full((1, 1, 64, 64), -5.0)
+    for place, side in enumerate(sides):
+        top, left = 32 * (place // 2) + 2, 32 * (place % 2) + 2
+        logits[..., top : top + side, left : left + side] = 5.0
+    return logits
+
+
+def test_parts_below_a_fiftieth_of_the_largest_are_left_out():
+    """20 x 20 is 400: of that 2 x 2 is less than .02, and 3 x 3 is not."""
+    assert np.array_equal(masks_at(parts(20, 2), (64, 64)), masks_at(parts(20), (64, 64)))
+    (kept,) = masks_at(parts(20, 3), (64, 64))
+    assert kept[3, 35]
+
+
+def test_of_specks_alone_each_stays():
+    (mask,) = masks_at(parts(1, 1, 1), (64, 64))
+    assert mask[[2, 2, 34], [2, 34, 2]].all()
