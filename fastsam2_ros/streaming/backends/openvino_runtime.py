@@ -32,7 +32,7 @@ class OpenvinoRuntime:
         # Not by `openvino.convert_model`, which sends usage statistics.
         frontend = FrontEndManager().load_by_framework("pytorch")
         with warnings.catch_warnings():
-            # Of what tracing takes for constant: shapes, which are; and that there are newer ways, which OpenVINO does not read.
+            # Of what tracing takes for constant: shapes, which are; and of newer ways, which OpenVINO does not read.
             warnings.simplefilter("ignore", torch.jit.TracerWarning)
             warnings.simplefilter("ignore", FutureWarning)
             decoder = TorchScriptPythonDecoder(
