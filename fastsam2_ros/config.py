@@ -135,6 +135,13 @@ class PruningConfig:
     fall_seconds: float = option(
         1.0, "Time in which the budget falls from ceiling to floor, seconds.", minimum=0.0, maximum=60.0
     )
+    memory_interval: int = option(
+        2,
+        "While the budget sets the keep ratio: of a target that is sure only every so manieth frame is remembered. Memory then "
+        "reaches further back, and costs less. 1: every frame.",
+        minimum=1,
+        maximum=16,
+    )
     target_rate: float = option(
         0.0,
         "Frames per second to hold, of all cameras together: keep ratios sink, to the floor at most, until 95 % of the steps "

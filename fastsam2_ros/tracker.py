@@ -100,7 +100,7 @@ class TextTracker:
 
         It has no scorer, observer or finder (`find_with`) of its own yet.
         """
-        return TextTracker(self._loaded, self._search, self.config)
+        return TextTracker(self._loaded, self._search, self.config, clock=self._clock)
 
     def __reduce_ex__(self, protocol: object) -> NoReturn:
         raise TypeError(

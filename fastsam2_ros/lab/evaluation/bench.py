@@ -6,7 +6,6 @@ import argparse
 import itertools
 import json
 import platform
-import statistics
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
@@ -152,9 +151,8 @@ def compare(settings: Sequence[Setting], frames: int, progress: Progress) -> lis
     del steppers, stepper
     timings = []
     for setting, figures in zip(settings, seen, strict=True):
-        # The models run in some frames of a still scene only: there the median says nothing.
-        typical = (lambda values: sum(values) / frames) if setting.max_skip else statistics.median
-        times = {stage: typical(values) for stage, values in figures.items()}
+        # The mean: memory is not written in every frame, and in a still scene the models run in some frames alone.
+        times = {stage: sum(values) / frames for stage, values in figures.items()}
         step = times.pop("step")
         timings.append(Timing(setting, times, step, 0 if setting.checkout else peak_in_own_process(setting)))
         progress.advance(task)

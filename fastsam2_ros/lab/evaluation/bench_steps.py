@@ -66,8 +66,8 @@ class Timing:
     """What was measured of a setting.
 
     Attributes:
-        stages: median seconds by stage; in a still scene the mean.
-        step: median seconds of a whole step; in a still scene the mean.
+        stages: mean seconds by stage.
+        step: mean seconds of a whole step.
         peak_bytes: most memory of a process that did nothing else: of the GPU, or resident on a CPU; 0: not measured.
     """
 

@@ -50,7 +50,7 @@ def result_tables(timings: Sequence[Timing], clock: str) -> list[Table]:
     """For the terminal, readable in 80 columns: one for each model, precision and number of targets."""
     tables = []
     for (model, precision, targets), group in itertools.groupby(rows(timings), lambda cells: cells[:3]):
-        title = f"{model}, {precision}, targets: {targets}. Median ms per frame, {clock} time"
+        title = f"{model}, {precision}, targets: {targets}. Mean ms per frame, {clock} time"
         table = Table(title=title, padding=(0, 0), pad_edge=False)
         table.add_column("variant")
         for name in (*_SHORT, "step", "share", "MB"):
@@ -80,8 +80,8 @@ def markdown(timings: Sequence[Timing], command: str, machine: str, clock: str, 
         "",
         f"`{command}` on {machine}.",
         "",
-        f"Median ms per frame of {SIZE[1]}x{SIZE[0]}, in a still scene the mean, in {clock} time; memory full, variants frame",
-        "by frame in turn. Upstream is the step of `SAM2VideoPredictor`: encoder once per frame, everything else target by",
+        f"Mean ms per frame of {SIZE[1]}x{SIZE[0]}, in {clock} time; memory full, variants frame by frame in turn.",
+        "Upstream is the step of `SAM2VideoPredictor`: encoder once per frame, everything else target by",
         "target. `peak MB` is the most memory of a process that ran this variant alone: resident on a CPU, allocated on a GPU.",
         "",
         "| " + " | ".join(HEADER) + " |",

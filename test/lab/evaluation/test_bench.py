@@ -101,7 +101,7 @@ def test_what_is_no_checkout_is_told(tmp_path, capfd):
     assert f"{tmp_path} is no checkout" in capfd.readouterr().err
 
 
-def test_in_a_still_scene_the_mean_is_taken(monkeypatch):
+def test_times_are_means(monkeypatch):
     """Every third step takes .9 s, those between them nothing."""
     seconds = iter([{"motion": 0.3, "encode": 0.6}, {"motion": 0.0}, {"motion": 0.0}] * 6)
     monkeypatch.setattr(bench, "WARM_FRAMES", 3)
