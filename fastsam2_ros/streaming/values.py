@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
 
@@ -109,9 +110,10 @@ def masks_at(low_res: Tensor, size: tuple[int, int]) -> npt.NDArray[np.bool_]:
         (targets, H, W).
     """
     small = [_without_specks(logits) for logits in low_res[:, 0].float().cpu().numpy()]
-    masks = np.empty((len(small), *size), bool)
+    masks = np.zeros((len(small), *size), bool)
     for logits, mask in zip(small, masks, strict=True):
-        np.greater(_upsampled(logits, size), 0, out=mask)
+        if (logits > 0).any():
+            _draw(logits, mask)
     if len(masks) > 1 and (contested := masks.sum(0, dtype=np.uint16) > 1).any():
         claims = masks[:, contested]  # (targets, pixels)
         # What is not finite is in no mask, and must not win a pixel.
@@ -134,6 +136,26 @@ def _without_specks(logits: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
     specks = areas < SPECK * areas[1:].max()
     specks[0] = False  # beside the mask
     return np.where(specks[parts], np.float32(NO_OBJ_SCORE), logits)
+
+
+def _draw(logits: npt.NDArray[np.float32], mask: npt.NDArray[np.bool_]) -> None:
+    """One target's logits (h, w), some of them above zero, as an empty mask (H, W): only what is round those is upsampled."""
+    inside = logits > 0
+    rows, lines = _window(np.flatnonzero(inside.any(1)), logits.shape[0], mask.shape[0])
+    columns, places = _window(np.flatnonzero(inside.any(0)), logits.shape[1], mask.shape[1])
+    window = mask[lines, places]
+    np.greater(_upsampled(logits[rows, columns], window.shape), 0, out=window)
+
+
+def _window(inside: npt.NDArray[np.intp], cells: int, pixels: int) -> tuple[slice, slice]:
+    """Along one axis of so many cells, which become so many pixels: the cells round those inside, and their pixels.
+
+    Both begin and end where a cell and a pixel do, so that a pixel's place among the cells is what it is in the whole.
+    """
+    parts = math.gcd(cells, pixels)
+    step, size = cells // parts, pixels // parts
+    first, last = max(0, int(inside[0]) - 1) // step, -(-min(cells, int(inside[-1]) + 2) // step)
+    return slice(first * step, last * step), slice(first * size, last * size)
 
 
 def _upsampled(logits: npt.NDArray[np.float32], size: tuple[int, int]) -> npt.NDArray[np.float32]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 import torch
 import torch.nn.functional as F
 
@@ -26,6 +27,20 @@ def test_a_mask_is_where_its_upsampled_logits_are_above_zero():
     (mask,) = masks_at(logits(1), SIZE)
     large = upsampled(logits(1))[0]
     certain = large.abs() > 1e-5  # of the rest, rounding decides
+    assert torch.equal(torch.from_numpy(mask)[certain], large[certain] > 0)
+
+
+@pytest.mark.parametrize("size", [(90, 160), (45, 61), (96, 128), (20, 24)])
+@pytest.mark.parametrize("place", [(0, 0), (13, 9), (29, 30), (17, 0)])
+def test_a_small_mask_is_the_same_wherever_it_is(place, size):
+    """Only what is round it is upsampled."""
+    low_res = torch.full((1, 1, 32, 32), -4.0) - torch.rand(1, 1, 32, 32, generator=torch.Generator().manual_seed(1))
+    row, column = place
+    low_res[..., row : row + 3, column : column + 2] = 7.0
+    (mask,) = masks_at(low_res, size)
+    large = F.interpolate(low_res, size, mode="bilinear", align_corners=False)[0, 0]
+    certain = large.abs() > 1e-5
+    assert mask.any()
     assert torch.equal(torch.from_numpy(mask)[certain], large[certain] > 0)
 
 
