@@ -27,7 +27,9 @@ from fastsam2_ros.pruning.motion import Motion, MotionEstimator
 from fastsam2_ros.pruning.pruner import TokenPruner
 from fastsam2_ros.pruning.router import FrameCues, Scorer, find_scorer
 from fastsam2_ros.pruning.view import target_tokens
+from fastsam2_ros.refinding import places_of
 from fastsam2_ros.results import AttentionCounts, TargetTokens
+from fastsam2_ros.seen import BETTER_LOOK, SAME_LOOK, least_scores, remember_look
 from fastsam2_ros.stillness import LastLook
 from fastsam2_ros.stopwatch import Stopwatch
 from fastsam2_ros.streaming.loading import LoadedSam2
@@ -39,18 +41,6 @@ from fastsam2_ros.targets import Request, Target, TargetList, interval_after
 
 SAME_THING = 0.5
 """A found mask whose IoU with that of another target is above this is that target."""
-SAME_LOOK = 0.6
-"""Least likeness (`look.likeness`) of what a search found to the lost target's remembered looks, to be the same thing."""
-TRACKED_LOOK = 0.45
-"""The same for what memory attention takes for the target: below, its mask has slipped to something else, or what came back is
-another thing. Less, since the memory speaks for it too.
-"""
-LEARNT_LOOK = 0.7
-"""Least likeness of a look to the first one to be remembered beside it. What is left in sight of a target that leaves or is
-being covered looks half like what is beside it; remembered, it would let the mask slip there.
-"""
-ALIKE_SHARE = 0.4
-"""Of `seen_score`: the least score where the likeness is at least `SAME_LOOK`. A target that has changed has low scores too."""
 UNNAMED = "object"
 """Description of a mask that came without one."""
 _log = logging.getLogger(__name__)
@@ -200,7 +190,7 @@ class Stages:
             decoded = self._sam.decode(features, conditioned)
             looks = looks_of(features.picture, features, decoded.low_res)
             visible = (decoded.object_score > 0) & (decoded.covered > 0)
-            visible &= decoded.score >= self._least_scores(tracked, looks).to(visible.device)
+            visible &= decoded.score >= least_scores(tracked, looks, self._config.seen_score).to(visible.device)
             decoded = decoded.where(visible)
             seen, scores, sizes = visible.tolist(), decoded.score.tolist(), decoded.covered.tolist()
         with watch.stage("remember"):
@@ -221,7 +211,7 @@ class Stages:
             )
             if each.certain:
                 each.prototype = looks[row].token
-                _remember_look(tracked[row], looks[row])
+                remember_look(tracked[row], looks[row])
         if self._observer is not None and routed is not None and maps is not None:
             self._observer(
                 [
@@ -260,7 +250,29 @@ class Stages:
             for place in due:
                 target = state.targets.targets[place]
                 target.searched(found=target.shown)
+        for place, target in enumerate(state.targets.targets):
+            doubted = not target.shown or target.alike < SAME_LOOK
+            if target.memory is not None and target.looks and doubted and target.since_look >= 0.19:
+                state = self._attempt(state, partial(self._find_by_look, place=place, frame=frame), warnings)
+                state.targets.targets[place].since_look = 0.0
         return self._keyframe(state, frame, warnings)
+
+    def _find_by_look(self, state: TrackerState, place: int, frame: EncodedFrame) -> None:
+        """Look for a lost target by its remembered looks alone."""
+        target, features = state.targets.targets[place], frame.features
+        least = max(SAME_LOOK, target.alike + BETTER_LOOK if target.shown and not target.pruning.unseen else 0.0)
+        best: tuple[Decoded, Look] | None = None
+        for mask_logits in places_of(features, target.looks, self._sam):
+            (mask,) = masks_at(mask_logits[None, None], features.size)
+            decoded = self._sam.decode_prompt(features, Prompt.from_mask(mask))
+            (look,) = looks_of(features.picture, features, decoded.low_res)
+            alike = likeness(look, target.looks)
+            if alike >= least:
+                least, best = alike, (decoded, look)
+        if best is not None:
+            decoded, look = best
+            target.alike = least
+            self._prompt(state, target, frame, decoded, float(decoded.score), look)
 
     def _keyframe(self, state: TrackerState, frame: EncodedFrame, warnings: list[str]) -> TrackerState:
         """What a box started was never searched: without this, nothing would be known of its text."""
@@ -364,7 +376,7 @@ class Stages:
         trusted = self._config.uncertain_score
         pruning.prompted(decoded.low_res[0], look.token, score, size, visible, frame.ceiling, trusted_score=trusted)
         if pruning.certain or not target.looks:
-            _remember_look(target, look)
+            remember_look(target, look)
         ranked = None
         if pruner.active:
             shared = self._frame_cues(state, [target], features)
@@ -383,17 +395,6 @@ class Stages:
         return dense
 
     # ---- pieces ----
-
-    def _least_scores(self, targets: Sequence[Target], looks: Sequence[Look]) -> Tensor:
-        """float32 (targets,): the least score of each for which it counts as seen, where it looks so."""
-        least = []
-        for target, look in zip(targets, looks, strict=True):
-            alike = likeness(look, target.looks)
-            if alike < TRACKED_LOOK and (target.pruning.unseen or self._config.seen_score > 0):
-                least.append(math.inf)
-            else:
-                least.append(self._config.seen_score * (ALIKE_SHARE if alike >= SAME_LOOK else 1.0))
-        return torch.tensor(least)
 
     def _remember(
         self,
@@ -449,12 +450,6 @@ class Stages:
     def new_target(self, description: str, *, by_text: bool, searchable: bool, example: Tensor | None = None) -> Target:
         """One that has not been found yet; arguments as the attributes of `Target`."""
         return Target(description, by_text, searchable, self.pruner.new_state(), example=example)
-
-
-def _remember_look(target: Target, look: Look) -> None:
-    """Remember how a target looks now beside how it looked first, unless that is too far from it."""
-    if likeness(look, target.looks[:1]) >= LEARNT_LOOK:
-        target.looks = (*target.looks[:1], look)
 
 
 def _held(grounding: Grounding, targets: Sequence[Target]) -> bool:

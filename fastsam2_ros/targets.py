@@ -26,6 +26,10 @@ SLOWEST_SEARCH = 4.0
 """Searches that find nothing become rarer, each time by half, until their interval is that many times as long."""
 
 
+JUST_LOST_SECONDS = 3.0
+"""For so long after a target was last seen, it is searched twice as often as `search_interval` says: most come back soon."""
+
+
 def interval_after(failures: int, config: TrackerConfig) -> float:
     """Seconds from one search to the next, after so many in a row that came to nothing."""
     # The exponent is bounded too: a float ends at 2 ** 1023.
@@ -62,6 +66,8 @@ class Target:
     failed_searches: int = 0
     refused: str = ""
     looks: tuple[Look, ...] = ()
+    alike: float = 1.0
+    since_look: float = float("inf")
 
     def copy(self) -> Target:
         """One that changes by itself."""
@@ -80,6 +86,7 @@ class Target:
             config: thresholds and times.
         """
         self.since_search += seconds
+        self.since_look += seconds
         if self.memory is None:
             return
         unseen = self.pruning.unseen
@@ -107,7 +114,8 @@ class Target:
 
     def to_search(self, config: TrackerConfig, seconds: float = 0.0) -> bool:
         """Whether it is to be looked for in this frame; seconds: since the last one, where `observe` does not know it yet."""
-        interval = interval_after(self.failed_searches, config)
+        just_lost = self.memory is not None and self.pruning.unseen < JUST_LOST_SECONDS
+        interval = config.search_interval / 2 if just_lost else interval_after(self.failed_searches, config)
         return self.searchable and self.state == TrackState.SEARCHING and self.since_search + seconds >= interval
 
     @property
