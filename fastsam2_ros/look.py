@@ -18,8 +18,6 @@ from fastsam2_ros.streaming.values import FrameFeatures
 
 COLOUR_STEPS = 6
 """Of red, green and blue in a histogram of colours."""
-_STEP_OF = (np.arange(256) * COLOUR_STEPS // 256).astype(np.uint8)
-"""The step of each grey level."""
 GREY = 110.0
 """Mean of red, green and blue that every frame is brought to before its colours are counted."""
 COLOURS_SHARE = 0.75
@@ -100,8 +98,9 @@ def _colours(frame: npt.NDArray[np.uint8], masks: Tensor) -> Tensor:
     """Histograms of the colours in masks, (targets, h, w): float32 (targets, COLOUR_STEPS ** 3), square roots of shares."""
     small = cv2.resize(frame, masks.shape[:0:-1], interpolation=cv2.INTER_AREA)
     # By the grey world's light: exposure and white balance change while a target is away.
-    small = cv2.multiply(small, tuple(GREY / max(mean, 1.0) for mean in cv2.mean(small)[:3]) + (1.0,))
-    red, green, blue = cv2.split(cv2.LUT(small, _STEP_OF))
+    gains = np.array([GREY / max(mean, 1.0) for mean in cv2.mean(small)[:3]])
+    steps = np.minimum(np.arange(256)[:, None] * gains, 255).astype(np.int64) * COLOUR_STEPS // 256
+    red, green, blue = cv2.split(cv2.LUT(small, steps[None].astype(np.uint8)))
     bins = (red * COLOUR_STEPS + green) * COLOUR_STEPS + blue  # uint8: the highest is COLOUR_STEPS ** 3 - 1
     counts = np.stack([np.bincount(bins[mask], minlength=COLOUR_STEPS**3) for mask in masks.cpu().numpy()])
     shares = counts / np.maximum(counts.sum(1, keepdims=True), 1)

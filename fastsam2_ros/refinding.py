@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
 from fastsam2_ros.language import candidates, scoring
-from fastsam2_ros.language.protocols import Segmenter
-from fastsam2_ros.look import Look
-from fastsam2_ros.streaming.values import FrameFeatures
+from fastsam2_ros.look import Look, likeness, looks_of
+from fastsam2_ros.streaming.model import StreamingSam2
+from fastsam2_ros.streaming.prompts import Prompt
+from fastsam2_ros.streaming.values import Decoded, FrameFeatures, masks_at
 
 PLACES = 3
 """Where in a frame the target may be: how many places are looked at."""
@@ -21,14 +23,41 @@ LEAST_LEAD = 0.05
 """Least lead of the best token of a frame in which the target may be."""
 
 
-def places_of(features: FrameFeatures, known: Sequence[Look], segmenter: Segmenter) -> list[Tensor]:
-    """Masks of what may be the target, best first: float32 (h, w) logits, at most `PLACES`.
+@dataclass(frozen=True, eq=False)
+class Find:
+    """What looks like the target.
+
+    Attributes:
+        decoded: its mask.
+        look: its look.
+    """
+
+    decoded: Decoded
+    look: Look
+
+
+def find_by_look(features: FrameFeatures, known: Sequence[Look], sam: StreamingSam2, least: float) -> Find | None:
+    """What looks most like a target in a frame.
 
     Args:
         features: of the frame that is searched.
-        known: looks of the target.
-        segmenter: makes masks of points and boxes in that frame.
+        known: looks of the target, one at least.
+        sam: makes masks.
+        least: likeness (`look.likeness`) that it must have.
     """
+    best = None
+    for mask_logits in _candidates(features, known, sam):
+        (mask,) = masks_at(mask_logits[None, None], features.size)
+        decoded = sam.decode_prompt(features, Prompt.from_mask(mask))
+        (look,) = looks_of(features.picture, features, decoded.low_res)
+        alike = likeness(look, known)
+        if alike >= least:
+            least, best = alike, Find(decoded, look)
+    return best
+
+
+def _candidates(features: FrameFeatures, known: Sequence[Look], sam: StreamingSam2) -> list[Tensor]:
+    """Masks of what may be the target, best first: float32 (h, w) logits, at most `PLACES`."""
     lead = _lead(features, known)
     if float(lead.max()) < LEAST_LEAD:
         return []
@@ -37,7 +66,7 @@ def places_of(features: FrameFeatures, known: Sequence[Look], segmenter: Segment
     if not len(points):
         return []
     device = lead.device
-    logits, predicted = segmenter.segment(
+    logits, predicted = sam.segment(
         features, torch.from_numpy(points).to(device), torch.from_numpy(labels).to(device), features.size
     )
     masks = logits.float().flatten(0, 1)

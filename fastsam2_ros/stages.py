@@ -11,7 +11,6 @@ from functools import partial
 
 import numpy as np
 import numpy.typing as npt
-import torch
 from torch import Tensor
 
 from fastsam2_ros.config import TrackerConfig
@@ -27,9 +26,9 @@ from fastsam2_ros.pruning.motion import Motion, MotionEstimator
 from fastsam2_ros.pruning.pruner import TokenPruner
 from fastsam2_ros.pruning.router import FrameCues, Scorer, find_scorer
 from fastsam2_ros.pruning.view import target_tokens
-from fastsam2_ros.refinding import places_of
+from fastsam2_ros.refinding import find_by_look
 from fastsam2_ros.results import AttentionCounts, TargetTokens
-from fastsam2_ros.seen import BETTER_LOOK, SAME_LOOK, least_scores, remember_look
+from fastsam2_ros.seen import BETTER_LOOK, FOUND_LOOK, least_look, least_scores, remember_look
 from fastsam2_ros.stillness import LastLook
 from fastsam2_ros.stopwatch import Stopwatch
 from fastsam2_ros.streaming.loading import LoadedSam2
@@ -250,29 +249,21 @@ class Stages:
             for place in due:
                 target = state.targets.targets[place]
                 target.searched(found=target.shown)
-        for place, target in enumerate(state.targets.targets):
-            doubted = not target.shown or target.alike < SAME_LOOK
-            if target.memory is not None and target.looks and doubted and target.since_look >= 0.19:
-                state = self._attempt(state, partial(self._find_by_look, place=place, frame=frame), warnings)
-                state.targets.targets[place].since_look = 0.0
+        lost = [place for place, each in enumerate(state.targets.targets) if each.to_search_by_look(self._config)]
+        if lost:
+            place = max(lost, key=lambda place: state.targets.targets[place].since_look)
+            state = self._attempt(state, partial(self._search_by_look, place=place, frame=frame), warnings)
+            state.targets.targets[place].since_look = 0.0
         return self._keyframe(state, frame, warnings)
 
-    def _find_by_look(self, state: TrackerState, place: int, frame: EncodedFrame) -> None:
-        """Look for a lost target by its remembered looks alone."""
-        target, features = state.targets.targets[place], frame.features
-        least = max(SAME_LOOK, target.alike + BETTER_LOOK if target.shown and not target.pruning.unseen else 0.0)
-        best: tuple[Decoded, Look] | None = None
-        for mask_logits in places_of(features, target.looks, self._sam):
-            (mask,) = masks_at(mask_logits[None, None], features.size)
-            decoded = self._sam.decode_prompt(features, Prompt.from_mask(mask))
-            (look,) = looks_of(features.picture, features, decoded.low_res)
-            alike = likeness(look, target.looks)
-            if alike >= least:
-                least, best = alike, (decoded, look)
-        if best is not None:
-            decoded, look = best
-            target.alike = least
-            self._prompt(state, target, frame, decoded, float(decoded.score), look)
+    def _search_by_look(self, state: TrackerState, place: int, frame: EncodedFrame) -> None:
+        """Take up what looks like a lost target, or more like it than what is taken for it."""
+        target = state.targets.targets[place]
+        others = [each for each in state.targets.targets if each is not target]
+        least = max(FOUND_LOOK, 0.0 if target.pruning.unseen else target.alike + BETTER_LOOK)
+        found = find_by_look(frame.features, target.looks, self._sam, least)
+        if found is not None and not _held(found.decoded.low_res[0, 0], others):
+            self._prompt(state, target, frame, found.decoded, float(found.decoded.score), found.look)
 
     def _keyframe(self, state: TrackerState, frame: EncodedFrame, warnings: list[str]) -> TrackerState:
         """What a box started was never searched: without this, nothing would be known of its text."""
@@ -354,15 +345,16 @@ class Stages:
     def _take_up(self, state: TrackerState, place: int, grounding: Grounding, frame: EncodedFrame) -> None:
         """Track what was found, unless another target is that already, or it does not look like what was lost."""
         target, features = state.targets.targets[place], frame.features
-        if _held(grounding, state.targets.targets):
+        if _held(grounding.mask_logits, state.targets.targets):
             target.refused = "what was found is tracked already"
             return
         (mask,) = masks_at(grounding.mask_logits[None, None], features.size)
         decoded = self._sam.decode_prompt(features, Prompt.from_mask(mask))
         (look,) = looks_of(features.picture, features, decoded.low_res)
         alike = likeness(look, target.looks)
-        if alike < SAME_LOOK:
-            target.refused = f"what was found does not look like it ({alike:.2f}, at least {SAME_LOOK})"
+        least = least_look(grounding.margin - self._language.min_margin)
+        if alike < least:
+            target.refused = f"what was found does not look like it ({alike:.2f}, at least {least:.2f})"
             return
         self._prompt(state, target, frame, decoded, grounding.score, look)
 
@@ -452,7 +444,7 @@ class Stages:
         return Target(description, by_text, searchable, self.pruner.new_state(), example=example)
 
 
-def _held(grounding: Grounding, targets: Sequence[Target]) -> bool:
-    """Whether what was found is a target already: one thing is never tracked twice."""
+def _held(mask_logits: Tensor, targets: Sequence[Target]) -> bool:
+    """Whether what was found, (h, w), is a target already: one thing is never tracked twice."""
     masks = [target.pruning.mask for target in targets if target.shown]
-    return any(mask is not None and mask_iou(grounding.mask_logits, mask[0]) > SAME_THING for mask in masks)
+    return any(mask is not None and mask_iou(mask_logits, mask[0]) > SAME_THING for mask in masks)
