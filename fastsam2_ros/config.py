@@ -241,7 +241,11 @@ class TrackerConfig:
     )
     lost_seconds: float = option(0.3, "Time unseen after which a target is LOST, seconds.", minimum=0.0, maximum=60.0)
     search_seconds: float = option(
-        1.0, "Time LOST after which it is searched by its text again, seconds.", minimum=0.0, maximum=600.0
+        0.2,
+        "Time after which a target that is not seen, or does not look like itself, is searched by its look; time LOST "
+        "after which it is searched by its text, seconds.",
+        minimum=0.0,
+        maximum=600.0,
     )
     search_interval: float = option(0.5, "Time between two searches, seconds.", minimum=0.0, maximum=60.0)
     max_skip: int = option(

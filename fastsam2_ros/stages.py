@@ -11,7 +11,6 @@ from functools import partial
 
 import numpy as np
 import numpy.typing as npt
-import torch
 from torch import Tensor
 
 from fastsam2_ros.config import TrackerConfig
@@ -28,7 +27,9 @@ from fastsam2_ros.pruning.pruner import TokenPruner
 from fastsam2_ros.pruning.router import FrameCues, Scorer, find_scorer
 from fastsam2_ros.pruning.state import SETTLING_FRAMES
 from fastsam2_ros.pruning.view import target_tokens
+from fastsam2_ros.refinding import find_by_look
 from fastsam2_ros.results import AttentionCounts, TargetTokens
+from fastsam2_ros.seen import BETTER_LOOK, FOUND_LOOK, least_look, least_scores, remember_look
 from fastsam2_ros.stillness import LastLook
 from fastsam2_ros.stopwatch import Stopwatch
 from fastsam2_ros.streaming.loading import LoadedSam2
@@ -40,18 +41,6 @@ from fastsam2_ros.targets import Request, Target, TargetList, interval_after
 
 SAME_THING = 0.5
 """A found mask whose IoU with that of another target is above this is that target."""
-SAME_LOOK = 0.6
-"""Least likeness (`look.likeness`) of what a search found to the lost target's remembered looks, to be the same thing."""
-TRACKED_LOOK = 0.45
-"""The same for what memory attention takes for the target: below, its mask has slipped to something else, or what came back is
-another thing. Less, since the memory speaks for it too.
-"""
-LEARNT_LOOK = 0.7
-"""Least likeness of a look to the first one to be remembered beside it. What is left in sight of a target that leaves or is
-being covered looks half like what is beside it; remembered, it would let the mask slip there.
-"""
-ALIKE_SHARE = 0.4
-"""Of `seen_score`: the least score where the likeness is at least `SAME_LOOK`. A target that has changed has low scores too."""
 UNNAMED = "object"
 """Description of a mask that came without one."""
 _log = logging.getLogger(__name__)
@@ -201,7 +190,7 @@ class Stages:
             decoded = self._sam.decode(features, conditioned)
             looks = looks_of(features.picture, features, decoded.low_res)
             visible = (decoded.object_score > 0) & (decoded.covered > 0)
-            visible &= decoded.score >= self._least_scores(tracked, looks).to(visible.device)
+            visible &= decoded.score >= least_scores(tracked, looks, self._config.seen_score).to(visible.device)
             decoded = decoded.where(visible)
             seen, scores, sizes = visible.tolist(), decoded.score.tolist(), decoded.covered.tolist()
         with watch.stage("remember"):
@@ -226,7 +215,7 @@ class Stages:
             )
             if each.certain:
                 each.prototype = looks[row].token
-                _remember_look(tracked[row], looks[row])
+                remember_look(tracked[row], looks[row])
         if self._observer is not None and routed is not None and maps is not None:
             self._observer(
                 [
@@ -265,7 +254,21 @@ class Stages:
             for place in due:
                 target = state.targets.targets[place]
                 target.searched(found=target.shown)
+        lost = [place for place, each in enumerate(state.targets.targets) if each.to_search_by_look(self._config)]
+        if lost:
+            place = max(lost, key=lambda place: state.targets.targets[place].since_look)
+            state = self._attempt(state, partial(self._search_by_look, place=place, frame=frame), warnings)
+            state.targets.targets[place].since_look = 0.0
         return self._keyframe(state, frame, warnings)
+
+    def _search_by_look(self, state: TrackerState, place: int, frame: EncodedFrame) -> None:
+        """Take up what looks like a lost target, or more like it than what is taken for it."""
+        target = state.targets.targets[place]
+        others = [each for each in state.targets.targets if each is not target]
+        least = max(FOUND_LOOK, 0.0 if target.pruning.unseen else target.alike + BETTER_LOOK)
+        found = find_by_look(frame.features, target.looks, self._sam, least)
+        if found is not None and not _held(found.decoded.low_res[0, 0], others):
+            self._prompt(state, target, frame, found.decoded, float(found.decoded.score), found.look)
 
     def _keyframe(self, state: TrackerState, frame: EncodedFrame, warnings: list[str]) -> TrackerState:
         """What a box started was never searched: without this, nothing would be known of its text."""
@@ -347,15 +350,16 @@ class Stages:
     def _take_up(self, state: TrackerState, place: int, grounding: Grounding, frame: EncodedFrame) -> None:
         """Track what was found, unless another target is that already, or it does not look like what was lost."""
         target, features = state.targets.targets[place], frame.features
-        if _held(grounding, state.targets.targets):
+        if _held(grounding.mask_logits, state.targets.targets):
             target.refused = "what was found is tracked already"
             return
         (mask,) = masks_at(grounding.mask_logits[None, None], features.size)
         decoded = self._sam.decode_prompt(features, Prompt.from_mask(mask))
         (look,) = looks_of(features.picture, features, decoded.low_res)
         alike = likeness(look, target.looks)
-        if alike < SAME_LOOK:
-            target.refused = f"what was found does not look like it ({alike:.2f}, at least {SAME_LOOK})"
+        least = least_look(grounding.margin - self._language.min_margin)
+        if alike < least:
+            target.refused = f"what was found does not look like it ({alike:.2f}, at least {least:.2f})"
             return
         self._prompt(state, target, frame, decoded, grounding.score, look)
 
@@ -369,7 +373,7 @@ class Stages:
         trusted = self._config.uncertain_score
         pruning.prompted(decoded.low_res[0], look.token, score, size, visible, frame.ceiling, trusted_score=trusted)
         if pruning.certain or not target.looks:
-            _remember_look(target, look)
+            remember_look(target, look)
         ranked = None
         if pruner.active:
             shared = self._frame_cues(state, [target], features)
@@ -388,17 +392,6 @@ class Stages:
         return dense
 
     # ---- pieces ----
-
-    def _least_scores(self, targets: Sequence[Target], looks: Sequence[Look]) -> Tensor:
-        """float32 (targets,): the least score of each for which it counts as seen, where it looks so."""
-        least = []
-        for target, look in zip(targets, looks, strict=True):
-            alike = likeness(look, target.looks)
-            if alike < TRACKED_LOOK and (target.pruning.unseen or self._config.seen_score > 0):
-                least.append(math.inf)
-            else:
-                least.append(self._config.seen_score * (ALIKE_SHARE if alike >= SAME_LOOK else 1.0))
-        return torch.tensor(least)
 
     def _is_due(self, target: Target, index: int, score: float) -> bool:
         """Whether a frame in which a target is seen is remembered: while it is sure, only some are.
@@ -473,13 +466,7 @@ class Stages:
         return Target(description, by_text, searchable, self.pruner.new_state(), example=example)
 
 
-def _remember_look(target: Target, look: Look) -> None:
-    """Remember how a target looks now beside how it looked first, unless that is too far from it."""
-    if likeness(look, target.looks[:1]) >= LEARNT_LOOK:
-        target.looks = (*target.looks[:1], look)
-
-
-def _held(grounding: Grounding, targets: Sequence[Target]) -> bool:
-    """Whether what was found is a target already: one thing is never tracked twice."""
+def _held(mask_logits: Tensor, targets: Sequence[Target]) -> bool:
+    """Whether what was found, (h, w), is a target already: one thing is never tracked twice."""
     masks = [target.pruning.mask for target in targets if target.shown]
-    return any(mask is not None and mask_iou(grounding.mask_logits, mask[0]) > SAME_THING for mask in masks)
+    return any(mask is not None and mask_iou(mask_logits, mask[0]) > SAME_THING for mask in masks)

@@ -16,6 +16,7 @@ from fastsam2_ros.language.finder import Wanted
 from fastsam2_ros.look import Look
 from fastsam2_ros.pruning.state import PruningState
 from fastsam2_ros.results import Box, TrackedObject, TrackState
+from fastsam2_ros.seen import SAME_LOOK
 from fastsam2_ros.streaming.memory import TargetMemory
 
 MAX_ID = 65535
@@ -24,6 +25,13 @@ MAX_ID = 65535
 
 SLOWEST_SEARCH = 4.0
 """Searches that find nothing become rarer, each time by half, until their interval is that many times as long."""
+
+
+JUST_LOST_SECONDS = 3.0
+"""For so long after a target was last seen, it is searched twice as often as `search_interval` says: most come back soon."""
+
+LOOK_INTERVAL = 0.19
+"""Seconds between two searches by look in that time; then `search_interval`."""
 
 
 def interval_after(failures: int, config: TrackerConfig) -> float:
@@ -47,6 +55,9 @@ class Target:
         example: (D,), the embedding of a picture of it, which is searched in place of its text; None: the text is.
         failed_searches: in a row, since it was last seen.
         looks: when it was first found, and when it was last seen with certainty and like that.
+        alike: likeness of its mask in the last frame to its looks (`look.likeness`).
+        unlike: seconds since it was last seen and looked like itself.
+        since_look: seconds since it was last searched by its look.
         refused: why what the last search found was not taken; empty: nothing was found, it was taken, or seen since.
     """
 
@@ -62,6 +73,9 @@ class Target:
     failed_searches: int = 0
     refused: str = ""
     looks: tuple[Look, ...] = ()
+    alike: float = 1.0
+    unlike: float = 0.0
+    since_look: float = float("inf")
 
     def copy(self) -> Target:
         """One that changes by itself."""
@@ -71,6 +85,7 @@ class Target:
     def found(self) -> None:
         """It was prompted in this frame, which `pruning` knows already."""
         self.state = TrackState.TRACKING if self.pruning.certain else TrackState.UNCERTAIN
+        self.alike, self.unlike = 1.0, 0.0
 
     def observe(self, seconds: float, config: TrackerConfig) -> None:
         """Move to the next state after a frame, which `pruning` knows already.
@@ -80,9 +95,11 @@ class Target:
             config: thresholds and times.
         """
         self.since_search += seconds
+        self.since_look += seconds
         if self.memory is None:
             return
         unseen = self.pruning.unseen
+        self.unlike = 0.0 if unseen == 0 and self.alike >= SAME_LOOK else self.unlike + seconds
         if unseen == 0:
             self.state = TrackState.TRACKING if self.pruning.certain else TrackState.UNCERTAIN
             self.failed_searches, self.refused = 0, ""
@@ -107,8 +124,16 @@ class Target:
 
     def to_search(self, config: TrackerConfig, seconds: float = 0.0) -> bool:
         """Whether it is to be looked for in this frame; seconds: since the last one, where `observe` does not know it yet."""
-        interval = interval_after(self.failed_searches, config)
+        just_lost = self.memory is not None and self.pruning.unseen < JUST_LOST_SECONDS
+        interval = config.search_interval / 2 if just_lost else interval_after(self.failed_searches, config)
         return self.searchable and self.state == TrackState.SEARCHING and self.since_search + seconds >= interval
+
+    def to_search_by_look(self, config: TrackerConfig) -> bool:
+        """Whether it is to be looked for by its look in this frame: it is out of sight, or what is taken for it is doubted."""
+        if self.memory is None or not self.looks or not config.seen_score or self.unlike < config.search_seconds:
+            return False
+        just_lost = self.unlike < JUST_LOST_SECONDS
+        return self.since_look >= (LOOK_INTERVAL if just_lost else max(LOOK_INTERVAL, config.search_interval))
 
     @property
     def shown(self) -> bool:
@@ -135,7 +160,9 @@ class Target:
         if self.state == TrackState.LOST:
             after = config.lost_seconds + config.search_seconds
             return f"{unseen}; " + (
-                f"searched from {after:g} s on" if self.searchable else "it has no text to search by"
+                f"searched by its text from {after:g} s on"
+                if self.searchable
+                else "it has no text, and is searched by its look"
             )
         searches = f"{self.failed_searches} search{'' if self.failed_searches == 1 else 'es'} in vain"
         known = "not found yet" if self.memory is None else unseen

@@ -127,8 +127,8 @@ class TextTracker:
 
     @property
     def memory_bytes(self) -> int:
-        """Bytes that the memory of all targets takes."""
-        total = 0
+        """Bytes that the memory of all targets takes, and of the frames that their looks are known from."""
+        total = sum({id(look.tokens): look.tokens.nbytes for target in self.targets for look in target.looks}.values())
         for target in self._state.targets.targets:
             last = target.pruning.conditioned
             total += 0 if target.memory is None else target.memory.size_bytes()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import torch
 
+from fastsam2_ros import stages
 from fastsam2_ros.config import LanguageConfig, PruningConfig, TrackerConfig
 from fastsam2_ros.language.grounding import Grounding
 from fastsam2_ros.language.search import NONE, TextSearch
@@ -42,7 +43,7 @@ class PlantedSearch(TextSearch):
 
 
 def hide(sam, monkeypatch):
-    """From now on the model judges every target to be absent."""
+    """From now on the model judges every target to be absent, and nothing looks like one."""
     decode = sam.decode
 
     def nothing(features, conditioned):
@@ -53,6 +54,7 @@ def hide(sam, monkeypatch):
         )
 
     monkeypatch.setattr(sam, "decode", nothing)
+    monkeypatch.setattr(stages, "find_by_look", lambda *_: None)
 
 
 def built(sam, search, *present: str, pruning: PruningConfig | None = None, **settings) -> TextTracker:

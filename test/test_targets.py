@@ -2,20 +2,33 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
 
 from fastsam2_ros.config import PruningConfig, TrackerConfig
 from fastsam2_ros.errors import InputError
+from fastsam2_ros.look import Look
 from fastsam2_ros.pruning.budget import Budget
 from fastsam2_ros.pruning.state import LONG_LOST_SECONDS, SETTLING_FRAMES, PruningState
 from fastsam2_ros.results import TrackState
-from fastsam2_ros.targets import MAX_ID, SLOWEST_SEARCH, Request, Target, TargetList
+from fastsam2_ros.seen import SAME_LOOK
+from fastsam2_ros.targets import (
+    JUST_LOST_SECONDS,
+    LOOK_INTERVAL,
+    MAX_ID,
+    SLOWEST_SEARCH,
+    Request,
+    Target,
+    TargetList,
+)
 
 CONFIG = TrackerConfig(pruning=PruningConfig(min_keep_ratio=0.15, max_keep_ratio=1.0, fall_seconds=0.5))
 STEP = 0.1
 NOTHING = torch.zeros(1, 4, 4)
+LOOK = Look(*(torch.zeros(0) for _ in range(5)))
 
 
 def new(description="mug", by_text=True):
@@ -220,3 +233,49 @@ def test_a_text_that_stays_unfound_is_searched_ever_more_rarely_and_never_fails(
     assert target.to_search(CONFIG)
     target.since_search /= 2
     assert not target.to_search(CONFIG)
+
+
+def lost(unseen, **known):
+    """A target that was last seen so many seconds ago."""
+    target = Target("mug", True, searchable=True, pruning=PruningState(Budget(CONFIG.pruning)))
+    target.memory, target.state, target.looks = object(), TrackState.SEARCHING, (LOOK,)
+    target.pruning.unseen = target.unlike = unseen
+    for name, value in known.items():
+        setattr(target, name, value)
+    return target
+
+
+@pytest.mark.parametrize(("unseen", "due"), [(JUST_LOST_SECONDS - 0.1, True), (JUST_LOST_SECONDS, False)])
+def test_what_was_lost_just_now_is_searched_twice_as_often(unseen, due):
+    target = lost(unseen, since_search=CONFIG.search_interval / 2, failed_searches=3)
+    assert target.to_search(CONFIG) == due
+
+
+@pytest.mark.parametrize(
+    ("unlike", "since", "due"),
+    [
+        (CONFIG.search_seconds / 2, 9.0, False),
+        (CONFIG.search_seconds, LOOK_INTERVAL, True),
+        (CONFIG.search_seconds, LOOK_INTERVAL / 2, False),
+        (JUST_LOST_SECONDS, LOOK_INTERVAL, False),
+        (JUST_LOST_SECONDS, CONFIG.search_interval, True),
+    ],
+    ids=["seen a moment ago", "due", "searched just now", "long lost", "long lost and due"],
+)
+def test_a_target_that_is_not_seen_as_itself_is_searched_by_its_look(unlike, since, due):
+    assert lost(unlike, since_look=since).to_search_by_look(CONFIG) == due
+
+
+def test_without_a_known_look_there_is_no_search_by_it():
+    assert not lost(1.0, looks=()).to_search_by_look(CONFIG)
+
+
+def test_where_masks_are_as_upstreams_nothing_is_searched_by_its_look():
+    assert not lost(1.0).to_search_by_look(replace(CONFIG, seen_score=0.0))
+
+
+@pytest.mark.parametrize(("alike", "seconds"), [(SAME_LOOK, 0.0), (SAME_LOOK - 0.01, 3 * STEP)])
+def test_a_mask_that_looks_otherwise_is_doubted_for_as_long(target, alike, seconds):
+    target.alike = alike
+    go(target, 3)
+    assert target.unlike == pytest.approx(seconds)

@@ -82,7 +82,10 @@ def test_a_step_that_fails_has_not_happened(sam, search, video, monkeypatch, sta
     assert recent(trackers[0]) == recent(trackers[1])
 
 
-def test_a_search_that_fails_does_not_stop_tracking(tracker, search, video):
+def test_a_search_that_fails_does_not_stop_tracking(sam, search, video):
+    # What the box holds is not searched by its look, and every frame of it is remembered.
+    config = TrackerConfig(search_interval=0.0, search_seconds=600.0, pruning=PruningConfig(memory_interval=1))
+    tracker = TextTracker(LoadedSam2(sam, "small", untrained=True), search, config)
     tracker.set_box(BOX)
     step(tracker, video, 0)
     search.error = torch.OutOfMemoryError("CUDA out of memory")

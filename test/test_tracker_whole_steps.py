@@ -12,7 +12,8 @@ from planted import STEP, hide
 from small_models import small_sam2
 from sought import BOX, SETTINGS, SIZE, Search, step
 
-from fastsam2_ros import stages, targets
+from fastsam2_ros import seen as rules
+from fastsam2_ros import targets
 from fastsam2_ros.config import ModelConfig, TrackerConfig
 from fastsam2_ros.lab.evaluation.upstream import noise_video
 from fastsam2_ros.results import TrackState
@@ -53,7 +54,7 @@ def test_a_target_that_is_found_again_is_not_remembered_as_absent_too(tracker, s
 
 
 def test_the_given_box_stays_in_memory_whatever_is_found_later(tracker, sam, video, monkeypatch):
-    monkeypatch.setattr(stages, "SAME_LOOK", -1.0)
+    monkeypatch.setattr(rules, "SAME_LOOK", -1.0)
     tracker.set_box(BOX)
     step(tracker, video, 0)
     (target,) = tracker.targets

@@ -1,6 +1,6 @@
 """`fastsam2 looks`: how like a target's remembered look is to itself later, and to other things.
 
-The figures that `stages.SAME_LOOK` was chosen by: what a search finds must look like what was lost.
+The figures that the thresholds of `seen` were chosen by: what a search finds must look like what was lost.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from fastsam2_ros.bags.track import add_settings, settings
 from fastsam2_ros.images import RgbImage
 from fastsam2_ros.lab.evaluation.datasets import open_dataset
 from fastsam2_ros.lab.synthetic.world import LEVELS, generate
-from fastsam2_ros.look import Look, looks_of
+from fastsam2_ros.look import Look, likeness, looks_of
 from fastsam2_ros.streaming.loading import load_sam2
 from fastsam2_ros.streaming.model import StreamingSam2
 from fastsam2_ros.streaming.prompts import Prompt
@@ -32,7 +32,7 @@ SHOTS = 7
 """Frames of a sequence that are compared."""
 SMALLEST = 0.002
 """Masks that cover less of the frame are left out: they hold less than two tokens."""
-THRESHOLDS = (0.4, 0.5, 0.6, 0.7, 0.8)
+THRESHOLDS = (0.45, 0.6, 0.75, 0.85, 0.9)
 
 Shot = tuple[RgbImage, dict[int, npt.NDArray[np.bool_]]]
 """A frame, and the masks in it by object."""
@@ -61,14 +61,14 @@ def run(arguments: argparse.Namespace) -> None:
     table = Table("data", "pairs", *(f"{each:g}" for each in THRESHOLDS), title=title)
     sources = {"generated": _worlds(arguments.worlds), **{folder.name: _shots(folder) for folder in arguments.data}}
     for name, sequences in sources.items():
-        same, other = likeness(sam, track(sequences, f"{name} ", console=Console(stderr=True)))
+        same, other = likenesses(sam, track(sequences, f"{name} ", console=Console(stderr=True)))
         shares = [f"{_below(same, each)} / {_below(other, each)}" for each in THRESHOLDS]
         table.add_row(name, f"{len(same)} / {len(other)}", *shares)
     Console().print(table)
 
 
 @torch.inference_mode()
-def likeness(sam: StreamingSam2, sequences: Iterable[list[Shot]]) -> tuple[list[float], list[float]]:
+def likenesses(sam: StreamingSam2, sequences: Iterable[list[Shot]]) -> tuple[list[float], list[float]]:
     """Likeness of the looks of one thing in two frames, and of two things: each of a sequence's frames with each later one."""
     same: list[float] = []
     other: list[float] = []
@@ -78,7 +78,7 @@ def likeness(sam: StreamingSam2, sequences: Iterable[list[Shot]]) -> tuple[list[
             for later in looks[index + 1 :]:
                 for number, look in before.items():
                     for another, candidate in later.items():
-                        (same if number == another else other).append(look.likeness(candidate))
+                        (same if number == another else other).append(likeness(candidate, [look]))
     return same, other
 
 

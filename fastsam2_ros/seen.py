@@ -1,0 +1,66 @@
+"""What decides, by its score and its look, whether a target counts as seen, and whether its look is remembered."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor
+
+from fastsam2_ros.look import Look, likeness
+
+if TYPE_CHECKING:
+    from fastsam2_ros.targets import Target
+
+SAME_LOOK = 0.75
+"""Least likeness (`look.likeness`) to a target's remembered looks of what was found, or of what memory attention shows again
+after it was out of sight, to be the same thing.
+"""
+TRACKED_LOOK = 0.45
+"""The same for what memory attention takes for a target that was seen in the last frame: below, its mask has slipped to
+something else.
+"""
+LEARNT_LOOK = 0.85
+"""Least likeness of a look to the first one to be remembered beside it. What is left in sight of a target that leaves or is
+being covered looks half like what is beside it; remembered, it would let the mask slip there.
+"""
+FOUND_LOOK = 0.9
+"""Least likeness of what was found by the look alone: it was looked for all over the frame, and nothing else speaks for it."""
+BETTER_LOOK = 0.25
+"""By how much that must be more like the target than what is taken for it, to take its place."""
+TOLD_MARGIN, TOLD_WEIGHT, TOLD_MOST = 0.06, 2.0, 0.2
+"""Of what a text found: a margin that is this far above `language.min_margin` begins to make up for a lack of likeness, with
+this weight, up to this much.
+"""
+ALIKE_SHARE = 0.4
+"""Of `seen_score`: the least score where the likeness is at least `SAME_LOOK`. A target that has changed has low scores too."""
+
+
+def least_scores(targets: Sequence[Target], looks: Sequence[Look], seen_score: float) -> Tensor:
+    """The least score of each target for which it counts as seen, where it looks so: float32 (targets,).
+
+    The likeness is noted in each (`Target.alike`).
+    """
+    least = []
+    for target, look in zip(targets, looks, strict=True):
+        target.alike = alike = likeness(look, target.looks)
+        if alike >= SAME_LOOK:
+            least.append(seen_score * ALIKE_SHARE)
+        elif target.pruning.unseen or (alike < TRACKED_LOOK and seen_score > 0):
+            least.append(math.inf)
+        else:
+            least.append(seen_score)
+    return torch.tensor(least)
+
+
+def least_look(lead_over_least: float) -> float:
+    """The least likeness of what a search by text found. lead_over_least: its margin over `language.min_margin`."""
+    return SAME_LOOK - min(max(TOLD_WEIGHT * (lead_over_least - TOLD_MARGIN), 0.0), TOLD_MOST)
+
+
+def remember_look(target: Target, look: Look) -> None:
+    """Remember how a target looks now beside how it looked first, unless that is too far from it."""
+    if likeness(look, target.looks[:1]) >= LEARNT_LOOK:
+        target.looks = (*target.looks[:1], look)
