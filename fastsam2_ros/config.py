@@ -76,8 +76,8 @@ class ModelConfig:
     backend: str = option(
         "auto",
         "What computes the image encoder and, while tracking, the mask decoder and the memory encoder: torch, onnxruntime or "
-        "openvino (extras of the package), whose exports are kept in ~/.cache/fastsam2_ros. auto: openvino on CPUs, where it is "
-        "installed; else torch.",
+        "openvino (extras of the package), whose exports are kept in ~/.cache/fastsam2_ros. auto: openvino on CPUs where it is "
+        "installed, else torch.",
         choices=("auto", "torch", "onnxruntime", "openvino"),
         live=False,
     )
