@@ -60,7 +60,8 @@ class ModelConfig:
     device: str = option("auto", "torch device: auto (CUDA where there is one), cpu, cuda, cuda:1 ...", live=False)
     precision: str = option(
         "auto",
-        "auto: bf16 on CUDA devices that have it, else fp32. fp16 is for CUDA devices that lack bf16.",
+        "auto: bf16 on CUDA devices that have it, else fp32. fp16 is for CUDA devices that lack bf16. On a CPU, bf16 is for "
+        "openvino, whose image encoder alone computes in it.",
         choices=("auto", "fp32", "bf16", "fp16"),
         live=False,
     )
@@ -75,8 +76,8 @@ class ModelConfig:
     backend: str = option(
         "auto",
         "What computes the image encoder and, while tracking, the mask decoder and the memory encoder: torch, onnxruntime or "
-        "openvino (extras of the package), whose exports are kept in ~/.cache/fastsam2_ros. auto: openvino on a CPU where it "
-        "is installed, else torch.",
+        "openvino (extras of the package), whose exports are kept in ~/.cache/fastsam2_ros. auto: openvino on CPUs where it is "
+        "installed, else torch.",
         choices=("auto", "torch", "onnxruntime", "openvino"),
         live=False,
     )

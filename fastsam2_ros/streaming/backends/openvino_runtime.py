@@ -18,14 +18,15 @@ class OpenvinoRuntime:
     """See `parts.Runtime`.
 
     Args:
-        bf16: compute in bf16 where that is faster; else in fp32 alone.
+        bf16: compute the image encoder in bf16 where that is faster. Mask decoder and memory encoder stay in fp32: their
+            outputs go round from frame to frame, and in bf16 targets were lost.
     """
 
     name = "openvino"
     version = str(openvino.__version__)
 
     def __init__(self, bf16: bool) -> None:
-        self._precision = "bf16" if bf16 else "f32"
+        self._bf16 = bf16
 
     def export(self, module: nn.Module, inputs: tuple[Tensor, ...], folder: Path, part: str) -> None:
         """See `parts.Runtime`."""
@@ -45,7 +46,8 @@ class OpenvinoRuntime:
     def load(self, folder: Path, part: str) -> OpenvinoSession:
         """See `parts.Runtime`."""
         # By itself it would take all cores, and bf16 where the CPU has it.
-        settings = {"INFERENCE_PRECISION_HINT": self._precision, "INFERENCE_NUM_THREADS": torch.get_num_threads()}
+        precision = "bf16" if self._bf16 and part == "encoder" else "f32"
+        settings = {"INFERENCE_PRECISION_HINT": precision, "INFERENCE_NUM_THREADS": torch.get_num_threads()}
         return OpenvinoSession(openvino.Core().compile_model(folder / f"{part}.xml", "CPU", settings))
 
 

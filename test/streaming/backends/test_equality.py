@@ -121,8 +121,8 @@ def test_auto_is_torch_where_openvino_fails_and_says_so(model, monkeypatch, capl
     assert caplog.messages == ["model.backend auto: torch computes all, and not openvino. No room."]
 
 
-def test_openvino_computes_in_bf16_where_that_is_asked_for(model) -> None:
-    """It differs from fp32 by bf16's rounding, which is far above fp32's."""
+def test_openvino_encodes_in_bf16_where_that_is_asked_for_and_decodes_in_fp32(model) -> None:
+    """bf16's rounding is far above fp32's."""
     pytest.importorskip("openvino")
     if not cpu_features.has_bf16():
         pytest.skip("this CPU has no bf16")
@@ -131,6 +131,10 @@ def test_openvino_computes_in_bf16_where_that_is_asked_for(model) -> None:
     expected = StreamingSam2(model).encode(frame).tokens
     difference = (StreamingSam2(model, parts=parts).encode(frame).tokens - expected).abs().max() / expected.abs().max()
     assert 1e-4 < difference < 0.1
+    features = StreamingSam2(model).encode(frame)
+    theirs = StreamingSam2(model).decode(features, features.tokens[None])
+    decoded = StreamingSam2(model, parts=parts).decode(features, features.tokens[None])
+    assert close(decoded.low_res, theirs.low_res)
 
 
 @pytest.mark.parametrize("backend", MODULES)
