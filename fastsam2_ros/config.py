@@ -74,8 +74,9 @@ class ModelConfig:
     )
     backend: str = option(
         "auto",
-        "What computes the image encoder: torch, onnxruntime or openvino (each an extra of the package), whose exports are "
-        "kept in ~/.cache/fastsam2_ros. auto: torch.",
+        "What computes the image encoder and, while tracking, the mask decoder and the memory encoder: torch, onnxruntime or "
+        "openvino (extras of the package), whose exports are kept in ~/.cache/fastsam2_ros. auto: openvino on a CPU where it "
+        "is installed, else torch.",
         choices=("auto", "torch", "onnxruntime", "openvino"),
         live=False,
     )
@@ -134,6 +135,13 @@ class PruningConfig:
     )
     fall_seconds: float = option(
         1.0, "Time in which the budget falls from ceiling to floor, seconds.", minimum=0.0, maximum=60.0
+    )
+    memory_interval: int = option(
+        2,
+        "While the budget sets the keep ratio: of a target that is sure only every so manieth frame is remembered. Memory then "
+        "reaches further back, and costs less. 1: every frame.",
+        minimum=1,
+        maximum=16,
     )
     target_rate: float = option(
         0.0,

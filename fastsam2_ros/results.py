@@ -181,10 +181,10 @@ class TrackResult:
 
     def union_mask(self) -> npt.NDArray[np.uint8]:
         """uint8 (H, W): 255 where any target is, else 0."""
-        mask = np.zeros(self.size, np.uint8)
+        mask = np.zeros(self.size, bool)
         for target in self.objects:
-            mask[target.mask] = 255
-        return mask
+            mask |= target.mask
+        return mask.view(np.uint8) * np.uint8(255)
 
     def labels(self) -> npt.NDArray[np.uint16]:
         """uint16 (H, W): the id of the target at each pixel, 0 for none; the better score is on top."""

@@ -25,6 +25,7 @@ from fastsam2_ros.pruning.budget import Deadline
 from fastsam2_ros.pruning.motion import Motion, MotionEstimator
 from fastsam2_ros.pruning.pruner import TokenPruner
 from fastsam2_ros.pruning.router import FrameCues, Scorer, find_scorer
+from fastsam2_ros.pruning.state import SETTLING_FRAMES
 from fastsam2_ros.pruning.view import target_tokens
 from fastsam2_ros.refinding import find_by_look
 from fastsam2_ros.results import AttentionCounts, TargetTokens
@@ -193,10 +194,14 @@ class Stages:
             decoded = decoded.where(visible)
             seen, scores, sizes = visible.tolist(), decoded.score.tolist(), decoded.covered.tolist()
         with watch.stage("remember"):
+            due = [
+                visible and self._is_due(target, state.index, score)
+                for target, visible, score in zip(tracked, seen, scores, strict=True)
+            ]
             # The frame's own mask is known now: what is kept of the frame goes by that.
             maps = None if routed is None else pruner.router.cue_maps(routed[0], decoded.low_res, decoded.score)
             ranked = None if maps is None or not pruner.active else pruner.router.scorer(features.tokens, maps)
-            self._remember(state.index, features, decoded, memories, seen, shares, ranked)
+            self._remember(state.index, features, decoded, memories, due, shares, ranked)
         for row, each in enumerate(carried):
             each.observe(
                 decoded.low_res[row],
@@ -388,23 +393,40 @@ class Stages:
 
     # ---- pieces ----
 
+    def _is_due(self, target: Target, index: int, score: float) -> bool:
+        """Whether a frame in which a target is seen is remembered: while it is sure, only some are.
+
+        Args:
+            target: as the last frame left it.
+            index: of the frame.
+            score: of its mask.
+        """
+        config, memory = self._config.pruning, target.memory
+        sure = score >= self._config.uncertain_score and target.pruning.since_found >= SETTLING_FRAMES
+        if config.keep_ratio > 0 or memory is None or not sure:
+            return True
+        # Targets take turns: their frames cost the same then.
+        in_turn = (index + target.id) % config.memory_interval == 0
+        return in_turn or memory.left_out + 1 >= config.memory_interval
+
     def _remember(
         self,
         index: int,
         features: FrameFeatures,
         decoded: Decoded,
         memories: Sequence[TargetMemory],
-        seen: Sequence[bool],
+        due: Sequence[bool],
         shares: Sequence[TokenShares],
         ranked: Tensor | None,
     ) -> None:
-        """Write a frame into the memory of each target that is seen in it; further arguments as for `StreamingSam2.remember`.
+        """Write a frame into the memory of each target that it is due for; further arguments as for `StreamingSam2.remember`.
 
-        A frame without the target would teach the memory that what is there now is the target, or that there is none.
+        It is not where a target is not seen: it would teach the memory that what is there now is the target, or that there is
+        none.
         """
-        rows = [row for row, visible in enumerate(seen) if visible]
+        rows = [row for row, wanted in enumerate(due) if wanted]
         for row, memory in enumerate(memories):
-            if not seen[row]:
+            if not due[row]:
                 memory.skip(index)
         if rows:
             own = [memories[row] for row in rows]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
@@ -52,6 +53,7 @@ class TextTracker:
         config: settings.
         scorer: of tokens, in place of the one that `config.pruning.router` names.
         observer: is called in every step with all tracked targets, and the maps of all cues that the scorer looks at.
+        clock: seconds, by which stages are timed.
 
     Observers, scorers and finders are called within a step: there, what changes the tracker raises `InputError`.
     """
@@ -64,9 +66,11 @@ class TextTracker:
         *,
         scorer: Scorer | None = None,
         observer: Callable[[Sequence[Observation]], None] | None = None,
+        clock: Callable[[], float] = time.perf_counter,
     ) -> None:
         check(config)
         self.config = config
+        self._clock = clock
         self._loaded = sam
         self._sam = sam.streaming
         self._search = search
@@ -96,7 +100,7 @@ class TextTracker:
 
         It has no scorer, observer or finder (`find_with`) of its own yet.
         """
-        return TextTracker(self._loaded, self._search, self.config)
+        return TextTracker(self._loaded, self._search, self.config, clock=self._clock)
 
     def __reduce_ex__(self, protocol: object) -> NoReturn:
         raise TypeError(
@@ -267,7 +271,7 @@ class TextTracker:
         """
         for frame in frames:
             _check_frame(frame)
-        watch = Stopwatch(self.device)
+        watch = Stopwatch(self.device, self._clock)
         with neutral_torch(), watch.stage("encode"):
             encoded = self._sam.encode_batch(frames)
         return [replace(each, seconds=watch.seconds["encode"] / len(frames)) for each in encoded]
@@ -338,7 +342,7 @@ class TextTracker:
         view_tokens: bool,
     ) -> tuple[TrackerState, TrackResult]:
         """All stages of a step, on a state that nobody else sees: it and the result, or an exception."""
-        watch = Stopwatch(self.device)
+        watch = Stopwatch(self.device, self._clock)
         warnings: list[str] = []
         if features is None and not view_tokens and not stages.observed and state.last is not None:
             with watch.stage("motion"):

@@ -32,11 +32,10 @@ def sam(device):
 
 @pytest.fixture
 def make(sam):
-    def build(pruning: PruningConfig = PRUNING, streaming: StreamingSam2 = sam) -> TextTracker:
+    def build(pruning: PruningConfig = PRUNING, streaming: StreamingSam2 = sam, clock=time.perf_counter) -> TextTracker:
         config = TrackerConfig(language=LanguageConfig(name=NONE), pruning=pruning)
-        return TextTracker(
-            LoadedSam2(streaming, "small", untrained=True), TextSearch(config.language, torch.device("cpu")), config
-        )
+        search = TextSearch(config.language, torch.device("cpu"))
+        return TextTracker(LoadedSam2(streaming, "small", untrained=True), search, config, clock=clock)
 
     return build
 
@@ -57,8 +56,8 @@ def scene(moved: int) -> np.ndarray:
     return frame
 
 
-def plant(sam, monkeypatch, masks_at):
-    """From now on the model sees, and is certain of, the masks that `masks_at` gives for the index of a frame, from 1 on."""
+def plant(sam, monkeypatch, masks_at, iou=0.95):
+    """From now on the model sees, with this IoU, the masks that `masks_at` gives for the index of a frame, from 1 on."""
     decode, index = sam.decode, itertools.count(1)
 
     def planted(features, conditioned):
@@ -66,7 +65,7 @@ def plant(sam, monkeypatch, masks_at):
         masks = torch.from_numpy(np.stack(masks_at(next(index)))).to(decoded.low_res)[:, None]
         logits = torch.nn.functional.interpolate(masks, decoded.low_res.shape[2:]) * 20 - 10
         seen = masks.flatten(1).any(1).float() * 20 - 10
-        return type(decoded)(logits, decoded.high_res, torch.full_like(seen, 0.95), seen, decoded.pointer)
+        return type(decoded)(logits, decoded.high_res, torch.full_like(seen, iou), seen, decoded.pointer)
 
     monkeypatch.setattr(sam, "decode", planted)
 
@@ -184,6 +183,63 @@ def test_fewer_memory_frames_have_the_shares_of_so_many(make, sam):
     assert [len(frame.tokens) for frame, _ in tracker.targets[0].memory.frames(7)][1:3] == [128] * 2
 
 
+def remembered(tracker, sam, monkeypatch, frames):
+    """How many targets each of the frames after the first was remembered for."""
+    remember, counts = sam.remember, []
+
+    def counted(features, decoded, memories, index, *others):
+        counts[index - 1] += len(memories)
+        remember(features, decoded, memories, index, *others)
+
+    monkeypatch.setattr(sam, "remember", counted)
+    for index in range(frames):
+        counts += [0] if index else []
+        tracker.step(scene(0), index * STEP)
+    return counts
+
+
+@pytest.mark.parametrize(
+    ("interval", "counts"), [(1, [1] * 9), (2, [1, 1, 1, 0, 1, 0, 1, 0, 1]), (4, [1, 1, 1, 0, 0, 0, 1, 0, 0])]
+)
+def test_of_a_sure_target_some_frames_are_remembered(make, sam, monkeypatch, interval, counts):
+    tracker = make(PruningConfig(memory_interval=interval))
+    tracker.set_mask(square(20, 60), "rock")
+    plant(sam, monkeypatch, lambda index: [square(20, 60)])
+    assert remembered(tracker, sam, monkeypatch, 10) == counts
+
+
+def test_targets_take_turns_to_be_remembered(make, sam, monkeypatch):
+    tracker = make(PruningConfig(memory_interval=2))
+    tracker.set_mask(square(20, 60), "rock")
+    tracker.set_mask(square(60, 10), "stone")
+    plant(sam, monkeypatch, lambda index: [square(20, 60), square(60, 10)])
+    assert remembered(tracker, sam, monkeypatch, 10)[2:] == [1] * 7
+
+
+def test_with_a_fixed_keep_ratio_every_frame_is_remembered(make, sam, monkeypatch):
+    tracker = make(PruningConfig(keep_ratio=0.5, memory_interval=4))
+    tracker.set_mask(square(20, 60), "rock")
+    plant(sam, monkeypatch, lambda index: [square(20, 60)])
+    assert remembered(tracker, sam, monkeypatch, 8) == [1] * 7
+
+
+def test_of_a_doubted_target_every_frame_is_remembered(make, sam, monkeypatch):
+    tracker = make(PruningConfig(memory_interval=4))
+    tracker.set_mask(square(20, 60), "rock")
+    plant(sam, monkeypatch, lambda index: [square(20, 60)], iou=0.4)
+    assert remembered(tracker, sam, monkeypatch, 8) == [1] * 7
+
+
+def test_a_target_that_was_hidden_is_remembered_as_soon_as_it_is_seen_again(make, sam, monkeypatch):
+    tracker = make(PruningConfig(memory_interval=8))
+    tracker.set_mask(square(20, 60), "rock")
+    nothing = np.zeros(SIZE, bool)
+    plant(sam, monkeypatch, lambda index: [square(20, 60) if index < 4 or index > 12 else nothing])
+    counts = remembered(tracker, sam, monkeypatch, 14)
+    assert counts[3:12] == [0] * 9
+    assert counts[12] == 1
+
+
 @pytest.mark.parametrize("stage", sorted(FINDING_STAGES))
 def test_the_deadline_does_not_mind_what_finding_takes(make, monkeypatch, stage):
     find, now = getattr(Stages, stage), 0.0
@@ -193,9 +249,8 @@ def test_the_deadline_does_not_mind_what_finding_takes(make, monkeypatch, stage)
         now += 10.0
         return find(*arguments)
 
-    monkeypatch.setattr(time, "perf_counter", lambda: now)
     monkeypatch.setattr(Stages, stage, slow)
-    tracker = make(PruningConfig(max_keep_ratio=1.0, target_rate=1.0))
+    tracker = make(PruningConfig(max_keep_ratio=1.0, target_rate=1.0), clock=lambda: now)
     tracker.set_mask(square(20, 60), "rock")
     results = [tracker.step(scene(0), index * STEP) for index in range(3)]
     assert [result.stage_seconds[stage] for result in results] == [10.0] * 3

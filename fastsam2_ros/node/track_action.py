@@ -9,6 +9,7 @@ from geometry_msgs.msg import Pose, PoseStamped
 from rclpy.action import ActionServer, CancelResponse
 from rclpy.action.server import ServerGoalHandle
 from rclpy.node import Node
+from rclpy.qos import qos_profile_parameters
 from rclpy.task import Future
 from sensor_msgs.msg import RegionOfInterest
 from std_msgs.msg import Header
@@ -39,7 +40,17 @@ class TrackAction:
         self._commands = commands
         self._text_of = text_of
         self._current: tuple[TrackGoal, Any] | None = None
-        self._server = ActionServer(node, Track, name, self._execute, cancel_callback=self._on_cancel)
+        # As many calls may wait as of the parameters' services: ROS's usual ten are lost in a burst, and never answered.
+        self._server = ActionServer(
+            node,
+            Track,
+            name,
+            self._execute,
+            cancel_callback=self._on_cancel,
+            goal_service_qos_profile=qos_profile_parameters,
+            result_service_qos_profile=qos_profile_parameters,
+            cancel_service_qos_profile=qos_profile_parameters,
+        )
 
     def close(self) -> None:
         """Take the action back; before the node is destroyed."""

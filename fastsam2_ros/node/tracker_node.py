@@ -12,6 +12,7 @@ from rclpy.clock import Clock, ClockType
 from rclpy.lifecycle import LifecycleState, TransitionCallbackReturn
 from rclpy.logging import get_logger
 from rclpy.parameter import Parameter
+from rclpy.qos import qos_profile_parameters
 from rclpy.task import Future
 from std_msgs.msg import String
 from std_srvs.srv import Trigger
@@ -75,7 +76,8 @@ class TrackerNode(BackgroundLifecycleNode):
         self._enter("unconfigured", "Waiting to be configured.")
         # A command that is given while the models are loaded waits in the worker.
         qos.new_subscription(self, String, "target_description", self._on_description, qos.reliable())
-        self.create_service(Trigger, "~/reset", self._on_reset)
+        # As many calls may wait as of the parameters' services: ROS's usual ten are lost in a burst, and never answered.
+        self.create_service(Trigger, "~/reset", self._on_reset, qos_profile=qos_profile_parameters)
         self.add_on_set_parameters_callback(self._on_parameters)
         # A steady clock: simulated time may not run.
         self.create_timer(1.0, self._on_timer, clock=Clock(clock_type=ClockType.STEADY_TIME))

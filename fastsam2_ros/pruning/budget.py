@@ -7,7 +7,7 @@ import math
 from fastsam2_ros.config import PruningConfig
 from fastsam2_ros.streaming.shares import SMALL_KEEP_RATIO, SMALL_MEMORY_FACTOR, memory_ratio_for
 
-BUDGET_OPTIONS = ("min_keep_ratio", "max_keep_ratio", "full_motion", "fall_seconds", "target_rate")
+BUDGET_OPTIONS = ("min_keep_ratio", "max_keep_ratio", "full_motion", "fall_seconds", "target_rate", "memory_interval")
 """Of `PruningConfig`: those that a fixed `keep_ratio` switches off."""
 STEPS = (0.05, 0.1, 0.15, 0.2, 0.3, 0.4, 0.5, 0.7, 0.85, 1.0)
 """Levels (`level_of`) that the budget takes: few, so that compiled code and memory layouts are used again."""

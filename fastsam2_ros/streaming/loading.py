@@ -17,7 +17,7 @@ from fastsam2_ros.config import MODELS, UNTRAINED, ModelConfig
 from fastsam2_ros.errors import ModelError
 from fastsam2_ros.shipped import MINI_SAM2
 from fastsam2_ros.streaming import cpu_features
-from fastsam2_ros.streaming.backends.choice import find_encoder
+from fastsam2_ros.streaming.backends.choice import find_parts
 from fastsam2_ros.streaming.boxes import END_AT_BOXES
 from fastsam2_ros.streaming.configuration import read_model
 from fastsam2_ros.streaming.model import StreamingSam2
@@ -70,8 +70,10 @@ def load_sam2(config: ModelConfig) -> LoadedSam2:
         path = find_checkpoint(config)
         load_weights(model, path, config.name)
     model = model.to(device)
-    encoder = find_encoder(config, model, precision, read_model(file, sized(config)))
-    streaming = StreamingSam2(model, precision, config.max_prompt_frames, config.memory_frames, encoder=encoder)
+    parts = find_parts(config, model, precision, read_model(file, sized(config)))
+    if parts is not None and device.type == "cpu":
+        precision = torch.float32  # what is left to torch: its own bf16 is slow there
+    streaming = StreamingSam2(model, precision, config.max_prompt_frames, config.memory_frames, parts=parts)
     return LoadedSam2(streaming, config.name, untrained)
 
 

@@ -59,6 +59,8 @@ class TargetMemory:
         self.prompts: list[MemoryFrame] = []
         #: How many frames were left out, and the last of them.
         self._skipped, self._last_skipped = 0, -1
+        #: How many of them came after the last frame that was remembered.
+        self.left_out = 0
         self.recent: deque[MemoryFrame] = deque(maxlen=recent_frames)
         #: (index, float (C,)) of prompt frames, and of the other recent frames.
         self.prompt_pointers: list[tuple[int, Tensor]] = []
@@ -87,6 +89,7 @@ class TargetMemory:
         if self.prompts:
             self.prompts[-1] = self.prompts[-1].keep(middle_tokens)
         self.prompts.append(frame)
+        self.left_out = 0
         self.prompt_pointers.append((frame.index, pointer))
 
     def add(self, frame: MemoryFrame, pointer: Tensor, middle_tokens: int) -> None:
@@ -95,6 +98,7 @@ class TargetMemory:
         if self.recent:
             self.recent[-1] = self.recent[-1].keep(middle_tokens)
         self.recent.append(frame)
+        self.left_out = 0
         self.recent_pointers.append((frame.index, pointer))
 
     def layout(self, index: int) -> tuple[int, int]:
@@ -115,7 +119,7 @@ class TargetMemory:
 
     def skip(self, index: int) -> None:
         """Leave frame `index` out. That does not age what is remembered: to memory attention it never was."""
-        self._skipped, self._last_skipped = self._skipped + 1, index
+        self._skipped, self._last_skipped, self.left_out = self._skipped + 1, index, self.left_out + 1
 
     def size_bytes(self) -> int:
         """Bytes that the remembered frames and pointers take."""

@@ -22,7 +22,7 @@ from fastsam2_ros.errors import ModelError
 from fastsam2_ros.results import AttentionCounts
 from fastsam2_ros.streaming import neck
 from fastsam2_ros.streaming.attention import Queries, attend
-from fastsam2_ros.streaming.backends.encoder import ImageEncoder, Maps
+from fastsam2_ros.streaming.backends.parts import ExportedParts, ImageEncoder, Maps
 from fastsam2_ros.streaming.boxes import END_AT_BOXES, within_boxes
 from fastsam2_ros.streaming.cost import AttentionSize
 from fastsam2_ros.streaming.fill import fill
@@ -48,7 +48,7 @@ class StreamingSam2:
         upstream_encoder: for comparisons with upstream: frames are resized and encoded as it does, and not by `picture`, which
             differs from it by two grey levels at most, and by `neck`, which differs by rounding alone; and masks do not end
             at boxes, whatever the model's configuration says.
-        encoder: encodes frames instead.
+        parts: compute the image encoder instead, and, while a target is tracked, the mask decoder and the memory encoder.
 
     Raises:
         ModelError: a SAM 2 variant that cannot be streamed, or more memory frames than it knows.
@@ -61,7 +61,7 @@ class StreamingSam2:
         prompt_frames: int = 2,
         memory_frames: int = 0,
         upstream_encoder: bool = False,
-        encoder: ImageEncoder | None = None,
+        parts: ExportedParts | None = None,
     ) -> None:
         if not model.directly_add_no_mem_embed or not model.use_obj_ptrs_in_encoder or model.num_feature_levels != 3:
             raise ModelError(
@@ -82,7 +82,8 @@ class StreamingSam2:
         self.prompt_frames = prompt_frames
         self._end_at_boxes = bool(getattr(model, END_AT_BOXES, False)) and not upstream_encoder
         own = self._upstream_maps if upstream_encoder or not neck.fits(model) else self._maps
-        self._encoder: ImageEncoder = encoder or own
+        self._parts = parts
+        self._encoder: ImageEncoder = own if parts is None else parts.encode
         self.device = model.device
         side = model.image_size // model.backbone_stride
         self.grid = (side, side)
@@ -199,7 +200,9 @@ class StreamingSam2:
 
     @torch.inference_mode()
     def decode(self, features: FrameFeatures, conditioned: Tensor) -> Decoded:
-        """Masks of all targets from their conditioned features (targets, N, C), in one batch."""
+        """Masks of all targets from their conditioned features (targets, N, C)."""
+        if self._parts is not None:
+            return self._parts.decode(conditioned, features.maps[:2])
         multimask = self.model._use_multimask(is_init_cond_frame=False, point_inputs=None)
         return self._heads(features, conditioned, None, multimask)
 
@@ -269,7 +272,11 @@ class StreamingSam2:
             shares: one per target; None: all tokens are kept.
             scores: (targets, N), higher for tokens that are worth keeping; not needed where all are kept.
         """
-        maps = self._memory_maps(features, decoded.high_res, decoded.object_score, from_prompt=False)
+        if self._parts is None:
+            maps = self._memory_maps(features, decoded.high_res, decoded.object_score, from_prompt=False)
+        else:
+            own = self._parts.remember(features.tokens, decoded.high_res, decoded.object_score)
+            maps = own.to(torch.bfloat16)
         frames = self._frames(maps, index, shares, scores)
         for row, (memory, frame) in enumerate(zip(memories, frames, strict=True)):
             memory.add(frame, decoded.pointer[row], self._middle_tokens(shares, row))

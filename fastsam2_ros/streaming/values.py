@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
 
@@ -11,6 +12,9 @@ import numpy.typing as npt
 import torch.nn.functional as F
 from sam2.modeling.sam2_base import NO_OBJ_SCORE
 from torch import Tensor
+
+SPECK = 0.02
+"""Share of a mask's largest part below which a part is a speck."""
 
 
 @dataclass(frozen=True)
@@ -95,7 +99,8 @@ class Decoded:
 def masks_at(low_res: Tensor, size: tuple[int, int]) -> npt.NDArray[np.bool_]:
     """Masks at a frame's size, none of which overlap: a pixel is that target's whose logit is highest.
 
-    A mask that is smaller than a pixel of the frame is the pixel where its logit is highest.
+    A mask that is smaller than a pixel of the frame is the pixel where its logit is highest. Specks, parts of less than
+    `SPECK` of the largest part, are left out: they are hardly ever the target's, and would stretch its box.
 
     Args:
         low_res: float, (targets, 1, h, w), mask logits over the whole frame.
@@ -104,10 +109,11 @@ def masks_at(low_res: Tensor, size: tuple[int, int]) -> npt.NDArray[np.bool_]:
     Returns:
         (targets, H, W).
     """
-    small = low_res[:, 0].float().cpu().numpy()
-    masks = np.empty((len(small), *size), bool)
+    small = [_without_specks(logits) for logits in low_res[:, 0].float().cpu().numpy()]
+    masks = np.zeros((len(small), *size), bool)
     for logits, mask in zip(small, masks, strict=True):
-        np.greater(_upsampled(logits, size), 0, out=mask)
+        if (logits > 0).any():
+            _draw(logits, mask)
     if len(masks) > 1 and (contested := masks.sum(0, dtype=np.uint16) > 1).any():
         claims = masks[:, contested]  # (targets, pixels)
         # What is not finite is in no mask, and must not win a pixel.
@@ -119,6 +125,37 @@ def masks_at(low_res: Tensor, size: tuple[int, int]) -> npt.NDArray[np.bool_]:
             np.maximum(best, logits, out=best)
         masks[:, contested] = claims & (owner == np.arange(len(masks))[:, None])
     return masks
+
+
+def _without_specks(logits: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+    """One target's logits (h, w)."""
+    count, parts, stats, _ = cv2.connectedComponentsWithStats((logits > 0).astype(np.uint8))
+    if count <= 2:
+        return logits
+    areas = stats[:, cv2.CC_STAT_AREA]
+    specks = areas < SPECK * areas[1:].max()
+    specks[0] = False  # beside the mask
+    return np.where(specks[parts], np.float32(NO_OBJ_SCORE), logits)
+
+
+def _draw(logits: npt.NDArray[np.float32], mask: npt.NDArray[np.bool_]) -> None:
+    """One target's logits (h, w), some of them above zero, as an empty mask (H, W): only what is round those is upsampled."""
+    inside = logits > 0
+    rows, lines = _window(np.flatnonzero(inside.any(1)), logits.shape[0], mask.shape[0])
+    columns, places = _window(np.flatnonzero(inside.any(0)), logits.shape[1], mask.shape[1])
+    window = mask[lines, places]
+    np.greater(_upsampled(logits[rows, columns], window.shape), 0, out=window)
+
+
+def _window(inside: npt.NDArray[np.intp], cells: int, pixels: int) -> tuple[slice, slice]:
+    """Along one axis of so many cells, which become so many pixels: the cells round those inside, and their pixels.
+
+    Both begin and end where a cell and a pixel do, so that a pixel's place among the cells is what it is in the whole.
+    """
+    parts = math.gcd(cells, pixels)
+    step, size = cells // parts, pixels // parts
+    first, last = max(0, int(inside[0]) - 1) // step, -(-min(cells, int(inside[-1]) + 2) // step)
+    return slice(first * step, last * step), slice(first * size, last * size)
 
 
 def _upsampled(logits: npt.NDArray[np.float32], size: tuple[int, int]) -> npt.NDArray[np.float32]:

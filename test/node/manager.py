@@ -6,6 +6,7 @@ from lifecycle_msgs.msg import Transition
 from lifecycle_msgs.srv import ChangeState, GetState
 from rcl_interfaces.srv import SetParametersAtomically
 from rclpy.parameter import Parameter
+from rclpy.qos import qos_profile_parameters
 from std_srvs.srv import Trigger
 
 NAMES = {
@@ -27,7 +28,7 @@ class Manager:
     def __init__(self, graph):
         self._graph = graph
         self._clients = {
-            name: graph.peer.create_client(kind, f"fastsam2_tracker/{name}")
+            name: graph.peer.create_client(kind, f"fastsam2_tracker/{name}", qos_profile=qos_profile_parameters)
             for name, kind in {
                 "change_state": ChangeState,
                 "get_state": GetState,

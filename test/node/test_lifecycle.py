@@ -11,6 +11,7 @@ from std_srvs.srv import Trigger
 
 from fastsam2_ros.config import TrackerConfig
 from fastsam2_ros.errors import ModelError
+from fastsam2_ros.node.camera import Camera
 
 from .fakes import CentreTracker
 from .manager import NAMES, Manager, up
@@ -277,6 +278,24 @@ def test_reset_forgets_targets_and_waiting_commands(graph):
     assert answer.success
     graph.wait_for_status(lambda status: not status.descriptions and status.processed == 1)
     assert graph.send_good(2).descriptions == []
+
+
+def test_every_call_of_a_burst_of_resets_is_answered(graph, monkeypatch):
+    """More than the ten that wait by ROS's own default, while the node is busy."""
+    begun, free = threading.Event(), threading.Event()
+
+    def busy(_: Camera) -> None:
+        begun.set()
+        free.wait()
+
+    monkeypatch.setattr(Camera, "reset", busy)
+    graph = graph(CentreTracker())
+    manager = Manager(graph)
+    answers = [manager.ask("reset", Trigger.Request())]
+    assert begun.wait(10)
+    answers += [manager.ask("reset", Trigger.Request()) for _ in range(50)]
+    free.set()
+    graph.wait_for(lambda: all(answer.done() for answer in answers))
 
 
 def test_the_state_is_shown_to_all_by_its_number(managed):

@@ -10,6 +10,7 @@ from std_srvs.srv import Trigger
 
 from fastsam2_ros.action import Track
 from fastsam2_ros.node import track_action
+from fastsam2_ros.node.camera import Camera
 
 from .depth_camera import DepthCamera
 from .fakes import CentreTracker
@@ -162,7 +163,7 @@ def test_a_goal_that_is_cancelled_before_it_begins_leaves_the_one_at_work(monkey
     """The goal at work is in its coroutine; the server calls for the other one in the order in which rclpy does."""
     server, goals, ends = SimpleNamespace(), [], []
 
-    def serve(node, kind, name, execute, *, cancel_callback):
+    def serve(node, kind, name, execute, *, cancel_callback, **_):
         server.execute, server.cancel = execute, cancel_callback
 
     monkeypatch.setattr(track_action, "ActionServer", serve)
@@ -276,6 +277,25 @@ def test_a_patience_that_is_no_time_is_refused_and_leaves_the_goal_at_work(plann
     looks_for(planner, "cup")
     assert planner.result(planner.send(patience=patience)) == (GoalStatus.STATUS_ABORTED, Reason.REFUSED)
     assert planner.goals[-1].reason is None
+
+
+def test_every_goal_of_a_burst_is_answered(planner, monkeypatch):
+    """More than the ten that wait by ROS's own default, while the node is busy."""
+    begun, free = threading.Event(), threading.Event()
+
+    def busy(_: Camera) -> None:
+        begun.set()
+        free.wait()
+
+    monkeypatch.setattr(Camera, "reset", busy)
+    planner = planner()
+    reset = Manager(planner.graph).ask("reset", Trigger.Request())
+    assert begun.wait(10)
+    planner.graph.wait_for(planner.client.server_is_ready)
+    goals = [planner.client.send_goal_async(Track.Goal(description="cup")) for _ in range(30)]
+    free.set()
+    planner.graph.wait_for(reset.done)
+    assert all(planner.answer(goal).accepted for goal in goals)
 
 
 def test_a_reset_ends_a_goal(planner):

@@ -16,7 +16,7 @@ import numpy.typing as npt
 
 from fastsam2_ros.config import TrackerConfig
 from fastsam2_ros.errors import FastSam2Error
-from fastsam2_ros.lab.evaluation.upstream import noise_video
+from fastsam2_ros.lab.evaluation.bench_scene import SIZE, bench_scene
 from fastsam2_ros.tracker import TextTracker
 
 AROUND = ("motion", "resize")
@@ -62,12 +62,11 @@ class NodeTime:
         )
 
 
-def measure(config: TrackerConfig, size: tuple[int, int], warm_frames: int, frames: int) -> NodeTime:
-    """Run the node over DDS, in this process, with one target and one subscriber of the mask.
+def measure(config: TrackerConfig, warm_frames: int, frames: int) -> NodeTime:
+    """Run the node over DDS, in this process, on the benchmark's scene, with one target and one subscriber of the mask.
 
     Args:
         config: models and settings.
-        size: (H, W) of the images, pixels.
         warm_frames: that come before those that count.
         frames: that count.
 
@@ -99,18 +98,16 @@ def measure(config: TrackerConfig, size: tuple[int, int], warm_frames: int, fram
     statuses: Queue[Any] = Queue()
     peer.create_subscription(msg.TrackerStatus, f"{node.get_name()}/status", statuses.put, qos.latched())
     peer.create_subscription(Image, f"{node.get_name()}/mask", lambda _: None, qos.reliable())
-    height, width = size
-    video, seen = noise_video(4, size), NodeTime(size)
+    scene, seen = bench_scene(warm_frames + frames), NodeTime(SIZE)
+    x, y, width, height = map(round, scene.boxes[0])
     try:
         with _spinning([node, peer], context):
             node.start()
             for _ in (images, boxes):
                 _next(matches)
-            boxes.publish(
-                RegionOfInterest(x_offset=width // 4, y_offset=height // 4, width=width // 3, height=height // 3)
-            )
-            for number in range(1, warm_frames + frames + 1):
-                images.publish(_image(video[number % len(video)], number))
+            boxes.publish(RegionOfInterest(x_offset=x, y_offset=y, width=width, height=height))
+            for number, frame in enumerate(scene.frames, 1):
+                images.publish(_image(frame, number))
                 while (status := _next(statuses)).processed < number:
                     pass
                 if number > warm_frames:

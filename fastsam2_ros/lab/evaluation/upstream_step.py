@@ -38,12 +38,18 @@ class UpstreamStep:
     """
 
     def __init__(
-        self, model: ModelConfig, precision: str, boxes: Sequence[Box], size: tuple[int, int], vos_optimized: bool
+        self,
+        model: ModelConfig,
+        precision: str,
+        boxes: Sequence[Box],
+        size: tuple[int, int],
+        vos_optimized: bool,
+        clock: Callable[[], float],
     ) -> None:
         self._predictor = load_predictor(model, vos_optimized)
         self._device = self._predictor.device
         self._bf16 = precision == "bf16"
-        self._watch = Stopwatch(self._device)
+        self._watch = Stopwatch(self._device, clock)
         for method, stage in _STAGES.items():
             setattr(self._predictor, method, self._timed(getattr(self._predictor, method), stage))
         with tempfile.TemporaryDirectory() as folder:

@@ -19,7 +19,7 @@ from lifecycle_msgs.srv import ChangeState
 from rcl_interfaces.msg import Parameter, ParameterType, ParameterValue
 from rcl_interfaces.srv import SetParameters
 from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
-from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
+from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy, qos_profile_parameters
 from rosgraph_msgs.msg import Clock
 from sensor_msgs.msg import CompressedImage, Image, RegionOfInterest
 from std_msgs.msg import Header, String
@@ -63,7 +63,7 @@ class Peer:
         self._clock = node.create_publisher(Clock, "/clock", 10)
         for name, (topic, kind, qos) in _OUTPUTS.items():
             node.create_subscription(kind, topic, self._keep(name), qos)
-        self._reset = node.create_client(Trigger, f"{NODE}/reset")
+        self._reset = node.create_client(Trigger, f"{NODE}/reset", qos_profile=qos_profile_parameters)
         self._parameters = node.create_client(SetParameters, f"{NODE}/set_parameters")
         self._transition = node.create_client(ChangeState, f"{NODE}/change_state")
         self._executor = SingleThreadedExecutor()

@@ -7,8 +7,9 @@ import numpy.typing as npt
 
 from fastsam2_ros.depth import Camera
 from fastsam2_ros.lab.synthetic import motion
+from fastsam2_ros.lab.synthetic.actors import Actor
 from fastsam2_ros.lab.synthetic.compositing import paste
-from fastsam2_ros.lab.synthetic.scene import Actor, Scene
+from fastsam2_ros.lab.synthetic.scene import Scene
 
 _FAR, _NEAR = 2.4, 0.6
 """Depths between which the things are, m; the ground is behind them, up to 5 m away."""

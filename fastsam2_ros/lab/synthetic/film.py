@@ -9,9 +9,10 @@ import numpy as np
 import numpy.typing as npt
 
 from fastsam2_ros.lab.synthetic import motion
+from fastsam2_ros.lab.synthetic.actors import Actor
 from fastsam2_ros.lab.synthetic.camera import Optics, blur_kernel, expose
 from fastsam2_ros.lab.synthetic.compositing import paste, paste_shadow
-from fastsam2_ros.lab.synthetic.scene import MARGIN, Actor, Scene
+from fastsam2_ros.lab.synthetic.scene import MARGIN, Scene
 
 Kernel = npt.NDArray[np.float32]
 

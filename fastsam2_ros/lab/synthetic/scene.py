@@ -4,18 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
 
 from fastsam2_ros.images import RgbImage
 from fastsam2_ros.lab.synthetic import motion
+from fastsam2_ros.lab.synthetic.actors import Actor, Part, Role, drawn_role, dull_actor, make_actor, shadow_offset
 from fastsam2_ros.lab.synthetic.compositing import paste, paste_shadow
 from fastsam2_ros.lab.synthetic.looks import SIZE_SHARES, Look, draw_look, draw_lookalike
 from fastsam2_ros.lab.synthetic.motion import MANNERS, Manner, Matrices, Track
-from fastsam2_ros.lab.synthetic.shapes import Outline
-from fastsam2_ros.lab.synthetic.sprites import Sprite, draw_outline, dull_thing, thing
+from fastsam2_ros.lab.synthetic.sprites import dull_thing
 from fastsam2_ros.lab.synthetic.textures import background
 
 COVERS = 2.0
@@ -28,29 +27,7 @@ Times = npt.NDArray[np.float64]
 Place = npt.NDArray[np.float64]
 """float64 (2,): x, y in pixels."""
 
-_MAX_SCALE = 260.0
 _SIZE_CHANCES = {1: (0.25, 0.45, 0.3), 2: (0.4, 0.48, 0.12), 3: (0.4, 0.45, 0.15)}
-
-
-@dataclass(frozen=True)
-class Actor:
-    """A thing and its way.
-
-    Attributes:
-        id: from 1; 0 for dull things that only hide others.
-        look: what is said of it; None for dull things.
-        sprite: its picture.
-        places: (T, 2, 3), from outline units to image pixels.
-        shadow: x, y offset of its cast shadow, outline units.
-        bends: (T,), see `compositing.paste`.
-    """
-
-    id: int
-    look: Look | None
-    sprite: Sprite
-    places: Matrices
-    shadow: npt.NDArray[np.float64]
-    bends: npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -94,63 +71,6 @@ class Plot:
     cover: Callable[[np.random.Generator, Track, Times, float], Track] | None = None
 
 
-class Form(Protocol):
-    """What a thing's picture is made from."""
-
-    @property
-    def extent(self) -> tuple[float, float]:
-        """See `Outline.extent`."""
-
-    def sprite(self, rng: np.random.Generator, scale: float, light: float) -> Sprite:
-        """The picture, see `sprites.thing`."""
-
-
-@dataclass(frozen=True)
-class Role:
-    """A thing that is to appear.
-
-    Attributes:
-        look: what is said of it; None: nothing.
-        shares: of the frame that its box covers, least and most.
-        form: makes one.
-    """
-
-    look: Look | None
-    shares: tuple[float, float]
-    form: Callable[[np.random.Generator], Form]
-
-
-@dataclass(frozen=True)
-class Drawn:
-    """A thing of the generated world."""
-
-    look: Look
-    outline: Outline
-
-    @property
-    def extent(self) -> tuple[float, float]:
-        """See `Form`."""
-        return self.outline.extent
-
-    def sprite(self, rng: np.random.Generator, scale: float, light: float) -> Sprite:
-        """See `Form`."""
-        return thing(rng, self.look, self.outline, scale, light)
-
-
-@dataclass
-class _Part:
-    """A thing before it is drawn."""
-
-    look: Look | None
-    form: Form
-    scale: float
-    start: npt.NDArray[np.float64]
-
-    @property
-    def reach(self) -> float:
-        return self.scale * float(np.hypot(*self.form.extent))
-
-
 def stage(rng: np.random.Generator, level: int, times: Times, size: tuple[int, int], plot: Plot | None = None) -> Scene:
     """Make up a scene.
 
@@ -164,11 +84,6 @@ def stage(rng: np.random.Generator, level: int, times: Times, size: tuple[int, i
     view = motion.camera(rng, times, size, MANNERS[level])
     roles = [drawn_role(look) for look in cast(rng, level)]
     return play(rng, level, times, size, view, roles, background, plot)
-
-
-def drawn_role(look: Look) -> Role:
-    """A thing of the generated world that looks so."""
-    return Role(look, SIZE_SHARES[look.size], lambda rng: Drawn(look, draw_outline(rng, look)))
 
 
 def play(
@@ -216,7 +131,7 @@ def play(
         else:
             still = rng.random() < 0.35
             path, fixed = _drift(rng, part, times, size, manner, still), True
-        actors[number] = _actor(rng, int(ids[number]), part, path, times, light, manner, view if fixed else None)
+        actors[number] = make_actor(rng, int(ids[number]), part, path, times, light, manner, view if fixed else None)
     if crossing:
         order.remove(crossing)
         order.append(crossing)
@@ -224,7 +139,7 @@ def play(
     if plot is not None and plot.cover is not None:
         reach = COVERS * target.reach
         path = plot.cover(rng, target_path, times, 1.4 * reach + target.reach)
-        in_order.append(_dull_actor(rng, path, reach, times, light, manner))
+        in_order.append(dull_actor(rng, path, reach, times, light, manner))
     elif "crossed" in events and not crossing:
         in_order.append(_hider(rng, target_path, target.reach, times, size, light, manner))
     shares = np.array([MARGIN, MARGIN])
@@ -258,16 +173,16 @@ def _events(rng: np.random.Generator, level: int, duration: float) -> frozenset[
     return (frozenset({"crossed"}), frozenset({"leaves"}), frozenset({"crossed", "leaves"}), frozenset[str]())[kind]
 
 
-def _arrange(rng: np.random.Generator, roles: Sequence[Role], size: tuple[int, int]) -> list[_Part]:
+def _arrange(rng: np.random.Generator, roles: Sequence[Role], size: tuple[int, int]) -> list[Part]:
     """Give each thing a form, a scale, and a place that leaves the others free."""
     height, width = size
-    parts: list[_Part] = []
+    parts: list[Part] = []
     for role in roles:
         form = role.form(rng)
         share = rng.uniform(*role.shares)
         scale = float(np.sqrt(share * height * width / (4 * form.extent[0] * form.extent[1])))
         scale = min(scale, 0.46 * min(height / form.extent[1], width / form.extent[0]))
-        part = _Part(role.look, form, scale, np.zeros(2))
+        part = Part(role.look, form, scale, np.zeros(2))
         best = -np.inf
         for _ in range(40):
             room = np.minimum(np.array(form.extent) * scale * 1.05 + 2, np.array([width, height]) * 0.48)
@@ -283,7 +198,7 @@ def _arrange(rng: np.random.Generator, roles: Sequence[Role], size: tuple[int, i
 
 def _target_path(
     rng: np.random.Generator,
-    part: _Part,
+    part: Part,
     times: npt.NDArray[np.float64],
     size: tuple[int, int],
     manner: Manner,
@@ -298,7 +213,7 @@ def _target_path(
 
 def _drift(
     rng: np.random.Generator,
-    part: _Part,
+    part: Part,
     times: npt.NDArray[np.float64],
     size: tuple[int, int],
     manner: Manner,
@@ -316,24 +231,6 @@ def _crossing(
     return motion.cross(rng, target, times, 1.05 * (target_reach + reach), 0.35 * target_reach)
 
 
-def _actor(
-    rng: np.random.Generator,
-    number: int,
-    part: _Part,
-    path: Track,
-    times: npt.NDArray[np.float64],
-    light: float,
-    manner: Manner,
-    view: Matrices | None,
-) -> Actor:
-    angle = float(rng.normal(0, 0.25) if rng.random() < 0.7 else rng.uniform(-np.pi, np.pi))
-    places = motion.poses(rng, path, times, part.scale, angle, manner)
-    if view is not None:
-        places = motion.compose(view, places)
-    sprite = part.form.sprite(rng, _sprite_scale(places), light - angle)
-    return Actor(number, part.look, sprite, places, shadow_offset(rng, light), motion.bends(rng, times, manner))
-
-
 def _hider(
     rng: np.random.Generator,
     target: Track,
@@ -346,20 +243,7 @@ def _hider(
     """A dull thing that passes before the target."""
     scale = float(np.clip(target_reach * rng.uniform(0.7, 1.5), 25, 0.4 * min(size)))
     path = _crossing(rng, target, times, target_reach, 1.4 * scale)
-    return _dull_actor(rng, path, scale, times, light, manner)
-
-
-def _dull_actor(
-    rng: np.random.Generator,
-    path: Track,
-    scale: float,
-    times: npt.NDArray[np.float64],
-    light: float,
-    manner: Manner,
-) -> Actor:
-    places = motion.poses(rng, path, times, scale, 0.0, manner)
-    sprite, _ = dull_thing(rng, _sprite_scale(places), light)
-    return Actor(0, None, sprite, places, shadow_offset(rng, light), np.zeros(len(times)))
+    return dull_actor(rng, path, scale, times, light, manner)
 
 
 def _litter(rng: np.random.Generator, ground: RgbImage, light: float) -> None:
@@ -376,13 +260,3 @@ def _litter(rng: np.random.Generator, ground: RgbImage, light: float) -> None:
             place = np.array([[c, -s, rng.uniform(0, width)], [s, c, rng.uniform(0, height)]])
             paste_shadow(ground, sprite, place, offset)
             paste(ground, sprite, place, None)
-
-
-def _sprite_scale(places: Matrices) -> float:
-    largest = float(np.sqrt(np.abs(np.linalg.det(places[:, :, :2])).max()))
-    return min(max(largest, 4.0), _MAX_SCALE)
-
-
-def shadow_offset(rng: np.random.Generator, light: float) -> npt.NDArray[np.float64]:
-    """x, y, outline units: away from the light, as far as the thing is thick."""
-    return -rng.uniform(0.04, 0.25) * np.array([np.cos(light), np.sin(light)])

@@ -13,10 +13,11 @@ from torch import Tensor
 from torchvision.transforms.functional import gaussian_blur
 
 from fastsam2_ros.lab.synthetic import motion
+from fastsam2_ros.lab.synthetic.actors import Actor
 from fastsam2_ros.lab.synthetic.camera import Optics, compress
 from fastsam2_ros.lab.synthetic.compositing import shadow_matrix
 from fastsam2_ros.lab.synthetic.film import Film, Kernel, ground_blur, ground_matrices, thing_blur
-from fastsam2_ros.lab.synthetic.scene import Actor, Scene
+from fastsam2_ros.lab.synthetic.scene import Scene
 
 CHUNK = 16
 """Frames that are drawn at once, which bounds the memory."""

@@ -11,9 +11,10 @@ import numpy.typing as npt
 
 from fastsam2_ros.images import RgbImage
 from fastsam2_ros.lab.synthetic import film, motion
+from fastsam2_ros.lab.synthetic.actors import Role, drawn_role
 from fastsam2_ros.lab.synthetic.camera import draw_optics
 from fastsam2_ros.lab.synthetic.motion import MANNERS
-from fastsam2_ros.lab.synthetic.scene import Role, cast, drawn_role, play
+from fastsam2_ros.lab.synthetic.scene import cast, play
 from fastsam2_ros.lab.synthetic.sprites import Sprite, shadow
 from fastsam2_ros.lab.synthetic.textures import tone
 from fastsam2_ros.lab.synthetic.world import RATE

@@ -1,49 +1,73 @@
-"""From `model.backend` to what computes the image encoder."""
+"""From `model.backend` to what computes SAM 2's parts."""
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 from hashlib import sha256
+from importlib.util import find_spec
 from pathlib import Path
 
 import torch
 from sam2.modeling.sam2_base import SAM2Base
 
 from fastsam2_ros import __version__
-from fastsam2_ros.config import ModelConfig
+from fastsam2_ros.config import UNTRAINED, ModelConfig
 from fastsam2_ros.errors import ModelError
-from fastsam2_ros.streaming import neck
+from fastsam2_ros.streaming.backends import exportable
 from fastsam2_ros.streaming.backends.cache import load_cached
-from fastsam2_ros.streaming.backends.encoder import Exportable, ExportedEncoder, ImageEncoder, Runtime
+from fastsam2_ros.streaming.backends.parts import ExportedParts, Runtime
+
+_AUTO = "openvino"
+"""What auto takes on a CPU, where it is there."""
+_log = logging.getLogger(__name__)
 
 
-def find_encoder(
+def find_parts(
     config: ModelConfig, model: SAM2Base, precision: torch.dtype, settings: Mapping[str, object]
-) -> ImageEncoder | None:
-    """The encoder of a model with its weights, on its device, exported for its image size; None: torch is to compute it.
+) -> ExportedParts | None:
+    """A model's parts with its weights, on its device, exported for its image size; None: torch is to compute them.
 
     Args:
         config: names the backend and the model.
         model: SAM 2 with its weights.
-        precision: of the encoder.
+        precision: of the parts.
         settings: what the model was made of (`configuration.read_model`); others are another export, whatever the weights.
 
     Raises:
-        ModelError: the backend is not installed, or cannot compute this model, in this precision, on this device.
+        ModelError: the backend is not installed, or cannot compute this model, in this precision, on this device. (auto then
+            is torch.)
     """
-    if config.backend in ("auto", "torch"):
+    if config.backend == "torch":
         return None
-    if not neck.fits(model):
+    if config.backend != "auto":
+        return _exported(config.backend, config.name, model, precision, settings)
+    # Random weights are for a try, which an export would only delay.
+    untrained = config.checkpoint == UNTRAINED
+    suited = model.device.type == "cpu" and exportable.fits(model)
+    if untrained or not suited or find_spec(_AUTO) is None:
+        return None
+    try:
+        return _exported(_AUTO, config.name, model, precision, settings)
+    except ModelError as error:
+        _log.warning("model.backend auto: torch computes all, and not %s. %s", _AUTO, error)
+        return None
+
+
+def _exported(
+    backend: str, name: str, model: SAM2Base, precision: torch.dtype, settings: Mapping[str, object]
+) -> ExportedParts:
+    """See `find_parts`."""
+    if not exportable.fits(model):
         raise ModelError(
-            f"model.backend {config.backend} knows the necks of SAM 2's released models, and {config.name} has another one; "
-            "set it to torch."
+            f"model.backend {backend} knows the necks and the memory of SAM 2's released models, and {name} has others; set it "
+            "to torch."
         )
-    runtime = _runtime(config.backend, model.device, precision)
-    side = int(model.image_size)
+    runtime = _runtime(backend, model.device, precision)
     about = {
         "weights": weights_digest(model),
         "settings": settings,
-        "image_size": side,
+        "image_size": int(model.image_size),
         "precision": str(precision),
         "backend": runtime.version,
         "torch": torch.__version__,
@@ -55,12 +79,15 @@ def find_encoder(
         device = model.device
         try:
             with torch.no_grad():
-                module = Exportable(model.to("cpu")).eval()
-                runtime.export(module, torch.zeros(1, 3, side, side), folder)
+                for part, (module, inputs) in exportable.parts(model.to("cpu")).items():
+                    runtime.export(module, inputs, folder, part)
         finally:
             model.to(device)
 
-    return ExportedEncoder(load_cached(f"{Path(config.name).stem}-{runtime.name}", about, export, runtime.load))
+    def load(folder: Path) -> ExportedParts:
+        return ExportedParts(*(runtime.load(folder, part) for part in ("encoder", "decoder", "memory_encoder")))
+
+    return load_cached(f"{Path(name).stem}-{runtime.name}", about, export, load)
 
 
 def _runtime(backend: str, device: torch.device, precision: torch.dtype) -> Runtime:
@@ -70,14 +97,15 @@ def _runtime(backend: str, device: torch.device, precision: torch.dtype) -> Runt
         raise ModelError(
             f"model.backend {backend} cannot be used on {device}; set it to torch, or model.device to cpu."
         )
-    if precision not in ((torch.float32, torch.float16) if on_gpu else (torch.float32,)):
-        able = "fp32 or fp16" if on_gpu else "fp32"
+    other = torch.float16 if on_gpu else torch.bfloat16 if backend == "openvino" else torch.float32
+    if precision not in (torch.float32, other):
+        able = {torch.float32: "fp32", torch.float16: "fp32 or fp16", torch.bfloat16: "fp32 or bf16"}[other]
         raise ModelError(f"model.backend {backend} computes in {able} on {device}; set model.precision to that.")
     try:
         if backend == "openvino":
             from fastsam2_ros.streaming.backends.openvino_runtime import OpenvinoRuntime
 
-            return OpenvinoRuntime()
+            return OpenvinoRuntime(precision == torch.bfloat16)
         from fastsam2_ros.streaming.backends.onnx_runtime import OnnxRuntime
 
         return OnnxRuntime(device, precision == torch.float16)
@@ -89,11 +117,9 @@ def _runtime(backend: str, device: torch.device, precision: torch.dtype) -> Runt
 
 
 def weights_digest(model: SAM2Base) -> str:
-    """SHA-256 of what an export of the encoder has in it."""
-    decoder = model.sam_mask_decoder
+    """SHA-256 of a model's weights."""
     digest = sha256()
-    for part in (model.image_encoder, decoder.conv_s0, decoder.conv_s1):
-        for name, tensor in part.state_dict().items():
-            digest.update(f"{name} {tuple(tensor.shape)} {tensor.dtype}".encode())
-            digest.update(tensor.detach().cpu().flatten().numpy())
+    for name, tensor in model.state_dict().items():
+        digest.update(f"{name} {tuple(tensor.shape)} {tensor.dtype}".encode())
+        digest.update(tensor.detach().cpu().flatten().numpy())
     return digest.hexdigest()

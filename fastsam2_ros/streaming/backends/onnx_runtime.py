@@ -17,12 +17,11 @@ from torch import Tensor, nn
 
 from fastsam2_ros.errors import ModelError
 
-_FILE = "encoder.onnx"
 _ON_GPU = ("TensorrtExecutionProvider", "CUDAExecutionProvider")
 
 
 class OnnxRuntime:
-    """See `encoder.Runtime`.
+    """See `parts.Runtime`.
 
     Args:
         device: where the model is.
@@ -43,12 +42,12 @@ class OnnxRuntime:
                 "torch."
             )
 
-    def export(self, module: nn.Module, image: Tensor, folder: Path) -> None:
-        """See `encoder.Runtime`."""
-        torch.onnx.export(module, (image,), folder / _FILE, dynamo=True, external_data=False, verbose=False)
+    def export(self, module: nn.Module, inputs: tuple[Tensor, ...], folder: Path, part: str) -> None:
+        """See `parts.Runtime`."""
+        torch.onnx.export(module, inputs, folder / f"{part}.onnx", dynamo=True, external_data=False, verbose=False)
 
-    def load(self, folder: Path) -> OnnxSession:
-        """See `encoder.Runtime`."""
+    def load(self, folder: Path, part: str) -> OnnxSession:
+        """See `parts.Runtime`."""
         options = onnxruntime.SessionOptions()
         options.log_severity_level = 3  # errors
         options.intra_op_num_threads = torch.get_num_threads()
@@ -66,7 +65,8 @@ class OnnxRuntime:
                 "CUDAExecutionProvider": {"device_id": index},
             }
             providers = [*((name, own[name]) for name in self._gpu_providers()), *providers]
-        return OnnxSession(onnxruntime.InferenceSession(str(folder / _FILE), options, providers), self._device)
+        file = str(folder / f"{part}.onnx")
+        return OnnxSession(onnxruntime.InferenceSession(file, options, providers), self._device)
 
     @staticmethod
     def _gpu_providers() -> list[str]:
@@ -75,24 +75,26 @@ class OnnxRuntime:
 
 
 class OnnxSession:
-    """See `encoder.Session`."""
+    """See `parts.Session`."""
 
     def __init__(self, session: Any, device: torch.device) -> None:
         self._session, self._device = session, device
-        self._input = session.get_inputs()[0].name
+        self._inputs = [each.name for each in session.get_inputs()]
         self._outputs = [(each.name, each.shape) for each in session.get_outputs()]
 
-    def run(self, image: Tensor) -> Sequence[Tensor]:
-        """See `encoder.Session`."""
+    def run(self, *inputs: Tensor) -> Sequence[Tensor]:
+        """See `parts.Session`."""
         if self._device.type == "cuda":
-            return self._on_gpu(image)
-        return [torch.from_numpy(output) for output in self._session.run(None, {self._input: image.numpy()})]
+            return self._on_gpu([each.contiguous() for each in inputs])
+        arrays = dict(zip(self._inputs, (each.contiguous().numpy() for each in inputs), strict=True))
+        return [torch.from_numpy(output) for output in self._session.run(None, arrays)]
 
-    def _on_gpu(self, image: Tensor) -> list[Tensor]:
+    def _on_gpu(self, inputs: Sequence[Tensor]) -> list[Tensor]:
         """From the GPU's memory to the GPU's memory."""
         binding, index = self._session.io_binding(), self._device.index or 0
         outputs = [torch.empty(shape, dtype=torch.float32, device=self._device) for _, shape in self._outputs]
-        binding.bind_input(self._input, "cuda", index, np.float32, tuple(image.shape), image.data_ptr())
+        for name, each in zip(self._inputs, inputs, strict=True):
+            binding.bind_input(name, "cuda", index, np.float32, tuple(each.shape), each.data_ptr())
         for (name, shape), output in zip(self._outputs, outputs, strict=True):
             binding.bind_output(name, "cuda", index, np.float32, tuple(shape), output.data_ptr())
         torch.cuda.current_stream(self._device).synchronize()  # onnxruntime has a stream of its own

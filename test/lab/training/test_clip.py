@@ -11,7 +11,8 @@ from language.fakes import crops_of
 
 from fastsam2_ros.config import LanguageConfig
 from fastsam2_ros.lab.training import gallery
-from fastsam2_ros.lab.training.clip import GALLERY, MARGIN, MODEL, ClipTask, NamingShape, classify, contrast
+from fastsam2_ros.lab.training.clip import GALLERY, MODEL, ClipTask, NamingShape
+from fastsam2_ros.lab.training.clip_losses import MARGIN, classify, contrast
 from fastsam2_ros.lab.training.crops import square_crop
 from fastsam2_ros.lab.training.gallery import GROUND, REAL, WORLD, Gallery
 from fastsam2_ros.lab.training.loop import Settings, Trainer

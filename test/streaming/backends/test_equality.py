@@ -11,9 +11,10 @@ import yaml
 
 from fastsam2_ros.config import UNTRAINED, ModelConfig
 from fastsam2_ros.errors import ModelError
-from fastsam2_ros.streaming import loading
+from fastsam2_ros.streaming import cpu_features, loading
+from fastsam2_ros.streaming.backends import choice
 from fastsam2_ros.streaming.backends.cache import cache_folder
-from fastsam2_ros.streaming.backends.choice import find_encoder, weights_digest
+from fastsam2_ros.streaming.backends.choice import find_parts, weights_digest
 from fastsam2_ros.streaming.configuration import read_model
 from fastsam2_ros.streaming.model import StreamingSam2
 
@@ -43,14 +44,14 @@ def _own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_backend_gives_what_torch_gives(backend: str, model) -> None:
     for module in MODULES[backend]:
         pytest.importorskip(module)
-    encoder = find_encoder(ModelConfig(backend=backend), model, torch.float32, SETTINGS)
+    parts = find_parts(ModelConfig(backend=backend), model, torch.float32, SETTINGS)
     frames = [np.random.default_rng(seed).integers(0, 256, (96, 128, 3), np.uint8) for seed in range(2)]
     expected = StreamingSam2(model).encode_batch(frames)
     # From the cache this time, and one of them alone.
-    again = find_encoder(ModelConfig(backend=backend), model, torch.float32, SETTINGS)
+    again = find_parts(ModelConfig(backend=backend), model, torch.float32, SETTINGS)
     results = [
-        StreamingSam2(model, encoder=encoder).encode_batch(frames),
-        [None, StreamingSam2(model, encoder=again).encode(frames[1])],
+        StreamingSam2(model, parts=parts).encode_batch(frames),
+        [None, StreamingSam2(model, parts=again).encode(frames[1])],
     ]
     for row, result in ((0, results[0][0]), (1, results[0][1]), (1, results[1][1])):
         for ours, theirs in zip(
@@ -63,9 +64,73 @@ def test_a_backend_gives_what_torch_gives(backend: str, model) -> None:
         assert len(result.trunk_maps) == 4, "mini's CLIP takes them"
 
 
+def close(ours: torch.Tensor, theirs: torch.Tensor) -> bool:
+    return ours.shape == theirs.shape and bool((ours - theirs).abs().max() <= 1e-4 * theirs.abs().max())
+
+
+@pytest.mark.parametrize("targets", [1, 2])
+@pytest.mark.parametrize("backend", MODULES)
+def test_a_backend_tracks_as_torch_does(backend: str, targets: int, model) -> None:
+    """Masks, scores and pointers of one frame from the same conditioned features, and what is remembered of it."""
+    for module in MODULES[backend]:
+        pytest.importorskip(module)
+    theirs = StreamingSam2(model)
+    ours = StreamingSam2(model, parts=find_parts(ModelConfig(backend=backend), model, torch.float32, SETTINGS))
+    features = theirs.encode(np.random.default_rng(0).integers(0, 256, (96, 128, 3), np.uint8))
+    generator = torch.Generator().manual_seed(0)
+    conditioned = torch.randn(targets, theirs.token_count, model.hidden_dim, generator=generator)
+    decoded, expected = ours.decode(features, conditioned), theirs.decode(features, conditioned)
+    for name in ("low_res", "high_res", "predicted_iou", "object_score", "pointer"):
+        assert close(getattr(decoded, name), getattr(expected, name)), name
+    memories = {sam: [sam.new_memory() for _ in range(targets)] for sam in (ours, theirs)}
+    for sam, own in memories.items():
+        sam.remember(features, expected, own, 0)
+    for mine, other in zip(memories[ours], memories[theirs], strict=True):
+        # Both are rounded to bf16.
+        difference = (mine.recent[0].features.float() - other.recent[0].features.float()).abs().max()
+        assert difference <= 2**-7 * other.recent[0].features.float().abs().max()
+
+
 def test_torch_needs_no_export(model) -> None:
-    assert find_encoder(ModelConfig(backend="auto"), model, torch.float32, SETTINGS) is None
-    assert find_encoder(ModelConfig(backend="torch"), model, torch.bfloat16, SETTINGS) is None
+    assert find_parts(ModelConfig(backend="torch"), model, torch.bfloat16, SETTINGS) is None
+
+
+def test_auto_is_openvino_where_it_is_installed(model) -> None:
+    pytest.importorskip("openvino")
+    assert find_parts(ModelConfig(backend="auto"), model, torch.float32, SETTINGS) is not None
+    assert [each.name[:14] for each in cache_folder().iterdir()] == ["mini-openvino-"]
+
+
+def test_auto_is_torch_where_nothing_else_is_installed(model, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(choice, "find_spec", lambda _: None)
+    assert find_parts(ModelConfig(backend="auto"), model, torch.float32, SETTINGS) is None
+
+
+def test_auto_is_torch_for_random_weights(model) -> None:
+    assert find_parts(ModelConfig(checkpoint=UNTRAINED), model, torch.float32, SETTINGS) is None
+
+
+def test_auto_is_torch_where_openvino_fails_and_says_so(model, monkeypatch, caplog) -> None:
+    pytest.importorskip("openvino")
+
+    def fail(*_: object) -> None:
+        raise ModelError("No room.")
+
+    monkeypatch.setattr(choice, "load_cached", fail)
+    assert find_parts(ModelConfig(), model, torch.float32, SETTINGS) is None
+    assert caplog.messages == ["model.backend auto: torch computes all, and not openvino. No room."]
+
+
+def test_openvino_computes_in_bf16_where_that_is_asked_for(model) -> None:
+    """It differs from fp32 by bf16's rounding, which is far above fp32's."""
+    pytest.importorskip("openvino")
+    if not cpu_features.has_bf16():
+        pytest.skip("this CPU has no bf16")
+    parts = find_parts(ModelConfig(backend="openvino"), model, torch.bfloat16, SETTINGS)
+    frame = np.random.default_rng(0).integers(0, 256, (96, 128, 3), np.uint8)
+    expected = StreamingSam2(model).encode(frame).tokens
+    difference = (StreamingSam2(model, parts=parts).encode(frame).tokens - expected).abs().max() / expected.abs().max()
+    assert 1e-4 < difference < 0.1
 
 
 @pytest.mark.parametrize("backend", MODULES)
@@ -74,20 +139,28 @@ def test_a_missing_package_is_told_with_its_extra(backend: str, model, monkeypat
         monkeypatch.delitem(sys.modules, name)
     monkeypatch.setitem(sys.modules, MODULES[backend][0], None)
     with pytest.raises(ModelError, match=rf"pip install 'fastsam2_ros\[{backend}\]'"):
-        find_encoder(ModelConfig(backend=backend), model, torch.float32, SETTINGS)
+        find_parts(ModelConfig(backend=backend), model, torch.float32, SETTINGS)
 
 
-@pytest.mark.parametrize("backend", MODULES)
-def test_another_precision_is_refused(backend: str, model) -> None:
-    with pytest.raises(ModelError, match=f"{backend} computes in fp32 on cpu"):
-        find_encoder(ModelConfig(backend=backend), model, torch.bfloat16, SETTINGS)
+@pytest.mark.parametrize(
+    ("backend", "precision", "able"),
+    [
+        ("openvino", torch.float16, "fp32 or bf16"),
+        ("onnxruntime", torch.float16, "fp32"),
+        ("onnxruntime", torch.bfloat16, "fp32"),
+    ],
+)
+def test_another_precision_is_refused(backend: str, precision: torch.dtype, able: str, model) -> None:
+    with pytest.raises(ModelError, match=f"{backend} computes in {able} on cpu"):
+        find_parts(ModelConfig(backend=backend), model, precision, SETTINGS)
 
 
 def test_a_neck_of_another_shape_is_refused() -> None:
     model = small()
     model.image_encoder.neck.fuse_type = "avg"
     with pytest.raises(ModelError, match="set it to torch"):
-        find_encoder(ModelConfig(backend="openvino"), model, torch.float32, SETTINGS)
+        find_parts(ModelConfig(backend="openvino"), model, torch.float32, SETTINGS)
+    assert find_parts(ModelConfig(), model, torch.float32, SETTINGS) is None
 
 
 def test_the_digest_is_of_the_weights(model) -> None:

@@ -33,9 +33,3 @@ def speed_up(model: str, share: float) -> float:
     """How much faster a step with one target is by FLOPs, where memory attention costs this share of the dense one."""
     rest = ENCODER[model] + DECODER + MEMORY_ENCODER
     return (rest + DENSE) / (rest + share * DENSE)
-
-
-def share_for(model: str, factor: float) -> float:
-    """The share of dense memory attention with which a step is `factor` times as fast: the inverse of `speed_up`."""
-    rest = ENCODER[model] + DECODER + MEMORY_ENCODER
-    return ((rest + DENSE) / factor - rest) / DENSE

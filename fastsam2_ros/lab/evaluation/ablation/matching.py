@@ -34,7 +34,7 @@ def resolve(policies: Sequence[Policy], rows: Sequence[Row]) -> list[Policy]:
 
 def _ratio(name: str, match: Match, measured: Mapping[str, Row], fixed: Sequence[Row]) -> float:
     other = match.tokens_of or match.cost_of
-    if other and other not in measured:
+    if other not in measured:
         raise InputError(
             f"The policy {name!r} is matched to {other!r}, which is not among those chosen; add it to --only."
         )
@@ -43,8 +43,7 @@ def _ratio(name: str, match: Match, measured: Mapping[str, Row], fixed: Sequence
     if match.tokens_of:
         wanted, amounts = measured[other].queries, [row.queries for row in fixed]
     else:
-        wanted = measured[other].cost if other else match.cost
-        amounts = [row.cost for row in fixed]
+        wanted, amounts = measured[other].cost, [row.cost for row in fixed]
     ratios = [row.keep_ratio for row in fixed]
     order = np.argsort(amounts)
     return round(float(np.interp(wanted, np.array(amounts)[order], np.array(ratios)[order])), _DIGITS)

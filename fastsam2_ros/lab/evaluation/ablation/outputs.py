@@ -13,8 +13,7 @@ import numpy as np
 from fastsam2_ros.config import UNTRAINED, TrackerConfig
 from fastsam2_ros.lab.evaluation import bench
 from fastsam2_ros.lab.evaluation.ablation import pictures, report
-from fastsam2_ros.lab.evaluation.ablation.comparison import Row
-from fastsam2_ros.lab.evaluation.ablation.policies import ALONE, DEFAULT, DENSE, KEEP, WITHOUT
+from fastsam2_ros.lab.evaluation.ablation.policies import ALONE, DEFAULT, DENSE, WITHOUT
 from fastsam2_ros.lab.evaluation.ablation.store import file_digest
 from fastsam2_ros.lab.evaluation.ablation.study import Study
 from fastsam2_ros.lab.evaluation.command import differing
@@ -110,22 +109,4 @@ def _draw(out: Path, config: TrackerConfig, study: Study, heads: Sequence[str]) 
         measured = {name: study.measured(name, sequence) for name in names}
         pictures.sequence_picture(out / "sequence.png", sequence, measured)
         drawn["sequence.png"] = f"Motion, budget and IoU over the sequence whose budget changes most, {sequence}"
-    rows = [row for row in study.rows if row.group == heads[0]]
-    pictures.memory_picture(out / "memory.png", rows, _peaks(config, rows))
-    drawn["memory.png"] = "Memory against the keep ratio"
     return drawn
-
-
-def _peaks(config: TrackerConfig, rows: Sequence[Row]) -> dict[float, int]:
-    """Peak memory of a GPU by fixed keep ratio, each in a process of its own; nothing without a GPU."""
-    device = find_device(config.model.device)
-    if device.type != "cuda":
-        return {}
-    model = config.model
-    ratios = sorted({row.policy.settings["pruning.keep_ratio"] for row in rows if row.policy.family == KEEP})
-    return {
-        ratio: bench.peak_in_own_process(
-            bench.Setting("ours", model.name, model.precision, 1, str(device), ratio, model.checkpoint)
-        )
-        for ratio in ratios
-    }

@@ -34,7 +34,6 @@ _MARKERS = "osD^vP<X>hp"
 _INK, _FAINT = "#222222", "#9a9a9a"
 _LEAST_POINTS = 3
 """Of a family that is drawn as a curve."""
-_MEGABYTE = 1 << 20
 
 
 def front_picture(file: Path, rows: Sequence[Row]) -> None:
@@ -187,42 +186,6 @@ def sequence_picture(file: Path, name: str, measured: Mapping[str, Measurement])
     motion.set_title(f"Motion, budget and IoU: {name}", fontsize=11, loc="left", color=_INK)
     for axes in (ratio, iou):
         axes.legend(loc="center left", bbox_to_anchor=(1.01, 0.5), fontsize=8, frameon=False)
-    figure.savefig(file, dpi=140)
-
-
-def memory_picture(file: Path, rows: Sequence[Row], peaks: Mapping[float, int]) -> None:
-    """Memory of a target against the keep ratio, and peak memory of the GPU where it is known.
-
-    Args:
-        file: PNG to write.
-        rows: of one group of sequences.
-        peaks: bytes by keep ratio; empty where there is no GPU.
-    """
-    figure, (axes,) = _figure((7.5, 4.4))
-    points = sorted((row.keep_ratio, row.memory_bytes / _MEGABYTE) for row in rows if row.policy.family == KEEP)
-    axes.plot(
-        [x for x, _ in points],
-        [y for _, y in points],
-        marker="o",
-        color=_colour(0),
-        linewidth=1.8,
-        label="memory of a target",
-    )
-    axes.set(xlabel="keep ratio", ylabel="memory of a target, MB")
-    axes.set_xlim(left=0)
-    axes.set_ylim(bottom=0)
-    if peaks:
-        right = axes.twinx()
-        right.plot(
-            list(peaks),
-            [value / _MEGABYTE for value in peaks.values()],
-            marker="s",
-            color=_colour(1),
-            label="peak of the GPU",
-        )
-        right.set_ylabel("peak memory of the GPU, MB", color=_colour(1))
-        right.set_ylim(bottom=0)
-    _title(axes, "Memory against how much is kept", rows)
     figure.savefig(file, dpi=140)
 
 

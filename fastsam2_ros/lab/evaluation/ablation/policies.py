@@ -8,7 +8,6 @@ from typing import Any
 
 from fastsam2_ros.config import TrackerConfig, flat_options, flat_values, from_mapping
 from fastsam2_ros.errors import InputError
-from fastsam2_ros.lab.evaluation.ablation.gain import share_for
 
 RATIOS = (0.6, 0.35, 0.3, 0.25, 0.16, 0.1)
 NOMINAL = 0.16
@@ -20,8 +19,6 @@ BUDGETS = ((0.15, 0.35, 0.25), (0.15, 0.16, 0.25))
 MEMORY_RATIOS = (0.16, 0.3, 0.45, 0.7, 1.0)
 """Beside the one that goes with the nominal keep ratio."""
 MEMORY_FRAMES = (4, 3)
-GAINS = {"tiny": 1.8, "base_plus": 1.42}
-"""How much faster a step with one target is to be, by FLOPs: the paper's 1.42, and as much attention saved for tiny."""
 
 DENSE, DEFAULT = "dense", "default"
 KEEP, BUDGET, MEMORY = "keep ratio", "budget", "memory frames"
@@ -36,17 +33,15 @@ _SAME_ENCODER = ("model.memory_frames", "model.max_prompt_frames")
 
 @dataclass(frozen=True)
 class Match:
-    """A fixed keep ratio that is found from results: one of these is given.
+    """A fixed keep ratio that is found from results; one of these is given.
 
     Attributes:
         tokens_of: the policy whose mean number of query tokens it has.
         cost_of: the policy whose memory attention costs as many FLOPs.
-        cost: share of the FLOPs of dense memory attention.
     """
 
     tokens_of: str = ""
     cost_of: str = ""
-    cost: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -87,7 +82,6 @@ def all_policies(router: str = "", unannotated: str = "", text: bool = False) ->
     return [
         Policy(DENSE, KEEP, "How much is kept", _keep(1.0)),
         *(Policy(kept(ratio), KEEP, "How much is kept", _keep(ratio)) for ratio in RATIOS),
-        *_gains(),
         *_budgets(),
         *_memories(),
         *_baselines(),
@@ -171,12 +165,6 @@ def _target(policy: Policy) -> str:
 
 def _keep(ratio: float) -> dict[str, Any]:
     return {"pruning.keep_ratio": ratio}
-
-
-def _gains() -> Iterator[Policy]:
-    for model, factor in GAINS.items():
-        match = Match(cost=share_for(model, factor))
-        yield Policy(f"{model} x{factor:g}", KEEP, "How much is kept", match=match)
 
 
 def _budgets() -> Iterator[Policy]:

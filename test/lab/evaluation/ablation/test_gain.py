@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from fastsam2_ros.lab.evaluation.ablation.gain import DENSE, TINY, at_tiny_sizes, share_for, speed_up
+from fastsam2_ros.lab.evaluation.ablation.gain import DENSE, TINY, at_tiny_sizes, speed_up
 from fastsam2_ros.results import AttentionCounts
 
 
@@ -20,6 +20,5 @@ def test_a_dense_step_is_as_fast_as_itself() -> None:
 
 
 @pytest.mark.parametrize(("model", "factor", "share"), [("tiny", 1.8, 0.330), ("base_plus", 1.42, 0.381)])
-def test_what_the_gain_of_the_paper_asks_for(model: str, factor: float, share: float) -> None:
-    assert share_for(model, factor) == pytest.approx(share, abs=1e-3)
-    assert speed_up(model, share_for(model, factor)) == pytest.approx(factor)
+def test_the_gain_of_a_share_of_the_attention(model: str, factor: float, share: float) -> None:
+    assert speed_up(model, share) == pytest.approx(factor, rel=2e-3)

@@ -29,8 +29,6 @@ def measured(*, tokens: float, cost: float) -> list[Row]:
     [
         (Match(tokens_of="default"), 0.75),
         (Match(cost_of="default"), 0.6),
-        (Match(cost=0.9), 0.9),
-        (Match(cost=0.1), 0.5),
     ],
 )
 def test_the_ratio_is_read_off_the_measured_ones(match: Match, ratio: float) -> None:
@@ -51,6 +49,6 @@ def test_what_is_matched_must_have_been_measured() -> None:
 
 
 def test_two_fixed_ratios_are_needed() -> None:
-    policy = Policy("fixed", KEEP, "g", match=Match(cost=0.5))
+    policy = Policy("fixed", KEEP, "g", match=Match(cost_of="dense"))
     with pytest.raises(InputError, match="keep ratio"):
         resolve([policy], measured(tokens=0.5, cost=0.5)[:1])
