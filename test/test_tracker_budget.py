@@ -144,7 +144,9 @@ def masks(tracker, frames=5):
 
 @pytest.fixture(scope="module")
 def dense(sam):
-    config = TrackerConfig(language=LanguageConfig(name=NONE), pruning=PruningConfig(keep_ratio=1.0))
+    config = TrackerConfig(
+        language=LanguageConfig(name=NONE), pruning=PruningConfig(keep_ratio=1.0), search_seconds=600.0
+    )
     search = TextSearch(config.language, torch.device("cpu"))
     return masks(TextTracker(LoadedSam2(sam, "small", untrained=True), search, config))
 
