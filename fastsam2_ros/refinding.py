@@ -59,7 +59,7 @@ def find_by_look(features: FrameFeatures, known: Sequence[Look], sam: StreamingS
 def _candidates(features: FrameFeatures, known: Sequence[Look], sam: StreamingSam2) -> list[Tensor]:
     """Masks of what may be the target, best first: float32 (h, w) logits, at most `PLACES`."""
     lead = _lead(features, known)
-    if float(lead.max()) < LEAST_LEAD:
+    if lead is None or float(lead.max()) < LEAST_LEAD:
         return []
     certainty = (lead / CERTAIN_LEAD).clamp(0, 1)
     points, labels, _ = candidates.prompts(certainty.cpu().numpy(), features.size, PLACES)
@@ -76,10 +76,15 @@ def _candidates(features: FrameFeatures, known: Sequence[Look], sam: StreamingSa
     return [masks[row] for row in scoring.distinct(masks, [row for row in ranked if usable[row]], PLACES)]
 
 
-def _lead(features: FrameFeatures, known: Sequence[Look]) -> Tensor:
-    """How much nearer each token is to the target's than to what was beside it: float32 (rows, columns), [-2, 2]."""
+def _lead(features: FrameFeatures, known: Sequence[Look]) -> Tensor | None:
+    """How much nearer each token is to the target's than to what was beside it: float32 (rows, columns), [-2, 2].
+
+    None: nothing was beside it.
+    """
     tokens = F.normalize(features.tokens.float(), dim=1)
     own = torch.cat([look.tokens[look.inside] for look in known])
     other = torch.cat([look.tokens[look.beside] for look in known])
+    if not len(own) or not len(other):
+        return None
     lead = (tokens @ own.T).amax(1) - (tokens @ other.T).amax(1)
     return lead.unflatten(0, features.grid)

@@ -48,7 +48,7 @@ def least_scores(targets: Sequence[Target], looks: Sequence[Look], seen_score: f
         target.alike = alike = likeness(look, target.looks)
         if alike >= SAME_LOOK:
             least.append(seen_score * ALIKE_SHARE)
-        elif target.pruning.unseen or (alike < TRACKED_LOOK and seen_score > 0):
+        elif seen_score > 0 and (target.pruning.unseen or alike < TRACKED_LOOK):
             least.append(math.inf)
         else:
             least.append(seen_score)

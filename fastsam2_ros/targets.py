@@ -130,7 +130,9 @@ class Target:
 
     def to_search_by_look(self, config: TrackerConfig) -> bool:
         """Whether it is to be looked for by its look in this frame: it is out of sight, or what is taken for it is doubted."""
-        if self.memory is None or not self.looks or not config.seen_score or self.unlike < config.search_seconds:
+        if self.memory is None or not self.looks or not config.seen_score or not self.unlike:
+            return False
+        if self.unlike < config.search_seconds:
             return False
         just_lost = self.unlike < JUST_LOST_SECONDS
         return self.since_look >= (LOOK_INTERVAL if just_lost else max(LOOK_INTERVAL, config.search_interval))
@@ -159,10 +161,9 @@ class Target:
             return unseen if self.pruning.unseen else doubted
         if self.state == TrackState.LOST:
             after = config.lost_seconds + config.search_seconds
+            by_look = ", and is searched by its look" if config.seen_score else " to search by"
             return f"{unseen}; " + (
-                f"searched by its text from {after:g} s on"
-                if self.searchable
-                else "it has no text, and is searched by its look"
+                f"searched by its text from {after:g} s on" if self.searchable else f"it has no text{by_look}"
             )
         searches = f"{self.failed_searches} search{'' if self.failed_searches == 1 else 'es'} in vain"
         known = "not found yet" if self.memory is None else unseen

@@ -61,3 +61,9 @@ def test_what_was_beside_the_target_is_not_taken_for_it(known):
 
 def test_what_is_less_like_the_target_than_it_must_be_is_not_taken(known):
     assert find_by_look(scene(thing=(4, 6)), known, Segmenter(), 2.1) is None
+
+
+def test_a_target_that_filled_the_frame_has_no_place_to_be_looked_for():
+    features = scene(thing=(2, 2))
+    whole = looks_of(features.picture, features, torch.full((1, 1, 32, 32), 5.0))
+    assert find_by_look(scene(thing=(4, 6)), whole, Segmenter(), -2.0) is None

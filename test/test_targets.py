@@ -266,6 +266,10 @@ def test_a_target_that_is_not_seen_as_itself_is_searched_by_its_look(unlike, sin
     assert lost(unlike, since_look=since).to_search_by_look(CONFIG) == due
 
 
+def test_a_target_that_is_seen_as_itself_is_not_searched_however_short_the_wait():
+    assert not lost(0.0).to_search_by_look(replace(CONFIG, search_seconds=0.0))
+
+
 def test_without_a_known_look_there_is_no_search_by_it():
     assert not lost(1.0, looks=()).to_search_by_look(CONFIG)
 

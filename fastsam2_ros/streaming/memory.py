@@ -84,6 +84,8 @@ class TargetMemory:
         self.recent = deque((each for each in self.recent if each.index != frame.index), self.recent.maxlen)
         others = (each for each in self.recent_pointers if each[0] != frame.index)
         self.recent_pointers = deque(others, self.recent_pointers.maxlen)
+        self.prompts = [each for each in self.prompts if each.index != frame.index]
+        self.prompt_pointers = [each for each in self.prompt_pointers if each[0] != frame.index]
         if len(self.prompts) == self.prompt_frames:
             del self.prompts[1], self.prompt_pointers[1]
         if self.prompts:

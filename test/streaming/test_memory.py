@@ -53,6 +53,14 @@ def test_memory_is_bounded():
     assert len(memory.pointers(60)) <= 2 + 15
 
 
+def test_a_frame_that_is_prompted_twice_is_remembered_once():
+    memory = TargetMemory(6, 2, 15)
+    for pointer in (1.0, 2.0):
+        memory.add_prompt(frame(0), torch.tensor([pointer]), TOKENS)
+    assert [each.index for each, _ in memory.frames(1)] == [0]
+    assert [int(pointer) for _, pointer in memory.pointers(1)] == [2]
+
+
 def test_frames_and_pointers_come_in_upstreams_order_with_their_distances():
     memory = TargetMemory(6, 2, 15)
     memory.add_prompt(frame(0), torch.tensor([0.0]), TOKENS)

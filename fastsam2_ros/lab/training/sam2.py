@@ -24,6 +24,7 @@ from fastsam2_ros.lab.training.unroll import Plan, normalised, set_side, unroll
 from fastsam2_ros.streaming import loading
 from fastsam2_ros.streaming.model import StreamingSam2
 from fastsam2_ros.streaming.prompts import Prompt
+from fastsam2_ros.streaming.values import masks_at
 
 VALIDATION_SEED = 2 * HELD_OUT_SEED
 """Neither trained on, nor among the sequences that evaluations report."""
@@ -252,7 +253,7 @@ def _scores(
             continue
         decoded = streaming.decode(features, streaming.condition(features, [memory], index, [None]))
         streaming.remember(features, decoded, [memory], index)
-        mask = decoded.at_size(truth.shape)[0].cpu().numpy() > 0
+        (mask,) = masks_at(decoded.low_res, truth.shape)
         scores.append((region_similarity(truth, mask), contour_accuracy(truth, mask)))
     j, f = np.mean(scores, axis=0)
     return float(j), float(f)

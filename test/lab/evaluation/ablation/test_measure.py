@@ -24,6 +24,7 @@ def keeping(ratio: float) -> TrackerConfig:
         model=ModelConfig(name="mini", checkpoint="untrained", device="cpu"),
         pruning=PruningConfig(keep_ratio=ratio, memory_ratio=ratio),
         language=LanguageConfig(name="none"),
+        seen_score=0.0,  # what random weights show looks like nothing that was given
     )
 
 
