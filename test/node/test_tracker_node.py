@@ -197,7 +197,7 @@ def test_diagnostics_name_the_node_and_its_state(graph):
 def test_a_camera_that_is_seen_but_not_heard_is_reported_with_the_cure(graph):
     graph = graph(CentreTracker(), subscribe=("status",))
     graph.wait_for(lambda: any("config/fastdds.xml" in line for line in graph.log()))
-    graph.wait_for(lambda: "config/fastdds.xml" in graph.heard["diagnostics"][-1].status[0].message)
+    graph.wait_for_diagnostics(lambda entry: "config/fastdds.xml" in entry.message)
 
 
 def test_a_camera_that_ends_is_an_error_with_the_time_since(graph):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -48,7 +49,11 @@ class OpenvinoRuntime:
         # By itself it would take all cores, and bf16 where the CPU has it.
         precision = "bf16" if self._bf16 and part == "encoder" else "f32"
         settings = {"INFERENCE_PRECISION_HINT": precision, "INFERENCE_NUM_THREADS": torch.get_num_threads()}
-        return OpenvinoSession(openvino.Core().compile_model(folder / f"{part}.xml", "CPU", settings))
+        # Its CPU plug-in gives the thread that loads it a stack for signals, and takes it back with the last model: a signal
+        # that the main thread gets after that would end the process. So another thread has to have it.
+        with ThreadPoolExecutor(1) as thread:
+            compiled = thread.submit(lambda: openvino.Core().compile_model(folder / f"{part}.xml", "CPU", settings))
+            return OpenvinoSession(compiled.result())
 
 
 class OpenvinoSession:
