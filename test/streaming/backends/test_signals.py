@@ -24,6 +24,8 @@ def test_openvino_leaves_the_stack_for_signals_of_the_thread_that_uses_it(tmp_pa
     before = SignalStack.of_this_thread()
     image = torch.rand(1, 3, 32, 32)
     runtime.export(torch.nn.Conv2d(3, 4, 3), (image,), tmp_path, "encoder")
-    (output,) = runtime.load(tmp_path, "encoder").run(image)
+    session = runtime.load(tmp_path, "encoder")
+    assert SignalStack.of_this_thread() == before
+    (output,) = session.run(image)
     assert output.shape == (1, 4, 30, 30)
     assert SignalStack.of_this_thread() == before
