@@ -20,6 +20,7 @@ from open_clip.transformer import ResidualAttentionBlock, VisionTransformer
 
 from fastsam2_ros.config import MINI, UNTRAINED, LanguageConfig
 from fastsam2_ros.errors import ModelError
+from fastsam2_ros.language import pyramid  # noqa: F401  # makes the image tower of mini known to timm
 from fastsam2_ros.shipped import MINI_CLIP
 from fastsam2_ros.weights import read_tensors
 
