@@ -1,9 +1,11 @@
 import threading
+from types import SimpleNamespace
 
 import pytest
 import rclpy
 from ros_domain import own_domain
 
+from fastsam2_ros.node.camera import Camera
 from fastsam2_ros.node.worker import Worker
 
 from .fakes import CentreTracker
@@ -37,6 +39,20 @@ def graph(context):
     yield make
     for made in graphs:
         made.close()
+
+
+@pytest.fixture
+def busy_in_reset(monkeypatch):
+    """Keeps a node busy from its next reset, which sets `begun`, until `free` is set."""
+    busy = SimpleNamespace(begun=threading.Event(), free=threading.Event())
+
+    def reset(_: Camera) -> None:
+        busy.begun.set()
+        busy.free.wait()
+
+    monkeypatch.setattr(Camera, "reset", reset)
+    yield busy
+    busy.free.set()
 
 
 @pytest.fixture

@@ -11,7 +11,6 @@ from std_srvs.srv import Trigger
 
 from fastsam2_ros.config import TrackerConfig
 from fastsam2_ros.errors import ModelError
-from fastsam2_ros.node.camera import Camera
 
 from .fakes import CentreTracker
 from .manager import NAMES, Manager, up
@@ -280,21 +279,14 @@ def test_reset_forgets_targets_and_waiting_commands(graph):
     assert graph.send_good(2).descriptions == []
 
 
-def test_every_call_of_a_burst_of_resets_is_answered(graph, monkeypatch):
+def test_every_call_of_a_burst_of_resets_is_answered(graph, busy_in_reset):
     """More than the ten that wait by ROS's own default, while the node is busy."""
-    begun, free = threading.Event(), threading.Event()
-
-    def busy(_: Camera) -> None:
-        begun.set()
-        free.wait()
-
-    monkeypatch.setattr(Camera, "reset", busy)
     graph = graph(CentreTracker())
     manager = Manager(graph)
     answers = [manager.ask("reset", Trigger.Request())]
-    assert begun.wait(10)
+    assert busy_in_reset.begun.wait(10)
     answers += [manager.ask("reset", Trigger.Request()) for _ in range(50)]
-    free.set()
+    busy_in_reset.free.set()
     graph.wait_for(lambda: all(answer.done() for answer in answers))
 
 

@@ -10,7 +10,6 @@ from std_srvs.srv import Trigger
 
 from fastsam2_ros.action import Track
 from fastsam2_ros.node import track_action
-from fastsam2_ros.node.camera import Camera
 
 from .depth_camera import DepthCamera
 from .fakes import CentreTracker
@@ -279,21 +278,14 @@ def test_a_patience_that_is_no_time_is_refused_and_leaves_the_goal_at_work(plann
     assert planner.goals[-1].reason is None
 
 
-def test_every_goal_of_a_burst_is_answered(planner, monkeypatch):
+def test_every_goal_of_a_burst_is_answered(planner, busy_in_reset):
     """More than the ten that wait by ROS's own default, while the node is busy."""
-    begun, free = threading.Event(), threading.Event()
-
-    def busy(_: Camera) -> None:
-        begun.set()
-        free.wait()
-
-    monkeypatch.setattr(Camera, "reset", busy)
     planner = planner()
     reset = Manager(planner.graph).ask("reset", Trigger.Request())
-    assert begun.wait(10)
+    assert busy_in_reset.begun.wait(10)
     planner.graph.wait_for(planner.client.server_is_ready)
     goals = [planner.client.send_goal_async(Track.Goal(description="cup")) for _ in range(30)]
-    free.set()
+    busy_in_reset.free.set()
     planner.graph.wait_for(reset.done)
     assert all(planner.answer(goal).accepted for goal in goals)
 

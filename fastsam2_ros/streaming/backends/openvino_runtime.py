@@ -37,9 +37,8 @@ class OpenvinoRuntime:
             # Of what tracing takes for constant: shapes, which are; and of newer ways, which OpenVINO does not read.
             warnings.simplefilter("ignore", torch.jit.TracerWarning)
             warnings.simplefilter("ignore", FutureWarning)
-            decoder = TorchScriptPythonDecoder(
-                module, example_input=inputs
-            )  # by this name it lives until it is converted
+            # By this name it lives until it is converted.
+            decoder = TorchScriptPythonDecoder(module, example_input=inputs)
         model = frontend.convert(frontend.load(decoder))
         model.reshape({number: openvino.PartialShape(list(each.shape)) for number, each in enumerate(inputs)})
         openvino.save_model(model, folder / f"{part}.xml", compress_to_fp16=False)
