@@ -41,8 +41,8 @@ class NodeLog:
             self._node.get_logger().info(self._told(text))
 
     def note(self, subject: str, text: str) -> None:
-        """Keep what is waited for as a problem, without a line in the log."""
-        self._problems.report(self._full(subject), text)
+        """Keep what is waited for behind the problems, without a line in the log."""
+        self._problems.note(self._full(subject), text)
 
     def complain(self, subject: str, text: str, error: BaseException | None = None) -> None:
         """Note a problem, and log it unless its subject has logged enough; with the traceback of an error."""

@@ -63,6 +63,11 @@ class ProblemLog:
             self._open[subject] = text
         return self.says(subject, text)
 
+    def note(self, subject: str, text: str) -> None:
+        """Keep what is waited for as the oldest of the problems: it hides none that someone can do something about."""
+        with self._lock:
+            self._open = {subject: text} | {other: told for other, told in self._open.items() if other != subject}
+
     def says(self, subject: str, text: str) -> bool:
         """Whether a line that is no problem should be logged."""
         kind, now = _NUMBER.sub("#", text), self._clock()

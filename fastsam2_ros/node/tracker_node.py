@@ -107,6 +107,7 @@ class TrackerNode(BackgroundLifecycleNode):
         with self._settings_lock:
             self._loaded, config, own = True, self._state.config, self._state.own
         model = printable(config.model.name)
+        self._log.clear("models")
         for camera in self.cameras.values():
             camera.watch_topic()
         self._enter("configuring", f"Loading {model}: images are passed over until it is done.")
@@ -120,7 +121,6 @@ class TrackerNode(BackgroundLifecycleNode):
             self._forget_models()
             self._fail("models", error)
             return TransitionCallbackReturn.FAILURE
-        self._log.clear("models")
         self._enter("inactive", f"{model} is loaded; waiting to be activated.")
         if own.description:
             for camera, text in self._addressed(own.description):

@@ -265,6 +265,15 @@ def test_what_was_told_of_a_text_is_well_with_the_next(cameras):
     assert graph.send_good(1, camera="left").message == ""
 
 
+def test_what_was_told_of_a_text_outlasts_the_next_transition(cameras):
+    graph = cameras(autostart=False)
+    manager = Manager(graph)
+    graph.say("foo: red mug")
+    graph.wait_for_text()
+    up(manager)
+    assert graph.wait_for_status(lambda status: status.active, "left").message.startswith("'foo:'")
+
+
 def test_a_description_of_the_start_for_a_camera_that_there_is_not_leaves_the_node_at_work(cameras):
     graph = cameras(description="foo: cup")
     status = graph.send_good(1, camera="front")

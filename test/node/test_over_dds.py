@@ -15,7 +15,6 @@ import pytest
 from rclpy.event_handler import PublisherEventCallbacks
 from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
 from rclpy.node import Node
-from rclpy.qos import DurabilityPolicy, QoSProfile
 from sensor_msgs.msg import Image, RegionOfInterest
 
 from fastsam2_ros import msg
@@ -113,12 +112,10 @@ class Ears(threading.Thread):
         """Whether the node takes images."""
         return self.heard["status"] and self.heard["status"][-1].active
 
-    def send_an_image(self):
-        """The publisher of an image that the node gets, as soon as it subscribes."""
-        kept = QoSProfile(depth=1, durability=DurabilityPolicy.TRANSIENT_LOCAL)
-        matched = PublisherEventCallbacks(matched=lambda _: publisher.publish(image(1)))
-        publisher = self._node.create_publisher(Image, "image", kept, event_callbacks=matched)
-        return publisher
+    def send_images(self):
+        """Until it is closed: of one alone it is not known whether the node hears it."""
+        publisher = self._node.create_publisher(Image, "image", 1)
+        self._node.create_timer(0.2, lambda: publisher.publish(image(1)))
 
     def close(self):
         self._executor.shutdown()
@@ -202,9 +199,8 @@ def test_a_gpu_that_has_failed_for_good_ends_the_node_with_exit_code_2(ears, env
     nowhere = {**environment, "CUDA_VISIBLE_DEVICES": ""}  # Here, too, where there is a GPU that works.
     with process([sys.executable, FAKES, "broken"], nowhere) as node:
         assert ears.wait_for(ears.active, 150), "the node has not come up"
-        publisher = ears.send_an_image()
+        ears.send_images()
         log, _ = node.communicate(timeout=60)
-        publisher.destroy()
     assert node.returncode == 2, log
     assert "device-side assert" in log
     assert "Traceback" in log

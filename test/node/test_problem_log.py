@@ -96,6 +96,17 @@ def test_a_cleared_problem_uncovers_the_one_before():
     assert newest(log) == "b"
 
 
+def test_what_is_waited_for_hides_no_problem():
+    log = ProblemLog()
+    log.note("start", "loading")
+    assert newest(log) == "loading"
+    log.report("address", "no such camera")
+    log.note("start", "waiting for images")
+    assert newest(log) == "no such camera"
+    log.clear("address")
+    assert newest(log) == "waiting for images"
+
+
 def test_a_problem_that_comes_back_is_shown_though_not_logged():
     log = ProblemLog()
     log.report("image", "a")
