@@ -7,10 +7,14 @@ A VisionTransformer needs more. CLIP is trained on one vector per image; its las
 token needs. NACLIP ("Pay Attention to Your Neighbours", arXiv 2404.08181) replaces that block's attention by one in which
 a patch attends to patches with keys like its own and to its neighbours, and drops the block's residual and MLP, so that
 what a vector says is about its own place. Here the class token, which has no place, is left out of that attention.
+
+A VisionTransformer has learned its positions on one size of image. A larger one is looked at in tiles of that size, which
+overlap by half or more (as in the paper), and where they do the mean counts: at 336 pixels, a mug in a frame of 1280 is one patch.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import torch
@@ -21,6 +25,8 @@ from torch import Tensor
 
 NEIGHBOURHOOD = 5.0
 """Standard deviation of the Gaussian window, patches (the paper's value)."""
+TILES_AT_ONCE = 16
+"""In one batch, so that a larger image needs no more memory."""
 
 
 def patch_size(tower: VisionTransformer | TimmModel) -> tuple[int, int]:
@@ -65,6 +71,29 @@ def encode(tower: VisionTransformer | TimmModel, images: Tensor, neighbourhood: 
     """
     if isinstance(tower, TimmModel):
         return _projected(tower, tower.trunk.forward_features(images))
+    patch, own = patch_size(tower), tower.grid_size
+    grid = [length // side for length, side in zip(images.shape[2:], patch, strict=True)]
+    tile = [min(pair) for pair in zip(grid, own, strict=True)]
+    height, width = (count * side for count, side in zip(tile, patch, strict=True))
+    corners = [(row, column) for row in _starts(grid[0], tile[0]) for column in _starts(grid[1], tile[1])]
+    tiles = torch.cat(
+        [images[..., y * patch[0] :, x * patch[1] :][..., :height, :width] for y, x in corners]
+    )  # (corners * B, 3, height, width)
+    encoded = torch.cat([_encode_tiles(tower, each, neighbourhood) for each in tiles.split(TILES_AT_ONCE)])
+    sums = encoded.new_zeros(len(images), encoded.shape[1], *grid)
+    for (y, x), features in zip(corners, encoded.split(len(images)), strict=True):
+        sums[..., y : y + tile[0], x : x + tile[1]] += features
+    return F.normalize(sums, dim=1)
+
+
+def _starts(length: int, tile: int) -> list[int]:
+    """Where tiles begin that cover a length and overlap by half or more, with even distances."""
+    count = 1 + math.ceil((length - tile) / max(1, tile // 2))
+    return [round(index * (length - tile) / max(1, count - 1)) for index in range(count)]
+
+
+def _encode_tiles(tower: VisionTransformer, images: Tensor, neighbourhood: float) -> Tensor:
+    """(B, D, rows, columns), unit norm along D."""
     rows, columns = images.shape[-2] // tower.conv1.stride[0], images.shape[-1] // tower.conv1.stride[1]
     patches = trunk(tower, images)[:, 1:]  # (B, patches, width)
     patches = _attend_neighbours(tower.transformer.resblocks[-1], patches, (rows, columns), neighbourhood)

@@ -54,6 +54,32 @@ def test_the_last_block_is_key_key_attention_with_a_gaussian_window(model):
     torch.testing.assert_close(dense.encode(tower, whole), expected)
 
 
+@torch.inference_mode()
+def test_a_wider_image_is_the_mean_of_its_tiles(model):
+    whole = images(64, 96)  # The tower's own size is 64 x 64, 4 x 4 patches.
+    left, right = (dense.encode(model.visual, whole[..., x : x + 64]) for x in (0, 32))
+    expected = torch.cat((left[..., :2], (left[..., 2:] + right[..., :2]) / 2, right[..., 2:]), dim=3)
+    expected = expected / expected.norm(dim=1, keepdim=True)
+    torch.testing.assert_close(dense.encode(model.visual, whole), expected)
+
+
+@torch.inference_mode()
+def test_what_is_far_from_a_place_does_not_change_it(model):
+    whole = images(64, 192)
+    other = whole.clone()
+    other[..., 128:] = 0
+    before, after = (dense.encode(model.visual, each)[..., :4] for each in (whole, other))
+    torch.testing.assert_close(before, after)
+
+
+@torch.inference_mode()
+def test_many_tiles_are_the_same_as_few_at_once(model, monkeypatch):
+    whole = images(96, 160)
+    expected = dense.encode(model.visual, whole)
+    monkeypatch.setattr(dense, "TILES_AT_ONCE", 3)
+    torch.testing.assert_close(dense.encode(model.visual, whole), expected)
+
+
 def test_positions_of_the_models_own_grid_are_the_learned_ones(model):
     assert dense.positions(model.visual, (4, 4)) is model.visual.positional_embedding
 
