@@ -9,7 +9,8 @@ a patch attends to patches with keys like its own and to its neighbours, and dro
 what a vector says is about its own place. Here the class token, which has no place, is left out of that attention.
 
 A VisionTransformer has learned its positions on one size of image. A larger one is looked at in tiles of that size, which
-overlap by half or more (as in the paper), and where they do the mean counts: at 336 pixels, a mug in a frame of 1280 is one patch.
+overlap by half or more (as in the paper), and where they do the mean counts. At 336 pixels as a whole, a mug in a frame of
+1280 was one patch.
 """
 
 from __future__ import annotations
