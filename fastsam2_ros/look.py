@@ -26,6 +26,10 @@ LEAD = 1.0
 """Weight of the lead in the likeness to what is known."""
 COMPARED_TOKENS = 64
 """Of a mask that are compared with the tokens of another frame; a larger mask has them drawn evenly."""
+SAME_LOOK = 0.75
+"""Least likeness (`likeness`) to a target's remembered looks of what was found, or of what memory attention shows again
+after it was out of sight, to be the same thing.
+"""
 
 
 @dataclass(frozen=True, eq=False)

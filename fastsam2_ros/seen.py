@@ -4,23 +4,16 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
 
-from fastsam2_ros.look import Look, likeness
+from fastsam2_ros.look import SAME_LOOK, Look, likeness
+from fastsam2_ros.targets import Target
 
-if TYPE_CHECKING:
-    from fastsam2_ros.targets import Target
-
-SAME_LOOK = 0.75
-"""Least likeness (`look.likeness`) to a target's remembered looks of what was found, or of what memory attention shows again
-after it was out of sight, to be the same thing.
-"""
 TRACKED_LOOK = 0.45
-"""The same for what memory attention takes for a target that was seen in the last frame: below, its mask has slipped to
-something else.
+"""The least likeness of what memory attention takes for a target that was seen in the last frame: below, its mask has slipped
+to something else.
 """
 LEARNT_LOOK = 0.85
 """Least likeness of a look to the first one to be remembered beside it. What is left in sight of a target that leaves or is

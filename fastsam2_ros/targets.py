@@ -13,10 +13,9 @@ from fastsam2_ros.config import TrackerConfig
 from fastsam2_ros.errors import InputError
 from fastsam2_ros.language import descriptions
 from fastsam2_ros.language.finder import Wanted
-from fastsam2_ros.look import Look
+from fastsam2_ros.look import SAME_LOOK, Look
 from fastsam2_ros.pruning.state import PruningState
 from fastsam2_ros.results import Box, TrackedObject, TrackState
-from fastsam2_ros.seen import SAME_LOOK
 from fastsam2_ros.streaming.memory import TargetMemory
 
 MAX_ID = 65535

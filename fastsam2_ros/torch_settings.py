@@ -1,10 +1,10 @@
-"""torch's process-wide settings, kept out of our computations."""
+"""torch's settings: the process-wide ones are kept out of our computations."""
 
 from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 
 import torch
 
@@ -32,6 +32,12 @@ def neutral_torch(inference: bool = True) -> Iterator[None]:
         _enter()
         stack.callback(_leave)
         yield
+
+
+def computing_in(precision: torch.dtype, device: torch.device) -> AbstractContextManager[None]:
+    """Autocast to a precision; without effect where that is float32."""
+    enabled = precision != torch.float32
+    return torch.autocast(device.type, dtype=precision if enabled else torch.bfloat16, enabled=enabled)
 
 
 def _enter() -> None:

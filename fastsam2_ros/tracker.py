@@ -6,7 +6,6 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
-from statistics import fmean
 from typing import NoReturn
 
 import numpy as np
@@ -15,30 +14,24 @@ import torch
 
 from fastsam2_ros.config import TrackerConfig, check, fixed_differences
 from fastsam2_ros.errors import InputError
+from fastsam2_ros.finding import UNNAMED
 from fastsam2_ros.language import descriptions
 from fastsam2_ros.language.finder import Finder
 from fastsam2_ros.language.search import NONE, TextSearch
-from fastsam2_ros.pruning.budget import Budget, Deadline
-from fastsam2_ros.pruning.motion import Motion
+from fastsam2_ros.pruning.budget import Deadline
 from fastsam2_ros.pruning.router import Scorer
 from fastsam2_ros.results import (
-    FINDING_STAGES,
-    AttentionCounts,
     Box,
-    TargetTokens,
-    TokenView,
-    TrackedObject,
     TrackResult,
 )
-from fastsam2_ros.stages import UNNAMED, EncodedFrame, Observation, Stages, TrackerState
-from fastsam2_ros.stillness import LastLook
+from fastsam2_ros.stages import Stages
 from fastsam2_ros.stopwatch import Stopwatch
 from fastsam2_ros.streaming.loading import LoadedSam2, load_sam2
 from fastsam2_ros.streaming.prompts import check_box, check_mask
-from fastsam2_ros.streaming.shares import token_count
-from fastsam2_ros.streaming.values import FrameFeatures, masks_at
+from fastsam2_ros.streaming.values import FrameFeatures
 from fastsam2_ros.targets import Request, Target, TargetList
 from fastsam2_ros.torch_settings import neutral_torch
+from fastsam2_ros.tracking import Observation
 
 
 class TextTracker:
@@ -75,7 +68,7 @@ class TextTracker:
         self._sam = sam.streaming
         self._search = search
         self._in_step = False
-        self._new_stages = partial(Stages, sam, search, finder=None, scorer=scorer, observer=observer)
+        self._new_stages = partial(Stages, sam, search, finder=None, scorer=scorer, observer=observer, clock=clock)
         with neutral_torch(inference=False):
             search.share_trunk(self._sam.trunk_maps)
             self._stages = self._new_stages(config)
@@ -111,7 +104,7 @@ class TextTracker:
     @property
     def untrained(self) -> bool:
         """True where the weights of SAM 2 or of the language model are random."""
-        return self._loaded.untrained or self._search.untrained
+        return self._stages.untrained
 
     @property
     def device(self) -> torch.device:
@@ -154,7 +147,7 @@ class TextTracker:
             target.pruning.budget.config = config.pruning
         with neutral_torch(inference=False):
             stages = self._new_stages(config)
-            stages.aim(state)
+            stages.text_cue.aim(state)
         self.config, self._stages, self._state = config, stages, state
 
     def find_with(self, finder: Finder | None) -> None:
@@ -173,11 +166,11 @@ class TextTracker:
             stages = self._new_stages(self.config, observer=None)
             state = stages.blank_state(TargetList(2))
             if self._search.config.name != NONE:
-                state.targets.name([UNNAMED], partial(stages.new_target, by_text=True, searchable=True))
-                stages.aim(state)
+                state.targets.name([UNNAMED], stages.new_target)
+                stages.text_cue.aim(state)
             state.targets.ask(Request(box=(160.0, 120.0, 320.0, 240.0)))
             for index in range(3):
-                state, _ = self._advance(stages, state, frame, index * 33_000_000, None, False)
+                state, _ = stages.advance(state, frame, index * 33_000_000, None, False)
 
     def set_target(self, text: str) -> tuple[str, ...]:
         """Track what the text describes; descriptions separated by ';'. Blank text: track nothing.
@@ -193,12 +186,12 @@ class TextTracker:
         """
         self._refuse_in_step("set_target")
         wanted = descriptions.split(text, self.config.max_targets)
-        if wanted and not self._stages.can_search:
+        if wanted and not self._stages.finding.can_search:
             self._search.require()
         state = self._state.copy()
-        state.targets.name(wanted, partial(self._stages.new_target, by_text=True, searchable=True))
+        state.targets.name(wanted, self._stages.new_target)
         with neutral_torch():
-            self._stages.aim(state)
+            self._stages.text_cue.aim(state)
         self._state = state
         return wanted
 
@@ -224,8 +217,8 @@ class TextTracker:
             height, width = image.shape[:2]
             name = descriptions.single(description) or self._search.describe(image, (0.0, 0.0, width, height))
             state = self._state.copy()
-            state.targets.show(self._stages.new_target(name, by_text=False, searchable=True, example=embedding))
-            self._stages.aim(state)
+            state.targets.show(self._stages.new_target(name, embedding))
+            self._stages.text_cue.aim(state)
         self._state = state
         return name
 
@@ -310,7 +303,7 @@ class TextTracker:
         self._in_step = True
         try:
             with neutral_torch():
-                state, result = self._advance(self._stages, self._state.copy(), frame, stamp_ns, features, view_tokens)
+                state, result = self._stages.advance(self._state.copy(), frame, stamp_ns, features, view_tokens)
         finally:
             self._in_step = False
         self._state = state
@@ -329,122 +322,6 @@ class TextTracker:
             raise InputError(
                 f"{method} was called within a step, by an observer, scorer or finder; call it after the step."
             )
-
-    # ---- the stages ----
-
-    def _advance(
-        self,
-        stages: Stages,
-        state: TrackerState,
-        rgb: npt.NDArray[np.uint8],
-        stamp_ns: int,
-        features: FrameFeatures | None,
-        view_tokens: bool,
-    ) -> tuple[TrackerState, TrackResult]:
-        """All stages of a step, on a state that nobody else sees: it and the result, or an exception."""
-        watch = Stopwatch(self.device, self._clock)
-        warnings: list[str] = []
-        if features is None and not view_tokens and not stages.observed and state.last is not None:
-            with watch.stage("motion"):
-                holds = state.last.holds(rgb, state.targets, self.config.max_skip)
-            if holds:
-                return _confirmed(state, state.last, stamp_ns, self.config, watch)
-        size = (rgb.shape[0], rgb.shape[1])
-        with watch.stage("encode"):
-            if features is None and not stages.idle(state, state.motion.interval(stamp_ns)[0]):
-                features = self._sam.encode(rgb)
-        watch.seconds["encode"] += 0.0 if features is None else features.seconds
-        tracked = [target for target in state.targets.targets if target.memory is not None]
-        with watch.stage("motion"):
-            motion = state.motion.update(rgb, stamp_ns, _where(tracked))
-        warnings += _stamp_warnings(stamp_ns, motion)
-        highest = max((target.pruning.keep_ratio for target in tracked), default=1.0)
-        ceiling = state.deadline.update(state.step_seconds, highest)
-        frame = None if features is None else EncodedFrame(rgb, features, ceiling)
-        if state.deadline.missed:
-            warnings.append(
-                f"pruning.target_rate, {self.config.pruning.target_rate:g}, is not held: with the fewest tokens that "
-                "pruning.min_keep_ratio allows steps take longer. Lower it, or take a smaller model.image_size or model."
-            )
-        for row, target in enumerate(tracked):
-            target.pruning.next_keep_ratio(motion.magnitude_of(row), motion.elapsed, ceiling)
-
-        attention: list[AttentionCounts] = []
-        viewed: tuple[TargetTokens, ...] = ()
-        if tracked and frame is not None:
-            attention, viewed = stages.track(state, tracked, frame, motion, watch, view_tokens)
-        for target in state.targets.targets:
-            target.observe(motion.seconds, self.config)
-        state.since_keyframe += motion.seconds
-        with watch.stage("ground"):
-            state = state if frame is None else stages.ground(state, frame, warnings)
-        with watch.stage("search"):
-            state = state if frame is None else stages.search(state, frame, warnings)
-        with watch.stage("resize"):
-            objects = _objects(state.targets.targets, size, self.config)
-
-        ratios = [target.pruning.keep_ratio for target in state.targets.targets if target.memory is not None]
-        keep_ratio = fmean(ratios or [Budget(self.config.pruning).update(0.0, 0.0, True, ceiling)])
-        state.index += 1
-        # Fewer tokens make no start and no search any shorter: the deadline is that of tracking.
-        state.step_seconds = sum(seconds for stage, seconds in watch.seconds.items() if stage not in FINDING_STAGES)
-        result = TrackResult(
-            stamp_ns=stamp_ns,
-            size=size,
-            frame_index=state.index - 1,
-            objects=objects,
-            motion=motion.magnitude,
-            keep_ratio=keep_ratio,
-            tokens_kept=token_count(keep_ratio, self._sam.token_count),
-            tokens_total=self._sam.token_count,
-            stage_seconds=watch.seconds,
-            warnings=tuple(warnings),
-            untrained=self.untrained,
-            attention=tuple(attention),
-            attention_flops=sum(self._sam.attention_size.flops(counts) for counts in attention),
-            tokens=TokenView(stages.pruner.router.on, viewed, self.config.pruning.full_motion) if view_tokens else None,
-        )
-        state.last = LastLook.of(rgb, result) if self.config.max_skip else None
-        return state, result
-
-
-def _confirmed(
-    state: TrackerState, last: LastLook, stamp_ns: int, config: TrackerConfig, watch: Stopwatch
-) -> tuple[TrackerState, TrackResult]:
-    """The step through a frame that shows what the last one did. To memory attention it never was."""
-    motion = state.motion.pass_over(stamp_ns)
-    for target in state.targets.targets:
-        if target.memory is not None:
-            target.memory.skip(state.index)
-        target.observe(motion.seconds, config)
-    state.since_keyframe += motion.seconds
-    with watch.stage("resize"):
-        warnings = tuple(_stamp_warnings(stamp_ns, motion))
-        result = last.result_at(stamp_ns, state.index, watch.seconds, warnings)
-    state.last = last.again()
-    state.index += 1
-    return state, result
-
-
-def _stamp_warnings(stamp_ns: int, motion: Motion) -> list[str]:
-    took = f"took {motion.seconds * 1e3:.0f} ms as the interval"
-    return [] if motion.stamp_ok else [f"The stamp {stamp_ns} ns does not rise; {took}."]
-
-
-def _objects(targets: Sequence[Target], size: tuple[int, int], config: TrackerConfig) -> tuple[TrackedObject, ...]:
-    """What is given out, by rising id, what has none yet at the end; no pixel is in two masks."""
-    shown = [target for target in targets if target.shown and target.pruning.mask is not None]
-    logits = [target.pruning.mask for target in shown if target.pruning.mask is not None]
-    masks = masks_at(torch.stack(logits), size) if logits else ()
-    by_target = dict(zip(shown, masks, strict=True))
-    objects = [target.result(by_target.get(target, np.zeros(size, bool)), config) for target in targets]
-    return tuple(sorted(objects, key=lambda each: (each.id == 0, each.id)))
-
-
-def _where(targets: Sequence[Target]) -> npt.NDArray[np.bool_] | None:
-    """Where each target was in the last frame: bool (targets, h, w), stretched over the frame; None without targets."""
-    masks = [target.pruning.mask for target in targets if target.pruning.mask is not None]
-    return None if not masks else (torch.cat(masks) > 0).cpu().numpy()
 
 
 def _check_frame(frame: npt.NDArray[np.uint8]) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import torch
 
-from fastsam2_ros import stages
+from fastsam2_ros import finding
 from fastsam2_ros.config import LanguageConfig, PruningConfig, TrackerConfig
 from fastsam2_ros.language.grounding import Grounding
 from fastsam2_ros.language.search import NONE, TextSearch
@@ -54,7 +54,7 @@ def hide(sam, monkeypatch):
         )
 
     monkeypatch.setattr(sam, "decode", nothing)
-    monkeypatch.setattr(stages, "find_by_look", lambda *_: None)
+    monkeypatch.setattr(finding, "find_by_look", lambda *_: None)
 
 
 def built(sam, search, *present: str, pruning: PruningConfig | None = None, **settings) -> TextTracker:

@@ -2,7 +2,8 @@
 
 import pytest
 
-from fastsam2_ros.seen import SAME_LOOK, TOLD_MARGIN, TOLD_MOST, least_look
+from fastsam2_ros.look import SAME_LOOK
+from fastsam2_ros.seen import TOLD_MARGIN, TOLD_MOST, least_look
 
 
 @pytest.mark.parametrize(

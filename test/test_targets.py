@@ -10,11 +10,10 @@ import torch
 
 from fastsam2_ros.config import PruningConfig, TrackerConfig
 from fastsam2_ros.errors import InputError
-from fastsam2_ros.look import Look
+from fastsam2_ros.look import SAME_LOOK, Look
 from fastsam2_ros.pruning.budget import Budget
 from fastsam2_ros.pruning.state import LONG_LOST_SECONDS, SETTLING_FRAMES, PruningState
 from fastsam2_ros.results import TrackState
-from fastsam2_ros.seen import SAME_LOOK
 from fastsam2_ros.targets import (
     JUST_LOST_SECONDS,
     LOOK_INTERVAL,

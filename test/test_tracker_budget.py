@@ -12,9 +12,9 @@ import torch
 from small_models import small_sam2
 
 from fastsam2_ros.config import LanguageConfig, PruningConfig, TrackerConfig
+from fastsam2_ros.finding import Finding
 from fastsam2_ros.language.search import NONE, TextSearch
 from fastsam2_ros.results import FINDING_STAGES, TrackState
-from fastsam2_ros.stages import Stages
 from fastsam2_ros.streaming.loading import LoadedSam2
 from fastsam2_ros.streaming.model import StreamingSam2
 from fastsam2_ros.tracker import TextTracker
@@ -245,14 +245,14 @@ def test_a_target_that_was_hidden_is_remembered_as_soon_as_it_is_seen_again(make
 
 @pytest.mark.parametrize("stage", sorted(FINDING_STAGES))
 def test_the_deadline_does_not_mind_what_finding_takes(make, monkeypatch, stage):
-    find, now = getattr(Stages, stage), 0.0
+    find, now = getattr(Finding, stage), 0.0
 
     def slow(*arguments):
         nonlocal now
         now += 10.0
         return find(*arguments)
 
-    monkeypatch.setattr(Stages, stage, slow)
+    monkeypatch.setattr(Finding, stage, slow)
     tracker = make(PruningConfig(max_keep_ratio=1.0, target_rate=1.0), clock=lambda: now)
     tracker.set_mask(square(20, 60), "rock")
     results = [tracker.step(scene(0), index * STEP) for index in range(3)]

@@ -10,7 +10,7 @@ import torch
 from small_models import small_sam2
 from sought import BOX, SETTINGS, SIZE, Search, recent, step
 
-from fastsam2_ros import stages
+from fastsam2_ros import tracking
 from fastsam2_ros.config import PruningConfig, TrackerConfig
 from fastsam2_ros.errors import InputError
 from fastsam2_ros.lab.evaluation.upstream import noise_video
@@ -46,7 +46,7 @@ STAGES = {
     "route": (router.Router, "cue_maps"),
     "attend": (StreamingSam2, "condition"),
     "decode": (StreamingSam2, "decode"),
-    "look": (stages, "looks_of"),
+    "look": (tracking, "looks_of"),
     "remember": (StreamingSam2, "remember"),
 }
 

@@ -10,8 +10,8 @@ import torch
 from planted import BOX, STEP, PlantedSearch
 from small_models import small_sam2
 
+from fastsam2_ros import finding
 from fastsam2_ros import seen as rules
-from fastsam2_ros import stages
 from fastsam2_ros.config import TrackerConfig
 from fastsam2_ros.errors import InputError
 from fastsam2_ros.lab.evaluation.upstream import noise_video
@@ -42,7 +42,7 @@ def tracker(sam, search):
 
 def doubt(sam, monkeypatch, iou=0.05):
     """From now on the model expects its masks to be wrong, and nothing is found by its look."""
-    monkeypatch.setattr(stages, "find_by_look", lambda *_: None)
+    monkeypatch.setattr(finding, "find_by_look", lambda *_: None)
     decode = sam.decode
     monkeypatch.setattr(
         sam,

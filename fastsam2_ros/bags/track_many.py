@@ -14,10 +14,11 @@ from fastsam2_ros.bags.frames import open_frames
 from fastsam2_ros.bags.result_files import ResultFiles
 from fastsam2_ros.bags.track_one import Wanted, run_track
 from fastsam2_ros.batch import marker
+from fastsam2_ros.batch.perform import perform_all
 from fastsam2_ros.batch.progress import followed
 from fastsam2_ros.batch.sources import Source
 from fastsam2_ros.batch.weight_files import stamp, weight_files
-from fastsam2_ros.batch.workers import Done, Workers, perform_all
+from fastsam2_ros.batch.workers import Done, Workers
 from fastsam2_ros.config import TrackerConfig, flat_values
 from fastsam2_ros.errors import FastSam2Error
 

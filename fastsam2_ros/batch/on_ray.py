@@ -57,7 +57,7 @@ class _Worker:
 
 
 def perform_all(perform: Callable[[Job], Result], jobs: Sequence[Job], workers: Workers) -> Iterator[Done[Job, Result]]:
-    """`workers.perform_all` on Ray.
+    """`perform.perform_all` on Ray.
 
     A worker gets a job when it is ready for it, so that one for which the cluster has no room yet holds up none. A job
     whose worker was killed for the third time has failed.

@@ -8,33 +8,34 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Sequence
-from contextlib import AbstractContextManager
 from dataclasses import replace
 
 import numpy as np
 import numpy.typing as npt
 import torch
-import torch.nn.functional as F
 from sam2.modeling.sam2_base import SAM2Base
 from torch import Tensor
 
 from fastsam2_ros.errors import ModelError
 from fastsam2_ros.results import AttentionCounts
-from fastsam2_ros.streaming import neck
 from fastsam2_ros.streaming.attention import Queries, attend
-from fastsam2_ros.streaming.backends.parts import ExportedParts, ImageEncoder, Maps
+from fastsam2_ros.streaming.backends.parts import ExportedParts
 from fastsam2_ros.streaming.boxes import END_AT_BOXES, within_boxes
 from fastsam2_ros.streaming.cost import AttentionSize
+from fastsam2_ros.streaming.encoder import image_encoder
 from fastsam2_ros.streaming.fill import fill
 from fastsam2_ros.streaming.keys import MemoryKeys
-from fastsam2_ros.streaming.memory import MemoryFrame, TargetMemory
+from fastsam2_ros.streaming.memory import TargetMemory
+from fastsam2_ros.streaming.memory_frames import MemoryFrames
 from fastsam2_ros.streaming.picture import Preparation
+from fastsam2_ros.streaming.prompt_inputs import mask_input, point_inputs
 from fastsam2_ros.streaming.prompts import Prompt
 from fastsam2_ros.streaming.rotary import RotaryTable
-from fastsam2_ros.streaming.shares import TokenShares, best_first, token_count
+from fastsam2_ros.streaming.shares import TokenShares, token_count
 from fastsam2_ros.streaming.trunk import TimmTrunk
 from fastsam2_ros.streaming.values import Decoded, FrameFeatures
 from fastsam2_ros.streaming.warp import STILL
+from fastsam2_ros.torch_settings import computing_in
 
 
 class StreamingSam2:
@@ -81,15 +82,13 @@ class StreamingSam2:
         self.precision = precision
         self.prompt_frames = prompt_frames
         self._end_at_boxes = bool(getattr(model, END_AT_BOXES, False)) and not upstream_encoder
-        own = self._upstream_maps if upstream_encoder or not neck.fits(model) else self._maps
         self._parts = parts
-        self._encoder: ImageEncoder = own if parts is None else parts.encode
+        self._encoder = image_encoder(model, upstream_encoder) if parts is None else parts.encode
         self.device = model.device
         side = model.image_size // model.backbone_stride
         self.grid = (side, side)
         self.token_count = side * side
         self._prepare = Preparation(model.image_size, self.device, upstream_encoder)
-        self._all_tokens = torch.arange(self.token_count, device=self.device)
         self._rotary = RotaryTable.of(model.memory_attention, self.grid, self.device)
         with torch.inference_mode():
             grid_map = torch.zeros(1, model.hidden_dim, side, side, device=self.device)
@@ -97,6 +96,7 @@ class StreamingSam2:
             memory_map = torch.zeros(1, model.mem_dim, side, side, device=self.device)
             key_positions = self._flat(model.memory_encoder.position_encoding(memory_map))[0]  # (N, M)
         self._keys = MemoryKeys(model, key_positions, self._rotary)
+        self._memory_frames = MemoryFrames(model, self.token_count, precision, parts)
 
     def new_memory(self) -> TargetMemory:
         """Empty memory for one more target."""
@@ -111,7 +111,7 @@ class StreamingSam2:
         """Run the image encoder once on frames of any sizes, each uint8 (H, W, 3), RGB."""
         pictures, inputs = zip(*map(self._prepare, frames), strict=True)
         images = torch.cat(inputs)
-        with self._autocast():
+        with computing_in(self.precision, self.device):
             from_trunk, maps = self._encoder(images)
         fine, middle, coarse = (each.split(1) for each in maps)
         trunk_maps = from_trunk if isinstance(self.model.image_encoder.trunk, TimmTrunk) else ()
@@ -130,7 +130,7 @@ class StreamingSam2:
     @torch.inference_mode()
     def stride_16(self, frame: npt.NDArray[np.uint8]) -> Tensor:
         """What the trunk alone makes of a frame, uint8 (H, W, 3), at the tokens' places: float32 (N, C')."""
-        with self._autocast():
+        with computing_in(self.precision, self.device):
             return self._flat(self.model.image_encoder.trunk(self._prepare(frame)[1])[2].float())[0]
 
     @torch.inference_mode()
@@ -139,7 +139,7 @@ class StreamingSam2:
         trunk = self.model.image_encoder.trunk
         if not isinstance(trunk, TimmTrunk):
             return ()
-        with self._autocast():
+        with computing_in(self.precision, self.device):
             return tuple(trunk(self._prepare.normalised(image.to(self.device))[None]))
 
     @torch.inference_mode()
@@ -174,7 +174,7 @@ class StreamingSam2:
             spatial, pointers = memory.layout(index)
             groups[spatial, pointers, self.token_count if kept is None else len(kept)].append(row)
         conditioned: list[Tensor | None] = [None] * len(memories)
-        with self._autocast():
+        with computing_in(self.precision, self.device):
             for (_, _, count), rows in groups.items():
                 keys = self._keys.of([memories[row] for row in rows], index)
                 chosen = [tokens[row] for row in rows]
@@ -210,14 +210,14 @@ class StreamingSam2:
     def decode_prompt(self, features: FrameFeatures, prompt: Prompt) -> Decoded:
         """The mask of one prompt, without any memory."""
         if prompt.mask is not None:
-            mask = self._mask_input(prompt.mask)
+            mask = mask_input(prompt.mask, self.model.image_size, self.device)
             tokens = features.tokens[None]
-            with self._autocast():
+            with computing_in(self.precision, self.device):
                 outputs = self.model._use_mask_as_output(self._as_map(tokens), self._fine_maps(features, 1), mask)
             return Decoded.of_heads(outputs)
         points = torch.from_numpy(prompt.points)[None]
         labels = torch.from_numpy(prompt.labels)[None]
-        inputs = self._point_inputs(points, labels, features.size)
+        inputs = point_inputs(points, labels, features.size, self.model.image_size, self.device)
         multimask = self.model._use_multimask(is_init_cond_frame=True, point_inputs=inputs)
         return self._heads(features, self._without_memory(features, 1), inputs, multimask)
 
@@ -236,11 +236,11 @@ class StreamingSam2:
         Returns:
             mask logits, float32, (prompts, 3, 4 g, 4 g), covering the whole frame, and predicted IoU (prompts, 3).
         """
-        inputs = self._point_inputs(points, labels, size)
+        inputs = point_inputs(points, labels, size, self.model.image_size, self.device)
         count = len(points)
         image = self._as_map(self._without_memory(features, count))
         encoder, decoder = self.model.sam_prompt_encoder, self.model.sam_mask_decoder
-        with self._autocast():
+        with computing_in(self.precision, self.device):
             sparse, dense = encoder(points=(inputs["point_coords"], inputs["point_labels"]), boxes=None, masks=None)
             masks, ious, _, _ = decoder(
                 image_embeddings=image,
@@ -272,14 +272,9 @@ class StreamingSam2:
             shares: one per target; None: all tokens are kept.
             scores: (targets, N), higher for tokens that are worth keeping; not needed where all are kept.
         """
-        if self._parts is None:
-            maps = self._memory_maps(features, decoded.high_res, decoded.object_score, from_prompt=False)
-        else:
-            own = self._parts.remember(features.tokens, decoded.high_res, decoded.object_score)
-            maps = own.to(torch.bfloat16)
-        frames = self._frames(maps, index, shares, scores)
+        frames = self._memory_frames.of_tracked(features, decoded, index, shares, scores)
         for row, (memory, frame) in enumerate(zip(memories, frames, strict=True)):
-            memory.add(frame, decoded.pointer[row], self._middle_tokens(shares, row))
+            memory.add(frame, decoded.pointer[row], self._middle_tokens(None if shares is None else shares[row]))
 
     @torch.inference_mode()
     def remember_prompt(
@@ -292,36 +287,10 @@ class StreamingSam2:
         scores: Tensor | None = None,
     ) -> None:
         """Write a prompt's frame into one target's memory; arguments as for `remember`, with one target."""
-        # From the low resolution, as upstream's `propagate_in_video_preflight` does.
-        side = self.model.image_size
-        high_res = F.interpolate(decoded.low_res, size=(side, side), mode="bilinear", align_corners=False)
-        maps = self._memory_maps(features, high_res, decoded.object_score, from_prompt=True)
-        only = None if shares is None else (shares,)
-        (frame,) = self._frames(maps, index, only, scores)
-        memory.add_prompt(frame, decoded.pointer[0], self._middle_tokens(only, 0))
+        frame = self._memory_frames.of_prompt(features, decoded, index, shares, scores)
+        memory.add_prompt(frame, decoded.pointer[0], self._middle_tokens(shares))
 
     # ---- pieces ----
-
-    def _autocast(self) -> AbstractContextManager[None]:
-        enabled = self.precision != torch.float32
-        return torch.autocast(self.device.type, dtype=self.precision if enabled else torch.bfloat16, enabled=enabled)
-
-    def _maps(self, images: Tensor) -> Maps:
-        """The trunk's maps and `FrameFeatures.maps` of normalised images, (B, 3, S, S)."""
-        from_trunk = self.model.image_encoder.trunk(images)
-        return Maps(from_trunk, neck.project(self.model, from_trunk))
-
-    def _upstream_maps(self, images: Tensor) -> Maps:
-        """The same, all by upstream's own code."""
-        seen: list[Sequence[Tensor]] = []
-        hook = self.model.image_encoder.trunk.register_forward_hook(
-            lambda _module, _images, maps: seen.append(tuple(maps))
-        )
-        try:
-            maps = self.model.forward_image(images)["backbone_fpn"][-3:]
-        finally:
-            hook.remove()
-        return Maps(seen[0], maps)
 
     @staticmethod
     def _flat(grid_map: Tensor) -> Tensor:
@@ -352,7 +321,7 @@ class StreamingSam2:
     def _heads(
         self, features: FrameFeatures, tokens: Tensor, point_inputs: dict[str, Tensor] | None, multimask: bool
     ) -> Decoded:
-        with self._autocast():
+        with computing_in(self.precision, self.device):
             outputs = self.model._forward_sam_heads(
                 backbone_features=self._as_map(tokens),
                 point_inputs=point_inputs,
@@ -370,52 +339,5 @@ class StreamingSam2:
             return masks
         return within_boxes(masks, inputs["point_coords"], inputs["point_labels"], self.model.image_size)
 
-    def _point_inputs(self, points: Tensor, labels: Tensor, size: tuple[int, int]) -> dict[str, Tensor]:
-        height, width = size
-        scaled = points / torch.tensor([width, height], device=points.device) * self.model.image_size
-        return {"point_coords": scaled.to(self.device), "point_labels": labels.to(self.device)}
-
-    def _mask_input(self, mask: npt.NDArray[np.bool_]) -> Tensor:
-        """float32 (1, 1, S, S), 0 or 1, resized as upstream's `add_new_mask` does.
-
-        One that is too small for that covers the cell of the low resolution in which its middle lies.
-        """
-        side = self.model.image_size
-        resized = torch.from_numpy(mask)[None, None].float().to(self.device)
-        if mask.shape != (side, side):
-            resized = F.interpolate(resized, size=(side, side), mode="bilinear", align_corners=False, antialias=True)
-            resized = (resized >= 0.5).float()
-        low_res = F.interpolate(resized, scale_factor=0.25, mode="bilinear", align_corners=False, antialias=True)
-        if not (low_res > 0.5).any():
-            (top, left), (height, width) = np.argwhere(mask).mean(0), mask.shape
-            row, column = (4 * int(at * side / 4) for at in ((top + 0.5) / height, (left + 0.5) / width))
-            resized[..., row : row + 4, column : column + 4] = 1
-        return resized
-
-    def _memory_maps(
-        self, features: FrameFeatures, high_res: Tensor, object_score: Tensor, from_prompt: bool
-    ) -> Tensor:
-        """The memory encoder's output as tokens, bf16, (targets, N, M)."""
-        count = len(high_res)
-        with self._autocast():
-            encoded, _ = self.model._encode_new_memory(
-                current_vision_feats=[features.tokens[:, None].expand(-1, count, -1)],
-                feat_sizes=[self.grid],
-                pred_masks_high_res=high_res,
-                object_score_logits=object_score[:, None],
-                is_mask_from_pts=from_prompt,
-            )
-        return self._flat(encoded.to(torch.bfloat16))
-
-    def _frames(
-        self, maps: Tensor, index: int, shares: Sequence[TokenShares] | None, scores: Tensor | None
-    ) -> list[MemoryFrame]:
-        if shares is None or scores is None:
-            return [MemoryFrame(index, tokens, self._all_tokens) for tokens in maps]
-        return [
-            MemoryFrame(index, tokens, self._all_tokens, ranking).keep(token_count(share.ends, self.token_count))
-            for tokens, ranking, share in zip(maps, best_first(scores), shares, strict=True)
-        ]
-
-    def _middle_tokens(self, shares: Sequence[TokenShares] | None, row: int) -> int:
-        return self.token_count if shares is None else token_count(shares[row].middle, self.token_count)
+    def _middle_tokens(self, shares: TokenShares | None) -> int:
+        return self.token_count if shares is None else token_count(shares.middle, self.token_count)

@@ -9,8 +9,9 @@ from bags.files import digests
 
 from fastsam2_ros.bags.track_many import plan, track
 from fastsam2_ros.bags.track_one import Wanted
+from fastsam2_ros.batch.perform import perform_all
 from fastsam2_ros.batch.sources import Source
-from fastsam2_ros.batch.workers import Workers, perform_all
+from fastsam2_ros.batch.workers import Workers
 from fastsam2_ros.cli import main
 from fastsam2_ros.config import LanguageConfig, ModelConfig, TrackerConfig
 
@@ -88,7 +89,8 @@ def test_without_ray_the_extra_is_named() -> None:
     """In a new interpreter: what Ray has imported here cannot be taken away from it."""
     code = (
         "import sys; sys.modules['ray'] = None\n"
-        "from fastsam2_ros.batch.workers import Workers, perform_all\n"
+        "from fastsam2_ros.batch.perform import perform_all\n"
+        "from fastsam2_ros.batch.workers import Workers\n"
         "list(perform_all(print, [1], Workers(ray='local')))"
     )
     ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)

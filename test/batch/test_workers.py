@@ -8,7 +8,8 @@ import sys
 import cv2
 import pytest
 
-from fastsam2_ros.batch.workers import Workers, perform_all
+from fastsam2_ros.batch.perform import perform_all
+from fastsam2_ros.batch.workers import Workers
 from fastsam2_ros.errors import FastSam2Error, InputError, ModelError
 
 from . import jobs

@@ -12,8 +12,9 @@ from typing import Any
 import numpy as np
 
 from fastsam2_ros import __version__
+from fastsam2_ros.batch.perform import perform_all
 from fastsam2_ros.batch.weight_files import model_files, stamp, weight_files
-from fastsam2_ros.batch.workers import ALONE, Done, Workers, perform_all
+from fastsam2_ros.batch.workers import ALONE, Done, Workers
 from fastsam2_ros.lab.evaluation.baselines import BoxTracker, FirstMask, StoredMasks
 from fastsam2_ros.lab.evaluation.labels import write_labels
 from fastsam2_ros.lab.evaluation.metrics import contour_accuracy, region_similarity

@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from fastsam2_ros import __version__, shipped
-from fastsam2_ros.batch.workers import Done, Workers, perform_all
+from fastsam2_ros.batch.perform import perform_all
+from fastsam2_ros.batch.workers import Done, Workers
 from fastsam2_ros.config import UNTRAINED, PruningConfig, TrackerConfig, flat_values
 from fastsam2_ros.lab.evaluation.ablation.categories import groups
 from fastsam2_ros.lab.evaluation.ablation.measure import Measurement, measure

@@ -1,0 +1,67 @@
+"""What changes from step to step of a tracker, and the frame that a step looks at."""
+
+from __future__ import annotations
+
+import copy
+import math
+from dataclasses import dataclass, replace
+
+import numpy as np
+import numpy.typing as npt
+
+from fastsam2_ros.language.search import TextRelevance
+from fastsam2_ros.pruning.budget import Deadline
+from fastsam2_ros.pruning.motion import MotionEstimator
+from fastsam2_ros.stillness import LastLook
+from fastsam2_ros.streaming.values import FrameFeatures
+from fastsam2_ros.targets import TargetList
+
+
+@dataclass
+class TrackerState:
+    """Everything that changes from step to step. A step works on a copy, which takes the place of the old one at its end.
+
+    Attributes:
+        targets: who is tracked.
+        motion, deadline, relevance: what they remember.
+        index: of the next frame.
+        since_keyframe: seconds since a keyframe of the text cue was last tried for its own sake.
+        failed_keyframes: of those, in a row.
+        step_seconds: what the last step took; 0 before the first.
+        last: what the last frame showed; None where no frame may be skipped.
+    """
+
+    targets: TargetList
+    motion: MotionEstimator
+    deadline: Deadline
+    relevance: TextRelevance
+    index: int = 0
+    since_keyframe: float = math.inf
+    failed_keyframes: int = 0
+    step_seconds: float = 0.0
+    last: LastLook | None = None
+
+    def copy(self) -> TrackerState:
+        """One that changes by itself. Tensors are shared: they never change."""
+        return replace(
+            self,
+            targets=self.targets.copy(),
+            motion=copy.copy(self.motion),
+            deadline=copy.copy(self.deadline),
+            relevance=self.relevance.copy(),
+        )
+
+
+@dataclass(frozen=True)
+class EncodedFrame:
+    """What all stages of a step look at.
+
+    Attributes:
+        rgb: uint8 (H, W, 3).
+        features: what the image encoder made of it.
+        ceiling: the highest keep ratio that the deadline allows, (0, 1].
+    """
+
+    rgb: npt.NDArray[np.uint8]
+    features: FrameFeatures
+    ceiling: float
