@@ -151,14 +151,6 @@ class PruningConfig:
         minimum=0.0,
         maximum=1000.0,
     )
-    router: str = option(
-        "sum",
-        "What scores tokens: sum (the weighted sum of the cues), mini (the learned router that comes "
-        "with this package, of the model 'mini'), or the path of one that 'fastsam2 train router' has written. "
-        "The weights below are those of the sum, and 0 switches a cue off in it; a learned router looks at all that it "
-        "was trained with.",
-        live=False,
-    )
     mask_weight: float = option(1.0, "Weight of the last mask, moved and dilated, in a token's score.", minimum=0.0)
     context_weight: float = option(0.0, "Weight of local visual context in a token's score.", minimum=0.0)
     appearance_weight: float = option(

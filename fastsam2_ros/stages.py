@@ -17,7 +17,7 @@ from fastsam2_ros.language.search import TextSearch
 from fastsam2_ros.pruning.budget import Budget, Deadline
 from fastsam2_ros.pruning.motion import Motion, MotionEstimator
 from fastsam2_ros.pruning.pruner import TokenPruner
-from fastsam2_ros.pruning.router import Scorer, find_scorer
+from fastsam2_ros.pruning.router import Scorer, WeightedSum
 from fastsam2_ros.results import FINDING_STAGES, AttentionCounts, TargetTokens, TokenView, TrackedObject, TrackResult
 from fastsam2_ros.stillness import LastLook
 from fastsam2_ros.stopwatch import Stopwatch
@@ -27,14 +27,14 @@ from fastsam2_ros.streaming.values import FrameFeatures, masks_at
 from fastsam2_ros.targets import Target, TargetList
 from fastsam2_ros.text_cue import TextCue
 from fastsam2_ros.tracker_state import EncodedFrame, TrackerState
-from fastsam2_ros.tracking import Observation, Tracking
+from fastsam2_ros.tracking import Tracking
 
 
 class Stages:
     """Models and settings, and nothing of any video: what a step does to a `TrackerState`.
 
     Args:
-        sam, search, config, scorer, observer, clock: as for `TextTracker`.
+        sam, search, config, scorer, clock: as for `TextTracker`.
         finder: finds targets in place of `search`, where there is one.
 
     Attributes:
@@ -51,19 +51,17 @@ class Stages:
         *,
         finder: Finder | None,
         scorer: Scorer | None,
-        observer: Callable[[Sequence[Observation]], None] | None,
         clock: Callable[[], float],
     ) -> None:
         self._config = config
         self._clock = clock
         self._sam = sam.streaming
         self._search = search
-        self._observed = observer is not None
         self.untrained = sam.untrained or search.untrained
-        scorer = scorer or find_scorer(config.pruning, sam.name, self._sam.model.hidden_dim, self._sam.device)
+        scorer = scorer or WeightedSum(config.pruning)
         self._pruner = TokenPruner(config.pruning, scorer, self._sam.grid, self._sam.memory_frames)
-        self.text_cue = TextCue(search, self._pruner, config, observed=self._observed)
-        self._tracking = Tracking(self._sam, self._pruner, self.text_cue, config, observer)
+        self.text_cue = TextCue(search, self._pruner, config)
+        self._tracking = Tracking(self._sam, self._pruner, self.text_cue, config)
         self.finding = Finding(self._sam, search, finder, self._pruner, self.text_cue, config)
 
     def blank_state(self, targets: TargetList) -> TrackerState:
@@ -95,7 +93,7 @@ class Stages:
         """
         watch = Stopwatch(self._sam.device, self._clock)
         warnings: list[str] = []
-        if features is None and not view_tokens and not self._observed and state.last is not None:
+        if features is None and not view_tokens and state.last is not None:
             with watch.stage("motion"):
                 holds = state.last.holds(rgb, state.targets, self._config.max_skip)
             if holds:

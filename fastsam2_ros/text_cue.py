@@ -22,17 +22,16 @@ class TextCue:
         search: the language model.
         pruner: makes the other cues.
         config: settings.
-        observed: somebody looks at the cues even where no token is left out.
 
     Attributes:
-        used: tokens are chosen by it, or somebody looks at it.
+        used: tokens are chosen by it.
     """
 
-    def __init__(self, search: TextSearch, pruner: TokenPruner, config: TrackerConfig, *, observed: bool) -> None:
+    def __init__(self, search: TextSearch, pruner: TokenPruner, config: TrackerConfig) -> None:
         self._search = search
         self._pruner = pruner
         self._config = config
-        self.used = "text" in pruner.router.on and (pruner.active or observed)
+        self.used = "text" in pruner.router.on and pruner.active
 
     def aim(self, state: TrackerState) -> None:
         """Make it look for what the targets are described as."""

@@ -31,7 +31,6 @@ from fastsam2_ros.streaming.prompts import check_box, check_mask
 from fastsam2_ros.streaming.values import FrameFeatures
 from fastsam2_ros.targets import Request, Target, TargetList
 from fastsam2_ros.torch_settings import neutral_torch
-from fastsam2_ros.tracking import Observation
 
 
 class TextTracker:
@@ -44,11 +43,10 @@ class TextTracker:
         sam: SAM 2.
         search: the language model; several trackers can share both.
         config: settings.
-        scorer: of tokens, in place of the one that `config.pruning.router` names.
-        observer: is called in every step with all tracked targets, and the maps of all cues that the scorer looks at.
+        scorer: of tokens, in place of the weighted sum of the cues.
         clock: seconds, by which stages are timed.
 
-    Observers, scorers and finders are called within a step: there, what changes the tracker raises `InputError`.
+    Scorers and finders are called within a step: there, what changes the tracker raises `InputError`.
     """
 
     def __init__(
@@ -58,7 +56,6 @@ class TextTracker:
         config: TrackerConfig,
         *,
         scorer: Scorer | None = None,
-        observer: Callable[[Sequence[Observation]], None] | None = None,
         clock: Callable[[], float] = time.perf_counter,
     ) -> None:
         check(config)
@@ -68,7 +65,7 @@ class TextTracker:
         self._sam = sam.streaming
         self._search = search
         self._in_step = False
-        self._new_stages = partial(Stages, sam, search, finder=None, scorer=scorer, observer=observer, clock=clock)
+        self._new_stages = partial(Stages, sam, search, finder=None, scorer=scorer, clock=clock)
         with neutral_torch(inference=False):
             search.share_trunk(self._sam.trunk_maps)
             self._stages = self._new_stages(config)
@@ -91,7 +88,7 @@ class TextTracker:
     def sibling(self) -> TextTracker:
         """Another one with these settings, for another video; the models, which are in memory once, serve both.
 
-        It has no scorer, observer or finder (`find_with`) of its own yet.
+        It has no scorer or finder (`find_with`) of its own yet.
         """
         return TextTracker(self._loaded, self._search, self.config, clock=self._clock)
 
@@ -163,7 +160,7 @@ class TextTracker:
         """Let the models run once, so that the first frame takes no longer than the others. Targets stay as they are."""
         frame = np.zeros((480, 640, 3), np.uint8)
         with neutral_torch():
-            stages = self._new_stages(self.config, observer=None)
+            stages = self._stages
             state = stages.blank_state(TargetList(2))
             if self._search.config.name != NONE:
                 state.targets.name([UNNAMED], stages.new_target)
@@ -319,9 +316,7 @@ class TextTracker:
     def _refuse_in_step(self, method: str) -> None:
         """What the step works on takes the place of everything at its end: a change beside it would be lost."""
         if self._in_step:
-            raise InputError(
-                f"{method} was called within a step, by an observer, scorer or finder; call it after the step."
-            )
+            raise InputError(f"{method} was called within a step, by a scorer or finder; call it after the step.")
 
 
 def _check_frame(frame: npt.NDArray[np.uint8]) -> None:

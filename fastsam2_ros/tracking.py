@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 
 from torch import Tensor
 
@@ -26,27 +25,6 @@ from fastsam2_ros.text_cue import TextCue
 from fastsam2_ros.tracker_state import EncodedFrame, TrackerState
 
 
-@dataclass(frozen=True)
-class Observation:
-    """One target in one tracked frame, for who watches the tracker (`TextTracker`'s `observer`).
-
-    Attributes:
-        id: the target's.
-        tokens: (N, C), of the image encoder.
-        query_maps: float32 (len(CUES), N), cues by the last frame's mask, as the queries are chosen by.
-        memory_maps: the same by this frame's own mask, as the memory's tokens are chosen by.
-        mask: float32 (1, h, w), mask logits.
-        certain: the mask is trusted.
-    """
-
-    id: int
-    tokens: Tensor
-    query_maps: Tensor
-    memory_maps: Tensor
-    mask: Tensor
-    certain: bool
-
-
 class Tracking:
     """Tracks all targets in one batch.
 
@@ -55,7 +33,6 @@ class Tracking:
         pruner: decides which tokens are left out.
         text_cue: of this pruner.
         config: settings.
-        observer: as for `TextTracker`.
     """
 
     def __init__(
@@ -64,13 +41,11 @@ class Tracking:
         pruner: TokenPruner,
         text_cue: TextCue,
         config: TrackerConfig,
-        observer: Callable[[Sequence[Observation]], None] | None,
     ) -> None:
         self._sam = sam
         self._pruner = pruner
         self._text_cue = text_cue
         self._config = config
-        self._observer = observer
 
     def track(
         self,
@@ -89,15 +64,13 @@ class Tracking:
         tokens: Sequence[Tensor | None] = [None] * len(tracked)
         routed: tuple[FrameCues, Tensor] | None = None
         with watch.stage("route"):
-            if pruner.active or self._observer is not None:
+            if pruner.active:
                 shared = self._text_cue.frame_cues(state, tracked, features)
                 routed = shared, pruner.query_maps(shared, carried, motion.camera, motion.reaches)
-                tokens = pruner.queries(features.tokens, routed[1], carried) if pruner.active else tokens
+                tokens = pruner.queries(routed[1], carried)
         viewed: tuple[TargetTokens, ...] = ()
         if view_tokens:
-            contributions = (
-                pruner.router.contributions(features.tokens, routed[1]) if routed and pruner.active else None
-            )
+            contributions = None if routed is None else pruner.router.contributions(routed[1])
             viewed = target_tokens([target.id for target in tracked], tokens, contributions, features.grid)
         with watch.stage("attend"):
             attention = self._sam.attention_counts(memories, state.index, tokens)
@@ -116,8 +89,7 @@ class Tracking:
                 for target, visible, score in zip(tracked, seen, scores, strict=True)
             ]
             # The frame's own mask is known now: what is kept of the frame goes by that.
-            maps = None if routed is None else pruner.router.cue_maps(routed[0], decoded.low_res, decoded.score)
-            ranked = None if maps is None or not pruner.active else pruner.router.scorer(features.tokens, maps)
+            ranked = None if routed is None else pruner.router.scores(routed[0], decoded.low_res, decoded.score)
             self._remember(state.index, features, decoded, memories, due, shares, ranked)
         for row, each in enumerate(carried):
             each.observe(
@@ -133,20 +105,6 @@ class Tracking:
             if each.certain:
                 each.prototype = looks[row].token
                 remember_look(tracked[row], looks[row])
-        if self._observer is not None and routed is not None and maps is not None:
-            self._observer(
-                [
-                    Observation(
-                        target.id,
-                        features.tokens,
-                        routed[1][row],
-                        maps[row],
-                        decoded.low_res[row],
-                        target.pruning.certain,
-                    )
-                    for row, target in enumerate(tracked)
-                ]
-            )
         return attention, viewed
 
     def _is_due(self, target: Target, index: int, score: float) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from types import SimpleNamespace
 
 import numpy as np
@@ -15,6 +16,7 @@ from fastsam2_ros.config import PruningConfig, TrackerConfig
 from fastsam2_ros.errors import InputError
 from fastsam2_ros.lab.evaluation.upstream import noise_video
 from fastsam2_ros.pruning import motion, router
+from fastsam2_ros.pruning.router import WeightedSum
 from fastsam2_ros.streaming.loading import LoadedSam2
 from fastsam2_ros.streaming.model import StreamingSam2
 from fastsam2_ros.tracker import TextTracker
@@ -130,17 +132,29 @@ CHANGES = {
 }
 
 
+class Meddler(WeightedSum):
+    """Scores tokens by the default's weights, and calls what is planted."""
+
+    def __init__(self):
+        super().__init__(PruningConfig())
+        self.calls = []
+
+    def __call__(self, maps):
+        for call in self.calls:
+            call()
+        return super().__call__(maps)
+
+
 @pytest.mark.parametrize("change", CHANGES)
-def test_an_observer_that_changes_the_tracker_is_refused(sam, search, video, change):
-    calls = []
-    loaded = LoadedSam2(sam, "small", True)
-    tracker = TextTracker(loaded, search, TrackerConfig(), observer=lambda seen: [call(tracker) for call in calls])
+def test_a_scorer_that_changes_the_tracker_is_refused(sam, search, video, change):
+    scorer = Meddler()
+    tracker = TextTracker(LoadedSam2(sam, "small", True), search, TrackerConfig(), scorer=scorer)
     tracker.set_box(BOX)
     step(tracker, video, 0)
-    calls.append(CHANGES[change])
+    scorer.calls.append(partial(CHANGES[change], tracker))
     with pytest.raises(InputError, match=f"{change} was called within a step"):
         step(tracker, video, 1)
-    calls.clear()
+    scorer.calls.clear()
     result = step(tracker, video, 2)
     assert (result.frame_index, [each.id for each in result.objects]) == (1, [1])
 

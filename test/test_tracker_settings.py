@@ -70,7 +70,7 @@ def test_a_budgets_bounds_change_for_targets_that_are_tracked(tracker, video, mo
 
 @pytest.mark.parametrize(
     "values",
-    [{"model.name": "tiny"}, {"model.device": "cuda"}, {"language.image_size": 64}, {"pruning.router": "mini"}],
+    [{"model.name": "tiny"}, {"model.device": "cuda"}, {"language.image_size": 64}],
 )
 def test_what_belongs_to_the_loaded_models_is_refused_by_name(tracker, values):
     before = tracker.config

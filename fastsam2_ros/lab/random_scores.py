@@ -14,6 +14,6 @@ class RandomScores:
     def __init__(self, seed: int = 0) -> None:
         self._generator = torch.Generator().manual_seed(seed)
 
-    def __call__(self, tokens: Tensor, maps: Tensor) -> Tensor:
+    def __call__(self, maps: Tensor) -> Tensor:
         """See `pruning.router.Scorer`."""
         return torch.rand(len(maps), maps.shape[2], generator=self._generator).to(maps.device)

@@ -182,9 +182,8 @@ class Hooks:
         motion = motion_between(state, index - step, index, left.mask[None])
         passing.seconds, passing.camera = motion.seconds, motion.camera
         object_state.next_keep_ratio(motion.magnitude, motion.seconds)
-        tokens = passing.cues.tokens
         maps = self._pruner.query_maps(passing.cues, [object_state], motion.camera, motion.reaches)
-        (passing.queries,) = self._pruner.queries(tokens, maps, [object_state])
+        (passing.queries,) = self._pruner.queries(maps, [object_state])
 
     def _readable(self, outputs: State, index: int, step: int, passing: _Pass) -> State:
         """The outputs that upstream may attend to. Of several prompts the nearest is read whole, as `TokenShares` says."""

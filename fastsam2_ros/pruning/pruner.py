@@ -23,7 +23,7 @@ class TokenPruner:
 
     Args:
         config: settings.
-        scorer: `router.find_scorer`'s, or another.
+        scorer: of tokens.
         grid: (rows, columns) of the tokens, whose product is N.
         memory_frames: attended to, one prompt frame included.
 
@@ -71,18 +71,17 @@ class TokenPruner:
         trust = torch.tensor([each.score for each in states], device=masks.device)
         return self.router.cue_maps(frame, masks, trust, camera, displacements)
 
-    def queries(self, tokens: Tensor, maps: Tensor, states: Sequence[PruningState]) -> list[Tensor | None]:
+    def queries(self, maps: Tensor, states: Sequence[PruningState]) -> list[Tensor | None]:
         """The tokens of this frame that each target's memory attention conditions.
 
         Args:
-            tokens: (N, C), of the image encoder.
             maps: `query_maps`.
             states: of the same targets, with this frame's keep ratio.
 
         Returns:
             per target int64 (count,), rising; None: all.
         """
-        scores = self.router.scorer(tokens, maps)
+        scores = self.router.scorer(maps)
         return [
             None if state.conditioned is None else best_tokens(row, self.shares(state.keep_ratio).queries)
             for row, state in zip(scores, states, strict=True)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Protocol
 
 import numpy as np
@@ -13,14 +12,10 @@ import torch
 from torch import Tensor
 
 from fastsam2_ros.config import PruningConfig
-from fastsam2_ros.pruning import cues, learned
+from fastsam2_ros.pruning import cues
 from fastsam2_ros.pruning.cues import CUES
-from fastsam2_ros.shipped import MINI_ROUTER
 from fastsam2_ros.streaming.shares import best_first, token_count
 from fastsam2_ros.streaming.warp import STILL
-
-SUM, MINI = "sum", "mini"
-"""Values of `PruningConfig.router` that are no paths."""
 
 
 class Scorer(Protocol):
@@ -31,8 +26,8 @@ class Scorer(Protocol):
         """Names of those that it looks at."""
         ...
 
-    def __call__(self, tokens: Tensor, maps: Tensor) -> Tensor:
-        """From tokens (N, C) and `Router.cue_maps` (targets, len(CUES), N) to scores, float32 (targets, N)."""
+    def __call__(self, maps: Tensor) -> Tensor:
+        """From `Router.cue_maps` (targets, len(CUES), N) to scores, float32 (targets, N)."""
         ...
 
 
@@ -59,7 +54,7 @@ class Router:
     """Scores tokens by the cues that its scorer looks at. Those are on; the maps of all others are zero, and not computed.
 
     Args:
-        scorer: see `find_scorer`.
+        scorer: a `WeightedSum`, or another.
 
     Attributes:
         on: names of the cues that are on.
@@ -119,13 +114,12 @@ class Router:
 
     def scores(self, frame: FrameCues, masks: Tensor, trust: Tensor) -> Tensor:
         """The scorer's scores of `cue_maps`, by masks of this very frame: float32, (targets, N), higher is better."""
-        return self.scorer(frame.tokens, self.cue_maps(frame, masks, trust))
+        return self.scorer(self.cue_maps(frame, masks, trust))
 
-    def contributions(self, tokens: Tensor, maps: Tensor) -> Tensor:
+    def contributions(self, maps: Tensor) -> Tensor:
         """What each cue adds to the scores: how much they sink without it.
 
         Args:
-            tokens: (N, C).
             maps: (targets, len(CUES), N), `cue_maps`.
 
         Returns:
@@ -134,7 +128,7 @@ class Router:
         without = [maps.index_fill(1, torch.tensor(CUES.index(name), device=maps.device), 0.0) for name in self.on]
         if not without:
             return maps.new_zeros(0, len(maps), maps.shape[2])
-        return self.scorer(tokens, maps) - torch.stack([self.scorer(tokens, each) for each in without])
+        return self.scorer(maps) - torch.stack([self.scorer(each) for each in without])
 
 
 class WeightedSum:
@@ -145,27 +139,9 @@ class WeightedSum:
         self.cues = tuple(name for name, weight in weights.items() if weight != 0)
         self._weights = torch.tensor(list(weights.values()))
 
-    def __call__(self, tokens: Tensor, maps: Tensor) -> Tensor:
+    def __call__(self, maps: Tensor) -> Tensor:
         """See `Scorer`."""
         return torch.einsum("k,tkn->tn", self._weights.to(maps.device), maps)
-
-
-def find_scorer(config: PruningConfig, model: str, width: int, device: torch.device) -> Scorer:
-    """What `config.router` names.
-
-    Args:
-        config: settings.
-        model: `ModelConfig.name`, for which a learned router must have been trained.
-        width: C of its tokens.
-        device: where a learned router will run.
-
-    Raises:
-        ModelError: no such router, or one for another model.
-    """
-    if config.router == SUM:
-        return WeightedSum(config)
-    path = MINI_ROUTER if config.router == MINI else Path(config.router).expanduser()
-    return learned.load(path, model, width).to(device)
 
 
 def best_tokens(scores: Tensor, share: float) -> Tensor | None:

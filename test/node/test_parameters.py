@@ -109,8 +109,7 @@ FIXED = [name for name in flat_options() if name not in LIVE]
 
 def test_every_budget_cue_and_threshold_is_live():
     groups = {name.partition(".")[0] for name in FIXED}
-    assert groups == {"model", "pruning", "language", "max_megapixels"}
-    assert [name for name in FIXED if name.startswith("pruning.")] == ["pruning.router"]
+    assert groups == {"model", "language", "max_megapixels"}
     assert "language.min_margin" in LIVE
 
 

@@ -31,7 +31,7 @@ def test_a_clip_is_tracked(tmp_path):
     assert len(list((tmp_path / "out").rglob("*.png"))) >= 3
 
 
-@pytest.mark.parametrize("words", [["ablate", "--help"], ["train", "router", "--help"]])
+@pytest.mark.parametrize("words", [["ablate", "--help"], ["train", "sam2", "--help"]])
 def test_help_of_the_lab_is_there(words):
     assert fastsam2(*words).returncode == 0
 

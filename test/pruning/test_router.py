@@ -8,17 +8,13 @@ import numpy as np
 import pytest
 import torch
 
-from fastsam2_ros import shipped
 from fastsam2_ros.config import PruningConfig
-from fastsam2_ros.errors import ModelError
-from fastsam2_ros.pruning import cues, router
+from fastsam2_ros.pruning import cues
 from fastsam2_ros.pruning.cues import CUES
-from fastsam2_ros.pruning.learned import LearnedRouter
-from fastsam2_ros.pruning.router import Router, WeightedSum, best_tokens, find_scorer
+from fastsam2_ros.pruning.router import Router, WeightedSum, best_tokens
 
 from .cues import GRID, mask_logits, noise_tokens
 
-CPU = torch.device("cpu")
 TOKENS = noise_tokens(2)
 PROTOTYPES = noise_tokens(3)[:2]
 TEXT = torch.rand(2, 64, generator=torch.Generator().manual_seed(3))
@@ -38,7 +34,7 @@ def maps(config: PruningConfig, text: torch.Tensor | None = TEXT) -> torch.Tenso
 def scored(text: torch.Tensor | None = TEXT, **weights: float) -> torch.Tensor:
     routing = Router(WeightedSum(PruningConfig(**{**OFF, **weights})))
     frame = routing.frame_cues(TOKENS, GRID, PROTOTYPES, text)
-    return routing.scorer(frame.tokens, routing.cue_maps(frame, MASKS, TRUST, CAMERA, [0.1, 0.1]))
+    return routing.scorer(routing.cue_maps(frame, MASKS, TRUST, CAMERA, [0.1, 0.1]))
 
 
 def test_maps_are_the_cues_in_the_order_of_their_names():
@@ -113,38 +109,15 @@ def test_one_token_has_a_score():
     assert routing.scores(frame, mask_logits((0, 0)), torch.ones(1)).shape == (1, 1)
 
 
-def test_a_learned_router_scores_in_place_of_the_sum():
-    learned = LearnedRouter(16).requires_grad_(False)
-    torch.nn.init.ones_(learned.of_cues.weight)
-    routing = Router(learned)
-    frame = routing.frame_cues(TOKENS, GRID, PROTOTYPES, TEXT)
-    assert torch.equal(routing.scores(frame, MASKS, TRUST), learned(TOKENS, routing.cue_maps(frame, MASKS, TRUST)))
-
-
-def test_a_learned_router_looks_at_what_it_has_learnt_of():
-    learned = LearnedRouter(16).requires_grad_(False)
-    assert Router(learned).on == ()
-    learned.of_cues.weight[3, CUES.index("text")] = 0.1
-    assert Router(learned).on == ("text",)
-    assert set(Router(find_scorer(PruningConfig(router="mini"), "mini", 128, CPU)).on) >= {"mask", "appearance"}
-
-
 @pytest.mark.parametrize("config", [ALL_ON, PruningConfig(), PruningConfig(**OFF)])
 def test_a_cue_contributes_what_the_scores_lose_without_it(config):
-    routing = Router(find_scorer(config, "mini", 16, CPU))
+    routing = Router(WeightedSum(config))
     stacked = routing.cue_maps(routing.frame_cues(TOKENS, GRID, PROTOTYPES, TEXT), MASKS, TRUST, CAMERA, [0.1, 0.1])
-    added = routing.contributions(TOKENS, stacked)
+    added = routing.contributions(stacked)
     assert added.shape == (len(routing.on), 2, 64)
     for name, each in zip(routing.on, added, strict=True):
         alone = PruningConfig(**{**OFF, f"{name}_weight": getattr(config, f"{name}_weight")})
-        assert torch.allclose(each, WeightedSum(alone)(TOKENS, stacked), atol=1e-6)
-
-
-def test_the_mini_router_is_missed_with_a_way_out(tmp_path, monkeypatch):
-    assert shipped.MINI_ROUTER.name == "mini_router.safetensors"
-    monkeypatch.setattr(router, "MINI_ROUTER", tmp_path / "mini_router.safetensors")
-    with pytest.raises(ModelError, match=r"no learned router .*mini_router.safetensors.*train router.*'sum'"):
-        find_scorer(PruningConfig(router="mini"), "mini", 16, CPU)
+        assert torch.allclose(each, WeightedSum(alone)(stacked), atol=1e-6)
 
 
 def test_the_best_are_kept_in_the_order_of_the_grid():

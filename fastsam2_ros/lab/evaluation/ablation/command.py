@@ -16,7 +16,7 @@ from rich.table import Table
 from fastsam2_ros.bags.track import add_settings, settings
 from fastsam2_ros.config import TrackerConfig
 from fastsam2_ros.errors import InputError
-from fastsam2_ros.lab.evaluation.ablation.policies import Policy, all_policies, select
+from fastsam2_ros.lab.evaluation.ablation.policies import all_policies, select
 from fastsam2_ros.lab.evaluation.datasets import open_dataset
 from fastsam2_ros.lab.evaluation.sequences import Dataset
 from fastsam2_ros.lab.evaluation.worlds import CLOSE, CLOSE_UPS, FRAMES, SEQUENCES, CloseUpDataset, WorldDataset
@@ -58,10 +58,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--only", nargs="+", default=[], metavar="NAME", help="policies or families of them, beside the dense one"
     )
-    parser.add_argument(
-        "--router", metavar="ROUTER", help="learned router: 'mini' (the default for that model), or a .safetensors file"
-    )
-    parser.add_argument("--router-unannotated", default="", metavar="ROUTER", help="one trained without annotation")
     parser.add_argument("--processes", type=_count, default=1, metavar="N", help="at once (default: %(default)s)")
     parser.add_argument(
         "--runs",
@@ -76,10 +72,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> None:
     """Measure, and write the report."""
     config = _config(arguments)
-    router = arguments.router
-    if router is None:
-        router = "mini" if config.model.name == "mini" else ""
-    policies = all_policies(router, arguments.router_unannotated, text=config.language.name != _NONE)
+    policies = all_policies(text=config.language.name != _NONE)
     if arguments.only:
         policies = select(policies, arguments.only)
     datasets = _datasets(arguments)
@@ -95,7 +88,7 @@ def run(arguments: argparse.Namespace) -> None:
 
     from fastsam2_ros.lab.evaluation.ablation import outputs
 
-    about = outputs.about(config, datasets, study, _words(arguments), _left_out(policies, arguments, config))
+    about = outputs.about(config, datasets, study, _words(arguments), _left_out(arguments, config))
     outputs.write(out, about, config, study, heads)
     console = Console()
     if not console.is_terminal:
@@ -127,17 +120,13 @@ def _datasets(arguments: argparse.Namespace) -> list[Dataset]:
     return datasets
 
 
-def _left_out(policies: Sequence[Policy], arguments: argparse.Namespace, config: TrackerConfig) -> str:
+def _left_out(arguments: argparse.Namespace, config: TrackerConfig) -> str:
     """What a reader may look for in vain, and why."""
     notes = []
     if arguments.only:
         notes.append(f"all policies but those of --only {' '.join(arguments.only)}")
     if config.language.name == _NONE:
         notes.append("the text cue: it needs a language model (--set language.name=...), and is idle without")
-    if not any("learned" in policy.name for policy in policies):
-        notes.append("learned routers (--router)")
-    if not arguments.router_unannotated:
-        notes.append("a router trained without annotation (--router-unannotated)")
     return "; ".join(notes) or "nothing"
 
 

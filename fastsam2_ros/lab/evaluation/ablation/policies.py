@@ -13,7 +13,7 @@ RATIOS = (0.6, 0.35, 0.3, 0.25, 0.16, 0.1)
 NOMINAL = 0.16
 """Keep ratio at which cues, and queries against memory, are compared one by one: with more, any choice of tokens is good."""
 CURVE = (0.35, NOMINAL, 0.1)
-"""Where baselines and learned routers are compared."""
+"""Where baselines are compared."""
 BUDGETS = ((0.15, 0.35, 0.25), (0.15, 0.16, 0.25))
 """Budgets beside the default one: floor, ceiling, and the motion of the ceiling, frame diagonals per second."""
 MEMORY_RATIOS = (0.16, 0.3, 0.45, 0.7, 1.0)
@@ -22,7 +22,7 @@ MEMORY_FRAMES = (4, 3)
 
 DENSE, DEFAULT = "dense", "default"
 KEEP, BUDGET, MEMORY = "keep ratio", "budget", "memory frames"
-RANDOM, MASK_ALONE, LEARNED, UNANNOTATED = "random tokens", "mask prior alone", "learned router", "learned, no truth"
+RANDOM, MASK_ALONE = "random tokens", "mask prior alone"
 WITHOUT, ALONE, ADDED = "cue taken away", "cue alone", "cue added"
 ADDED_WEIGHT = 0.1
 """Of a cue that is off by default."""
@@ -71,12 +71,10 @@ class Policy:
         return replace(self, settings={**self.settings, "pruning.keep_ratio": keep_ratio}, match=None)
 
 
-def all_policies(router: str = "", unannotated: str = "", text: bool = False) -> list[Policy]:
+def all_policies(text: bool = False) -> list[Policy]:
     """Every policy.
 
     Args:
-        router: `pruning.router` of a learned one; empty: none is there.
-        unannotated: the same, of one that was trained without annotation.
         text: there is a language model, so that the text cue says something.
     """
     return [
@@ -86,7 +84,6 @@ def all_policies(router: str = "", unannotated: str = "", text: bool = False) ->
         *_memories(),
         *_baselines(),
         *_cues(text),
-        *_routers(router, unannotated),
         *_memory_ratios(),
     ]
 
@@ -211,17 +208,6 @@ def _cues(text: bool) -> Iterator[Policy]:
 
 def _weights(only: str) -> dict[str, float]:
     return {f"{_PREFIX}{name}{_SUFFIX}": float(name == only) for name in cues()}
-
-
-def _routers(router: str, unannotated: str) -> Iterator[Policy]:
-    group = "Learned router against the weighted sum; trained without annotation against with"
-    for ratio in CURVE if router else ():
-        settings = {**_keep(ratio), "pruning.router": router}
-        yield Policy(f"learned {ratio:g}", LEARNED, group, settings, against=kept(ratio))
-    for ratio in CURVE if unannotated else ():
-        settings = {**_keep(ratio), "pruning.router": unannotated}
-        against = f"learned {ratio:g}" if router else kept(ratio)
-        yield Policy(f"learned, no truth {ratio:g}", UNANNOTATED, group, settings, against=against)
 
 
 def _memory_ratios() -> Iterator[Policy]:

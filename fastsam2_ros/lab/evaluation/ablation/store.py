@@ -19,7 +19,6 @@ from fastsam2_ros.lab.evaluation.ablation.measure import Measurement, measure
 from fastsam2_ros.lab.evaluation.ablation.policies import Variant
 from fastsam2_ros.lab.evaluation.sequences import Dataset
 from fastsam2_ros.pruning.budget import BUDGET_OPTIONS
-from fastsam2_ros.pruning.router import SUM
 from fastsam2_ros.streaming.loading import find_checkpoint, find_device
 
 
@@ -157,13 +156,11 @@ def _read(file: Path) -> tuple[tuple[str, ...], dict[str, Measurement]]:
 
 
 def _decisive(config: PruningConfig) -> dict[str, Any]:
-    """A fixed keep ratio needs no budget, the weights are of the sum alone, and all tokens need no choice."""
+    """A fixed keep ratio needs no budget, and all tokens need no choice."""
     every = asdict(config)
     if config.keep_ratio == 1 and config.memory_ratio in (0, 1):
         return {"keep_ratio": 1.0}
     idle = set(BUDGET_OPTIONS) if config.keep_ratio else set()
-    if config.router != SUM:
-        idle.update(name for name in every if name.endswith("_weight"))
     return {name: value for name, value in every.items() if name not in idle}
 
 
