@@ -132,7 +132,7 @@ class Tracking:
             )
             if each.certain:
                 each.prototype = looks[row].token
-                remember_look(tracked[row], looks[row])
+                remember_look(tracked[row], looks[row], tracked[row].alike_first)
         if self._observer is not None and routed is not None and maps is not None:
             self._observer(
                 [
