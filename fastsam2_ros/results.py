@@ -66,10 +66,12 @@ class TrackedObject:
         reason: str = "",
     ) -> TrackedObject:
         """With box, centroid and area measured on the mask, bool (H, W)."""
-        columns, rows = np.flatnonzero(mask.any(axis=0)), np.flatnonzero(mask.any(axis=1))
+        rows = np.flatnonzero(mask.any(axis=1))
         if not len(rows):
             return cls(number, description, state, score, None, None, 0, mask, keep_ratio, reason)
-        left, top, right, bottom = columns[0], rows[0], columns[-1] + 1, rows[-1] + 1
+        top, bottom = rows[0], rows[-1] + 1
+        columns = np.flatnonzero(mask[top:bottom].any(axis=0))
+        left, right = columns[0], columns[-1] + 1
         inside = mask[top:bottom, left:right]
         area = int(np.count_nonzero(inside))
         x = float(inside.sum(axis=0) @ np.arange(left, right)) / area
@@ -181,10 +183,11 @@ class TrackResult:
 
     def union_mask(self) -> npt.NDArray[np.uint8]:
         """uint8 (H, W): 255 where any target is, else 0."""
-        mask = np.zeros(self.size, bool)
+        mask = np.zeros(self.size, np.uint8)
         for target in self.objects:
-            mask |= target.mask
-        return mask.view(np.uint8) * np.uint8(255)
+            mask |= target.mask.view(np.uint8)
+        mask *= 255
+        return mask
 
     def labels(self) -> npt.NDArray[np.uint16]:
         """uint16 (H, W): the id of the target at each pixel, 0 for none; the better score is on top."""

@@ -34,11 +34,13 @@ ALIKE_SHARE = 0.4
 def least_scores(targets: Sequence[Target], looks: Sequence[Look], seen_score: float) -> Tensor:
     """The least score of each target for which it counts as seen, where it looks so: float32 (targets,).
 
-    The likeness is noted in each (`Target.alike`).
+    The likeness is noted in each (`Target.alike`, `Target.alike_first`).
     """
     least = []
     for target, look in zip(targets, looks, strict=True):
-        target.alike = alike = likeness(look, target.looks)
+        by_look = [likeness(look, [known]) for known in target.looks]
+        alike = target.alike = max(by_look, default=1.0)
+        target.alike_first = by_look[0] if by_look else 1.0
         if alike >= SAME_LOOK:
             least.append(seen_score * ALIKE_SHARE)
         elif seen_score > 0 and (target.pruning.unseen or alike < TRACKED_LOOK):
@@ -53,7 +55,14 @@ def least_look(lead_over_least: float) -> float:
     return SAME_LOOK - min(max(TOLD_WEIGHT * (lead_over_least - TOLD_MARGIN), 0.0), TOLD_MOST)
 
 
-def remember_look(target: Target, look: Look) -> None:
-    """Remember how a target looks now beside how it looked first, unless that is too far from it."""
-    if likeness(look, target.looks[:1]) >= LEARNT_LOOK:
+def remember_look(target: Target, look: Look, alike: float | None = None) -> None:
+    """Remember how a target looks now beside how it looked first, unless that is too far from it.
+
+    Args:
+        target: whose look it is.
+        look: as it is now.
+        alike: likeness of both, where it is known already (`Target.alike_first`).
+    """
+    alike = likeness(look, target.looks[:1]) if alike is None else alike
+    if alike >= LEARNT_LOOK:
         target.looks = (*target.looks[:1], look)

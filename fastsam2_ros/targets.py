@@ -55,6 +55,7 @@ class Target:
         failed_searches: in a row, since it was last seen.
         looks: when it was first found, and when it was last seen with certainty and like that.
         alike: likeness of its mask in the last frame to its looks (`look.likeness`).
+        alike_first: the same to the first of them.
         unlike: seconds since it was last seen and looked like itself.
         since_look: seconds since it was last searched by its look.
         refused: why what the last search found was not taken; empty: nothing was found, it was taken, or seen since.
@@ -73,6 +74,7 @@ class Target:
     refused: str = ""
     looks: tuple[Look, ...] = ()
     alike: float = 1.0
+    alike_first: float = 1.0
     unlike: float = 0.0
     since_look: float = float("inf")
 

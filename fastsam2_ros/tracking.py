@@ -104,7 +104,7 @@ class Tracking:
             )
             if each.certain:
                 each.prototype = looks[row].token
-                remember_look(tracked[row], looks[row])
+                remember_look(tracked[row], looks[row], tracked[row].alike_first)
         return attention, viewed
 
     def _is_due(self, target: Target, index: int, score: float) -> bool:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import array
 from collections.abc import Container, Mapping, Sequence
 from importlib import import_module
 from types import ModuleType
@@ -27,17 +26,18 @@ from fastsam2_ros.results import Box, TrackedObject, TrackResult, TrackState
 def image(header: Header, pixels: npt.NDArray[Any], encoding: str) -> Image:
     """sensor_msgs/Image of an array that suits the encoding (`images.encode_image`)."""
     fields = encode_image(pixels, encoding)
-    # The message checks any other sequence element by element, which takes seconds for a large image.
-    data = array.array("B")
-    data.frombytes(fields.pop("data"))
-    return Image(header=header, data=data, **fields)
+    data = fields.pop("data")
+    message = Image(header=header, **fields)
+    # Into the message's own array: an array that it is given is copied twice, any other sequence checked by element.
+    message.data.frombytes(data)
+    return message
 
 
 def png(header: Header, pixels: npt.NDArray[np.uint8]) -> CompressedImage:
     """sensor_msgs/CompressedImage of a grey image, uint8 (H, W), as image_transport's compressed would make it of mono8."""
-    data = array.array("B")
-    data.frombytes(cv2.imencode(".png", pixels)[1].tobytes())
-    return CompressedImage(header=header, format="mono8; png compressed ", data=data)
+    message = CompressedImage(header=header, format="mono8; png compressed ")
+    message.data.frombytes(cv2.imencode(".png", pixels)[1])
+    return message
 
 
 def mask(header: Header, result: TrackResult) -> Image:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import array
 from collections.abc import Iterable, Mapping
 from types import ModuleType
 from typing import Any
@@ -69,9 +68,7 @@ def point_cloud(
         if target.id in positions  # The others have none.
     ]
     points = np.concatenate([np.zeros(0, _POINT), *parts])
-    data = array.array("B")
-    data.frombytes(points.tobytes())
-    return PointCloud2(
+    cloud = PointCloud2(
         header=header,
         height=1,
         width=len(points),
@@ -79,9 +76,10 @@ def point_cloud(
         is_bigendian=False,
         point_step=_POINT.itemsize,
         row_step=_POINT.itemsize * len(points),
-        data=data,
         is_dense=True,
     )
+    cloud.data.frombytes(points.view(np.uint8))
+    return cloud
 
 
 def _cloud(frame: RgbImage, target: TrackedObject, position: Position, view: DepthView) -> Any:

@@ -129,13 +129,20 @@ def masks_at(low_res: Tensor, size: tuple[int, int]) -> npt.NDArray[np.bool_]:
 
 def _without_specks(logits: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
     """One target's logits (h, w)."""
-    count, parts, stats, _ = cv2.connectedComponentsWithStats((logits > 0).astype(np.uint8))
+    inside = logits > 0
+    rows, columns = np.flatnonzero(inside.any(1)), np.flatnonzero(inside.any(0))
+    if not len(rows):
+        return logits
+    window = slice(rows[0], rows[-1] + 1), slice(columns[0], columns[-1] + 1)  # no part is outside
+    count, parts, stats, _ = cv2.connectedComponentsWithStats(inside[window].astype(np.uint8))
     if count <= 2:
         return logits
     areas = stats[:, cv2.CC_STAT_AREA]
     specks = areas < SPECK * areas[1:].max()
     specks[0] = False  # beside the mask
-    return np.where(specks[parts], np.float32(NO_OBJ_SCORE), logits)
+    cleaned = logits.copy()
+    cleaned[window][specks[parts]] = NO_OBJ_SCORE
+    return cleaned
 
 
 def _draw(logits: npt.NDArray[np.float32], mask: npt.NDArray[np.bool_]) -> None:

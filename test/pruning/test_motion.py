@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 import pytest
 
-from fastsam2_ros.pruning.motion import NOMINAL_SECONDS, MotionEstimator, revealed, small_size
+from fastsam2_ros.pruning.motion import NOMINAL_SECONDS, MotionEstimator, percentile, revealed, small_size
 
 SIZE = (240, 320)
 DIAGONAL = float(np.hypot(*SIZE))
@@ -250,3 +250,16 @@ def test_a_camera_that_hardly_moves_reveals_hardly_anything(size):
 )
 def test_what_the_last_frame_does_not_cover_is_revealed(camera, share):
     assert revealed(np.array(camera, np.float64)) == pytest.approx(share)
+
+
+@pytest.mark.parametrize("share", [0, 33, 75, 95, 100])
+@pytest.mark.parametrize("shape", [(1,), (2,), (7, 11), (108, 192)])
+def test_a_percentile_is_numpys(shape, share):
+    values = np.random.default_rng(0).random(shape, np.float32)
+    assert percentile(values, share) == pytest.approx(np.percentile(values.astype(np.float64), share), abs=1e-7)
+
+
+def test_a_percentile_leaves_the_values_in_their_order():
+    values = np.array([3, 1, 2], np.float32)
+    percentile(values, 50)
+    assert values.tolist() == [3, 1, 2]
