@@ -225,7 +225,7 @@ class Sam2Task:
             yield "video", clips
 
     def _batches(self, shapes: tuple[ClipShape, ...], first: int, workers: int) -> Iterator[ClipBatch]:
-        return clip_stream(self.seed, first, shapes, workers, self.model.device, self._footage)
+        return clip_stream(self.seed, first, shapes, workers, self._footage)
 
     def _pictures(self) -> tuple[Tensor, Tensor]:
         """For `start.start`: frames as the encoder takes them, and masks of what is in them."""
