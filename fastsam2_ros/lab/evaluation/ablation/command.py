@@ -61,7 +61,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--router", metavar="ROUTER", help="learned router: 'mini' (the default for that model), or a .safetensors file"
     )
-    parser.add_argument("--router-unannotated", default="", metavar="ROUTER", help="one trained without annotation")
     parser.add_argument("--processes", type=_count, default=1, metavar="N", help="at once (default: %(default)s)")
     parser.add_argument(
         "--runs",
@@ -79,7 +78,7 @@ def run(arguments: argparse.Namespace) -> None:
     router = arguments.router
     if router is None:
         router = "mini" if config.model.name == "mini" else ""
-    policies = all_policies(router, arguments.router_unannotated, text=config.language.name != _NONE)
+    policies = all_policies(router, text=config.language.name != _NONE)
     if arguments.only:
         policies = select(policies, arguments.only)
     datasets = _datasets(arguments)
@@ -136,8 +135,6 @@ def _left_out(policies: Sequence[Policy], arguments: argparse.Namespace, config:
         notes.append("the text cue: it needs a language model (--set language.name=...), and is idle without")
     if not any("learned" in policy.name for policy in policies):
         notes.append("learned routers (--router)")
-    if not arguments.router_unannotated:
-        notes.append("a router trained without annotation (--router-unannotated)")
     return "; ".join(notes) or "nothing"
 
 

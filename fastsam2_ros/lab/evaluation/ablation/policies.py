@@ -22,7 +22,7 @@ MEMORY_FRAMES = (4, 3)
 
 DENSE, DEFAULT = "dense", "default"
 KEEP, BUDGET, MEMORY = "keep ratio", "budget", "memory frames"
-RANDOM, MASK_ALONE, LEARNED, UNANNOTATED = "random tokens", "mask prior alone", "learned router", "learned, no truth"
+RANDOM, MASK_ALONE, LEARNED = "random tokens", "mask prior alone", "learned router"
 WITHOUT, ALONE, ADDED = "cue taken away", "cue alone", "cue added"
 ADDED_WEIGHT = 0.1
 """Of a cue that is off by default."""
@@ -71,12 +71,11 @@ class Policy:
         return replace(self, settings={**self.settings, "pruning.keep_ratio": keep_ratio}, match=None)
 
 
-def all_policies(router: str = "", unannotated: str = "", text: bool = False) -> list[Policy]:
+def all_policies(router: str = "", text: bool = False) -> list[Policy]:
     """Every policy.
 
     Args:
         router: `pruning.router` of a learned one; empty: none is there.
-        unannotated: the same, of one that was trained without annotation.
         text: there is a language model, so that the text cue says something.
     """
     return [
@@ -86,7 +85,7 @@ def all_policies(router: str = "", unannotated: str = "", text: bool = False) ->
         *_memories(),
         *_baselines(),
         *_cues(text),
-        *_routers(router, unannotated),
+        *_routers(router),
         *_memory_ratios(),
     ]
 
@@ -213,15 +212,11 @@ def _weights(only: str) -> dict[str, float]:
     return {f"{_PREFIX}{name}{_SUFFIX}": float(name == only) for name in cues()}
 
 
-def _routers(router: str, unannotated: str) -> Iterator[Policy]:
-    group = "Learned router against the weighted sum; trained without annotation against with"
+def _routers(router: str) -> Iterator[Policy]:
+    group = "Learned router against the weighted sum"
     for ratio in CURVE if router else ():
         settings = {**_keep(ratio), "pruning.router": router}
         yield Policy(f"learned {ratio:g}", LEARNED, group, settings, against=kept(ratio))
-    for ratio in CURVE if unannotated else ():
-        settings = {**_keep(ratio), "pruning.router": unannotated}
-        against = f"learned {ratio:g}" if router else kept(ratio)
-        yield Policy(f"learned, no truth {ratio:g}", UNANNOTATED, group, settings, against=against)
 
 
 def _memory_ratios() -> Iterator[Policy]:

@@ -23,7 +23,7 @@ from fastsam2_ros.lab.evaluation.ablation.policies import (
 )
 
 BASE = flat_values(TrackerConfig())
-EVERY = all_policies("mini", "other.safetensors", text=True)
+EVERY = all_policies("mini", text=True)
 
 
 def named(name: str) -> Policy:
