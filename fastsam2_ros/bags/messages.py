@@ -9,19 +9,16 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import numpy.typing as npt
 from rosbags.typesys import Stores, get_types_from_msg, get_typestore
 from rosbags.typesys.store import Typestore
 
-from fastsam2_ros.depth import Camera
 from fastsam2_ros.errors import BagError
 from fastsam2_ros.images import encode_image
 from fastsam2_ros.message_fields import region_of_interest, tracked_object
 from fastsam2_ros.results import TrackedObject
 
 IMAGE = "sensor_msgs/msg/Image"
-CAMERA_INFO = "sensor_msgs/msg/CameraInfo"
 COMPRESSED_IMAGE = "sensor_msgs/msg/CompressedImage"
 IMAGE_TYPES = (IMAGE, COMPRESSED_IMAGE)
 _LARGEST_SECONDS = 2**31 - 1
@@ -67,25 +64,6 @@ def image_message(image: npt.NDArray[Any], encoding: str, stamp_ns: int, frame_i
     """A sensor_msgs/Image; array and encoding as in `images.encode_image`."""
     fields = encode_image(image, encoding)
     return message_types().types[IMAGE](header=header(stamp_ns, frame_id), **fields)
-
-
-def camera_info_message(camera: Camera, stamp_ns: int, frame_id: str) -> Any:
-    """A sensor_msgs/CameraInfo of a camera without distortion."""
-    types = message_types().types
-    fx, fy, cx, cy = camera.fx, camera.fy, camera.cx, camera.cy
-    return types[CAMERA_INFO](
-        header=header(stamp_ns, frame_id),
-        height=camera.height,
-        width=camera.width,
-        distortion_model="plumb_bob",
-        d=np.zeros(5),
-        k=np.array([fx, 0, cx, 0, fy, cy, 0, 0, 1]),
-        r=np.eye(3).ravel(),
-        p=np.array([fx, 0, cx, 0, 0, fy, cy, 0, 0, 0, 1, 0]),
-        binning_x=0,
-        binning_y=0,
-        roi=types["sensor_msgs/msg/RegionOfInterest"](**region_of_interest(None)),
-    )
 
 
 def tracks_message(objects: Iterable[TrackedObject], stamp_ns: int, frame_id: str) -> Any:

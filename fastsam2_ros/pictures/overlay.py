@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import colorsys
-from collections.abc import Sequence
 
 import cv2
 import numpy as np
@@ -60,33 +59,6 @@ def draw(frame: RgbImage, result: TrackResult) -> RgbImage:
     if result.untrained:
         write(picture, (0, 0), UNTRAINED_NOTE, fitting(UNTRAINED_NOTE, size, result.size[1]), RED)
     return np.array(picture)
-
-
-def contact_sheet(images: Sequence[RgbImage], columns: int) -> RgbImage:
-    """Images side by side in rows, each scaled to fit a cell of the first one's size; empty cells are black.
-
-    Args:
-        images: at least one uint8 (H, W, 3) RGB; sizes may differ.
-        columns: 1 or more.
-
-    Returns:
-        uint8 (rows * H, columns * W, 3), RGB.
-
-    Raises:
-        InputError: no images, or no columns.
-    """
-    if not images or columns < 1:
-        raise InputError(f"A contact sheet needs images and columns; it has {len(images)} and {columns}.")
-    height, width = images[0].shape[:2]
-    rows = -(-len(images) // columns)
-    sheet = np.zeros((rows * height, columns * width, 3), np.uint8)
-    for number, image in enumerate(images):
-        scale = min(height / image.shape[0], width / image.shape[1])
-        inner = max(1, round(image.shape[1] * scale)), max(1, round(image.shape[0] * scale))
-        cell = image if scale == 1 else cv2.resize(image, inner, interpolation=cv2.INTER_AREA)
-        top, left = number // columns * height, number % columns * width
-        sheet[top : top + cell.shape[0], left : left + cell.shape[1]] = cell
-    return sheet
 
 
 def _draw_mask(canvas: npt.NDArray[np.uint8], item: TrackedObject) -> None:

@@ -28,8 +28,7 @@ from fastsam2_ros.streaming.keys import MemoryKeys
 from fastsam2_ros.streaming.memory import TargetMemory
 from fastsam2_ros.streaming.memory_frames import MemoryFrames
 from fastsam2_ros.streaming.picture import Preparation
-from fastsam2_ros.streaming.prompt_inputs import mask_input, point_inputs
-from fastsam2_ros.streaming.prompts import Prompt
+from fastsam2_ros.streaming.prompts import Prompt, mask_input, point_inputs
 from fastsam2_ros.streaming.rotary import RotaryTable
 from fastsam2_ros.streaming.shares import TokenShares, token_count
 from fastsam2_ros.streaming.trunk import TimmTrunk
@@ -126,12 +125,6 @@ class StreamingSam2:
             )
             for row, frame in enumerate(frames)
         ]
-
-    @torch.inference_mode()
-    def stride_16(self, frame: npt.NDArray[np.uint8]) -> Tensor:
-        """What the trunk alone makes of a frame, uint8 (H, W, 3), at the tokens' places: float32 (N, C')."""
-        with computing_in(self.precision, self.device):
-            return self._flat(self.model.image_encoder.trunk(self._prepare(frame)[1])[2].float())[0]
 
     @torch.inference_mode()
     def trunk_maps(self, image: Tensor) -> tuple[Tensor, ...]:

@@ -1,4 +1,4 @@
-"""What a target is started with: points, a box, or a mask, in pixels of the frame."""
+"""What a target is started with: points, a box, or a mask, in pixels of the frame; and the same as SAM 2 takes it."""
 
 from __future__ import annotations
 
@@ -7,6 +7,9 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
+import torch
+import torch.nn.functional as F
+from torch import Tensor
 
 from fastsam2_ros.errors import InputError
 from fastsam2_ros.results import Box
@@ -80,3 +83,37 @@ def check_mask(mask: npt.NDArray[np.bool_]) -> None:
         raise InputError(f"A mask must be a bool array (H, W); this is {what}.")
     if not mask.any():
         raise InputError("The mask is empty: it says of no pixel that it is the target's.")
+
+
+def point_inputs(
+    points: Tensor, labels: Tensor, size: tuple[int, int], side: int, device: torch.device
+) -> dict[str, Tensor]:
+    """Points for SAM 2's heads.
+
+    Args:
+        points: float32 (n, P, 2), x and y in pixels of a frame of `size`.
+        labels: int32 (n, P), SAM's.
+        size: (H, W), pixels.
+        side: of the encoder's image, pixels.
+        device: SAM 2's.
+    """
+    height, width = size
+    scaled = points / torch.tensor([width, height], device=points.device) * side
+    return {"point_coords": scaled.to(device), "point_labels": labels.to(device)}
+
+
+def mask_input(mask: npt.NDArray[np.bool_], side: int, device: torch.device) -> Tensor:
+    """A mask, bool (H, W): float32 (1, 1, side, side), 0 or 1, resized as upstream's `add_new_mask` does.
+
+    One that is too small for that covers the cell of the low resolution in which its middle lies.
+    """
+    resized = torch.from_numpy(mask)[None, None].float().to(device)
+    if mask.shape != (side, side):
+        resized = F.interpolate(resized, size=(side, side), mode="bilinear", align_corners=False, antialias=True)
+        resized = (resized >= 0.5).float()
+    low_res = F.interpolate(resized, scale_factor=0.25, mode="bilinear", align_corners=False, antialias=True)
+    if not (low_res > 0.5).any():
+        (top, left), (height, width) = np.argwhere(mask).mean(0), mask.shape
+        row, column = (4 * int(at * side / 4) for at in ((top + 0.5) / height, (left + 0.5) / width))
+        resized[..., row : row + 4, column : column + 4] = 1
+    return resized

@@ -9,7 +9,6 @@ from dataclasses import dataclass, fields, replace
 import cv2
 import numpy as np
 import numpy.typing as npt
-import torch.nn.functional as F
 from sam2.modeling.sam2_base import NO_OBJ_SCORE
 from torch import Tensor
 
@@ -67,10 +66,6 @@ class Decoded:
     def covered(self) -> Tensor:
         """(targets,), [0, 1]: share of the frame that each mask covers."""
         return (self.low_res > 0).flatten(1).float().mean(1)
-
-    def at_size(self, size: tuple[int, int]) -> Tensor:
-        """Mask logits at a frame's size: float32, (targets, H, W)."""
-        return F.interpolate(self.low_res, size=size, mode="bilinear", align_corners=False)[:, 0]
 
     def where(self, visible: Tensor) -> Decoded:
         """With empty masks for the other targets. visible: bool (targets,)."""

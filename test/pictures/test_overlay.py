@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from fastsam2_ros.errors import InputError
-from fastsam2_ros.pictures.overlay import color_of, contact_sheet, draw
+from fastsam2_ros.pictures.overlay import color_of, draw
 from fastsam2_ros.results import TrackedObject, TrackResult, TrackState
 
 SIZE = (120, 200)
@@ -88,25 +88,3 @@ def test_a_result_of_another_size_is_refused() -> None:
 def test_tiny_frames_can_be_drawn_on(size: tuple[int, int]) -> None:
     empty = TrackResult(0, size, 0, (), 0.0, 1.0, 1, 1, {"encode": 0.1}, (), True)
     assert draw(np.zeros((*size, 3), np.uint8), empty).shape == (*size, 3)
-
-
-@pytest.mark.parametrize(("count", "columns", "rows"), [(1, 1, 1), (3, 2, 2), (4, 2, 2), (2, 5, 1)])
-def test_a_contact_sheet_has_rows_and_columns(count: int, columns: int, rows: int) -> None:
-    assert contact_sheet([grey()] * count, columns).shape == (rows * 120, columns * 200, 3)
-
-
-def test_a_contact_sheet_keeps_order_and_leaves_the_rest_black() -> None:
-    sheet = contact_sheet([np.full((2, 2, 3), value, np.uint8) for value in (1, 2, 3)], 2)
-    assert sheet[::2, ::2, 0].tolist() == [[1, 2], [3, 0]]
-
-
-def test_an_image_of_another_size_fits_its_cell() -> None:
-    sheet = contact_sheet([np.zeros((10, 20, 3), np.uint8), np.full((40, 40, 3), 9, np.uint8)], 2)
-    assert (sheet[:, 20:30] == 9).all()
-    assert (sheet[:, 30:] == 0).all()
-
-
-@pytest.mark.parametrize(("images", "columns"), [([], 2), ([np.zeros((2, 2, 3), np.uint8)], 0)])
-def test_an_empty_contact_sheet_is_refused(images: list, columns: int) -> None:
-    with pytest.raises(InputError, match="needs images and columns"):
-        contact_sheet(images, columns)

@@ -9,9 +9,11 @@ from typing import Any
 
 import cv2
 import numpy as np
+import torch
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from rich.progress import Progress
+from torchvision.utils import make_grid
 
 from fastsam2_ros.bags.overlay_video import OverlayVideo
 from fastsam2_ros.errors import BagError
@@ -19,7 +21,7 @@ from fastsam2_ros.images import RgbImage
 from fastsam2_ros.lab.demo.footage import Footage
 from fastsam2_ros.lab.demo.recording import Recording
 from fastsam2_ros.lab.evaluation.metrics import contour_accuracy, region_similarity
-from fastsam2_ros.pictures.overlay import UNTRAINED_NOTE, contact_sheet, draw
+from fastsam2_ros.pictures.overlay import UNTRAINED_NOTE, draw
 
 _PICTURES, _COLUMNS, _WIDTH = 12, 4, 480
 _STATES = {"SEARCHING": "#8a8a8a", "TRACKING": "#2a9d4a", "UNCERTAIN": "#e0a100", "LOST": "#c0392b"}
@@ -51,7 +53,7 @@ def draw_all(footage: Footage, recording: Recording, folder: Path, progress: Pro
             if result.frame_index in chosen:
                 # Without the times of the stages, for which a small picture has no room.
                 picture = draw(frame.rgb, replace(result, stage_seconds={}))
-                pictures.append(_cell(picture, (result.stamp_ns - footage.stamps_ns[0]) / 1e9))
+                pictures.append(_cell(picture, (result.stamp_ns - footage.stamps_ns[0]) / 1e9, footage.size))
             if truth is not None:
                 found = result.union_mask() > 0
                 scores.append((region_similarity(truth, found), contour_accuracy(truth, found)))
@@ -59,7 +61,8 @@ def draw_all(footage: Footage, recording: Recording, folder: Path, progress: Pro
     with closing(OverlayVideo(folder / "tokens.mp4")) as video:
         for stamp_ns, picture in recording.tokens():
             video.write(picture, stamp_ns)
-    sheet = contact_sheet(pictures, _COLUMNS)
+    cells = torch.from_numpy(np.stack(pictures)).permute(0, 3, 1, 2)
+    sheet = make_grid(cells, nrow=_COLUMNS, padding=0).permute(1, 2, 0).numpy()
     if not cv2.imwrite(str(folder / "contact_sheet.png"), sheet[..., ::-1]):
         raise BagError(f"{folder / 'contact_sheet.png'} cannot be written; is the disk full?")
     return scores
@@ -93,11 +96,10 @@ def plot(file: Path, summary: dict[str, Any]) -> None:
     figure.savefig(file, dpi=110)
 
 
-def _cell(picture: RgbImage, seconds: float) -> RgbImage:
-    """A picture of the contact sheet, with its time."""
-    scale = _WIDTH / picture.shape[1]
-    size = _WIDTH, max(1, round(picture.shape[0] * scale))
-    small = cv2.resize(picture, size, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR)
+def _cell(picture: RgbImage, seconds: float, size: tuple[int, int]) -> RgbImage:
+    """A picture of the contact sheet, with its time. size: width and height that give it its shape."""
+    cell = _WIDTH, max(1, round(size[1] * _WIDTH / size[0]))
+    small = cv2.resize(picture, cell, interpolation=cv2.INTER_AREA if size[0] > _WIDTH else cv2.INTER_LINEAR)
     text, font = f"{seconds:.1f} s", cv2.FONT_HERSHEY_SIMPLEX
     (width, height), _ = cv2.getTextSize(text, font, 0.5, 1)
     corner = (_WIDTH - width - 6, height + 6)

@@ -18,7 +18,7 @@ from fastsam2_ros.batch.workers import count_from_one
 from fastsam2_ros.config import TrackerConfig, flat_options, flat_values
 from fastsam2_ros.errors import InputError
 from fastsam2_ros.lab.evaluation import report
-from fastsam2_ros.lab.evaluation.baselines import BoxTracker, FirstMask, StoredMasks
+from fastsam2_ros.lab.evaluation.baselines import FirstMask, StoredMasks
 from fastsam2_ros.lab.evaluation.datasets import open_dataset
 from fastsam2_ros.lab.evaluation.neighbours import NearestNeighbours
 from fastsam2_ros.lab.evaluation.ours import FIRST_MASK, MODES, Ours
@@ -56,7 +56,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--baselines",
         action="store_true",
-        help="also the first mask repeated, a classical tracker, and nearest neighbours among the trunk's features",
+        help="also the first mask repeated, and nearest neighbours among the trunk's features",
     )
     parser.add_argument(
         "--sequences", type=count_from_one, metavar="N", help=f"the first N (default: all; {SYNTHETIC}: {SEQUENCES})"
@@ -185,7 +185,7 @@ def _methods(arguments: argparse.Namespace, config: TrackerConfig) -> list[Metho
     if arguments.masks and not arguments.masks.is_dir():
         raise InputError(f"There is no folder {arguments.masks}; --masks takes one with SEQUENCE/FRAME.png.")
     own: Method = StoredMasks(arguments.masks) if arguments.masks else Ours(config, arguments.mode)
-    return [own, FirstMask(), BoxTracker(), NearestNeighbours(config.model)] if arguments.baselines else [own]
+    return [own, FirstMask(), NearestNeighbours(config.model)] if arguments.baselines else [own]
 
 
 def _config(arguments: argparse.Namespace) -> TrackerConfig:

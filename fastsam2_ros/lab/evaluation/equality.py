@@ -9,6 +9,7 @@ from itertools import islice
 from pathlib import Path
 
 import numpy as np
+import torch.nn.functional as F
 from PIL import Image
 from rich.console import Console
 from rich.progress import track
@@ -23,6 +24,7 @@ from fastsam2_ros.lab.evaluation.upstream import load_predictor
 from fastsam2_ros.streaming.memory import TargetMemory
 from fastsam2_ros.streaming.model import StreamingSam2
 from fastsam2_ros.streaming.prompts import Prompt
+from fastsam2_ros.streaming.values import Decoded, FrameFeatures
 
 EXAMPLE = "fastsam2 equality bedroom.mp4 --model tiny --frames 20"
 
@@ -114,13 +116,17 @@ def streaming_logits(sam: StreamingSam2, frames: Sequence[np.ndarray], starts: S
             held = list(memories.values())
             decoded = sam.decode(features, sam.condition(features, held, index, [None] * len(held)))
             sam.remember(features, decoded, held, index)
-            logits.update(
-                {(index, target): m for target, m in zip(memories, decoded.at_size(features.size), strict=True)}
-            )
+            masks = _at_size(decoded, features)
+            logits.update({(index, target): mask for target, mask in zip(memories, masks, strict=True)})
         for target, (start, prompt) in enumerate(starts):
             if start == index:
                 decoded = sam.decode_prompt(features, prompt)
                 memories[target] = sam.new_memory()
                 sam.remember_prompt(features, decoded, memories[target], index)
-                logits[index, target] = decoded.at_size(features.size)[0]
+                logits[index, target] = _at_size(decoded, features)[0]
     return logits
+
+
+def _at_size(decoded: Decoded, features: FrameFeatures) -> Tensor:
+    """Mask logits at the frame's size: float32 (targets, H, W)."""
+    return F.interpolate(decoded.low_res, size=features.size, mode="bilinear", align_corners=False)[:, 0]

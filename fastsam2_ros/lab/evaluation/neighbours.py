@@ -20,6 +20,7 @@ from fastsam2_ros.lab.evaluation.baselines import starting
 from fastsam2_ros.lab.evaluation.labels import Labels
 from fastsam2_ros.lab.evaluation.ours import load
 from fastsam2_ros.lab.evaluation.sequences import VideoSequence
+from fastsam2_ros.streaming.picture import Preparation
 
 RECENT, WINDOW, NEIGHBOURS, TEMPERATURE = 5, 8, 7, 0.07
 """Frames before this one that are looked at beside the first; how far, in tokens; how many places; and of their softmax."""
@@ -44,6 +45,7 @@ class NearestNeighbours:
         """
         sam = load(self.model).streaming
         far = _far(sam.grid, sam.device)
+        prepare = Preparation(sam.model.image_size, sam.device)
         objects: list[int] = []
         memory: deque[tuple[Tensor, Tensor]] = deque(maxlen=RECENT)
         first: list[
@@ -51,7 +53,9 @@ class NearestNeighbours:
         ] = []  # features (N, C), shares of the background and of each object (N, 1 + n)
         for index in range(len(sequence)):
             frame = sequence.footage.frame(index)
-            features = F.normalize(sam.stride_16(frame), dim=-1)
+            with torch.inference_mode():
+                middle = sam.model.image_encoder.trunk(prepare(frame)[1])[2]
+            features = F.normalize(middle.float().flatten(2)[0].T, dim=-1)
             shares = _carried(features, [*first, *memory], far) if first else torch.zeros(0, 0)
             given = starting(sequence, index)
             if given:

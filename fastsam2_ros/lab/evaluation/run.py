@@ -15,14 +15,14 @@ from fastsam2_ros import __version__
 from fastsam2_ros.batch.perform import perform_all
 from fastsam2_ros.batch.weight_files import model_files, stamp, weight_files
 from fastsam2_ros.batch.workers import ALONE, Done, Workers
-from fastsam2_ros.lab.evaluation.baselines import BoxTracker, FirstMask, StoredMasks
+from fastsam2_ros.lab.evaluation.baselines import FirstMask, StoredMasks
 from fastsam2_ros.lab.evaluation.labels import write_labels
 from fastsam2_ros.lab.evaluation.metrics import contour_accuracy, region_similarity
 from fastsam2_ros.lab.evaluation.neighbours import NearestNeighbours
 from fastsam2_ros.lab.evaluation.ours import DESCRIPTION, FIRST_MASK, Ours, Steps
 from fastsam2_ros.lab.evaluation.sequences import Dataset, VideoSequence
 
-Method = Ours | FirstMask | BoxTracker | NearestNeighbours | StoredMasks
+Method = Ours | FirstMask | NearestNeighbours | StoredMasks
 Record = dict[str, Any]
 """One method on one sequence, as `evaluate_sequence` returns it and as it is in its JSON file."""
 
@@ -193,7 +193,7 @@ def _files(method: Method) -> list[tuple[str, int, int]]:
     if isinstance(method, StoredMasks):
         files = sorted(method.folder.glob("*/*.png"))
         return [(str(method.folder.resolve()), len(files), max((file.stat().st_mtime_ns for file in files), default=0))]
-    if isinstance(method, (FirstMask, BoxTracker)):
+    if isinstance(method, FirstMask):
         return []
     files = weight_files(method.config) if isinstance(method, Ours) else model_files(method.model)
     return [stamp(file) for file in files]

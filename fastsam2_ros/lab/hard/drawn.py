@@ -16,7 +16,7 @@ from fastsam2_ros.lab.hard.case import Case, Group, SkippedError, expect
 _ROOT = Path(__file__).resolve().parents[3]
 _LIMIT = 1800.0
 _TESTS = {
-    "requests": "test/test_tracker_properties.py",
+    "requests": "test/tracker/test_properties.py",
     "images": "test/test_images_properties.py",
     "bags and stamps": "test/bags/test_properties.py",
     "descriptions": "test/language/test_descriptions_properties.py",

@@ -37,7 +37,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--size", type=image_size, default=(512, 384), metavar="WxH", help="of the frames, pixels (default: 512x384)"
     )
-    parser.add_argument("--device", help="torch device that draws, such as cuda (default: OpenCV draws, on a CPU core)")
     parser.add_argument(
         "--format",
         choices=("davis", "bag"),
@@ -67,12 +66,7 @@ def run(arguments: argparse.Namespace) -> None:
 
 def _clips(arguments: argparse.Namespace) -> Iterator[WorldSequence]:
     width, height = arguments.size
-    device = None
-    if arguments.device is not None:
-        from fastsam2_ros.streaming.loading import find_device
-
-        device = find_device(arguments.device)
     for number in track(range(arguments.count), "clips"):
         level = arguments.level or LEVELS[number % len(LEVELS)]
         seed, with_depth = arguments.seed + number, arguments.format == "bag"
-        yield generate(seed, level, arguments.frames, (height, width), device=device, with_depth=with_depth)
+        yield generate(seed, level, arguments.frames, (height, width), with_depth=with_depth)

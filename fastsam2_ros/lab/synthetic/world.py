@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import cv2
 import numpy as np
@@ -16,9 +15,6 @@ from fastsam2_ros.lab.synthetic.compositing import paste
 from fastsam2_ros.lab.synthetic.depth import measure
 from fastsam2_ros.lab.synthetic.looks import absent_descriptions, describe, unique_description
 from fastsam2_ros.lab.synthetic.scene import Plot, Scene, stage
-
-if TYPE_CHECKING:
-    import torch
 
 HELD_OUT_SEED = 1_000_000
 """Training uses seeds below, everything that is measured uses seeds from here on."""
@@ -87,7 +83,6 @@ def generate(
     frames: int = 60,
     size: tuple[int, int] = (384, 512),
     stride: int = 1,
-    device: torch.device | None = None,
     with_depth: bool = False,
     plot: Plot | None = None,
 ) -> WorldSequence:
@@ -99,7 +94,6 @@ def generate(
         frames: number of frames, at least 1.
         size: height, width, pixels, at least 64 each.
         stride: only every so manieth frame of the 30 Hz world is rendered: a short clip of a long time.
-        device: where torch draws; None: OpenCV does, on a CPU core. The scene is the same, the noise is not.
         with_depth: measure depth too; everything else stays the same.
         plot: what the target undergoes; None: what chance and the level bring.
 
@@ -126,12 +120,7 @@ def generate(
     else:
         raise InputError(f"No scene of seed {seed} shows its target at size {size}; take a larger frame.")
     told = _told(rng, scene)
-    if device is None:
-        shot = film.shoot(rng, scene, optics, frames, size, stride)
-    else:
-        from fastsam2_ros.lab.synthetic import torch_film
-
-        shot = torch_film.shoot(rng, scene, optics, frames, size, stride, device)
+    shot = film.shoot(rng, scene, optics, frames, size, stride)
     boxes, visible, moved = _truth(scene, shot)
     stamps_ns = np.round(times * 1e9).astype(np.int64)
     camera = scene.camera[:frames].astype(np.float32)

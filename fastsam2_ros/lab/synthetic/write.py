@@ -5,15 +5,18 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from PIL import Image
 
-from fastsam2_ros.bags.messages import CAMERA_INFO, IMAGE, camera_info_message, image_message, message_types
+from fastsam2_ros.bags.messages import IMAGE, header, image_message, message_types
 from fastsam2_ros.bags.write import BagWriter
+from fastsam2_ros.depth import Camera
 from fastsam2_ros.errors import InputError
 from fastsam2_ros.lab.synthetic.depth import camera_of
 from fastsam2_ros.lab.synthetic.world import WorldSequence
+from fastsam2_ros.message_fields import region_of_interest
 from fastsam2_ros.pictures.overlay import color_of
 
 IMAGE_TOPIC = "/camera/image_raw"
@@ -22,6 +25,7 @@ DEPTH_TOPIC = "/camera/depth"
 LABELS_TOPIC = "/truth/labels"
 DESCRIPTION_TOPIC = "/truth/description"
 STRING = "std_msgs/msg/String"
+CAMERA_INFO = "sensor_msgs/msg/CameraInfo"
 
 _JPEG_QUALITY = 95
 _FRAME_ID = "camera"
@@ -101,7 +105,7 @@ def write_bag(clip: WorldSequence, path: str | Path, storage: str = "mcap") -> N
             bag.write(LABELS_TOPIC, stamp, image_message(ids.astype(np.uint16), "16UC1", stamp, _FRAME_ID))
             if clip.depth is not None:
                 camera = camera_of(frame.shape[:2])
-                bag.write(CAMERA_INFO_TOPIC, stamp, camera_info_message(camera, stamp, _FRAME_ID))
+                bag.write(CAMERA_INFO_TOPIC, stamp, _camera_info(camera, stamp, _FRAME_ID))
                 bag.write(DEPTH_TOPIC, stamp, image_message(clip.depth[t], "32FC1", stamp, _FRAME_ID))
 
 
@@ -114,3 +118,22 @@ def _write_frames(clip: WorldSequence, images: Path, annotations: Path) -> None:
         picture = Image.fromarray(ids, mode="P")
         picture.putpalette(palette)
         picture.save(annotations / f"{number:05d}.png")
+
+
+def _camera_info(camera: Camera, stamp_ns: int, frame_id: str) -> Any:
+    """A sensor_msgs/CameraInfo of a camera without distortion."""
+    types = message_types().types
+    fx, fy, cx, cy = camera.fx, camera.fy, camera.cx, camera.cy
+    return types[CAMERA_INFO](
+        header=header(stamp_ns, frame_id),
+        height=camera.height,
+        width=camera.width,
+        distortion_model="plumb_bob",
+        d=np.zeros(5),
+        k=np.array([fx, 0, cx, 0, fy, cy, 0, 0, 1]),
+        r=np.eye(3).ravel(),
+        p=np.array([fx, 0, cx, 0, 0, fy, cy, 0, 0, 0, 1, 0]),
+        binning_x=0,
+        binning_y=0,
+        roi=types["sensor_msgs/msg/RegionOfInterest"](**region_of_interest(None)),
+    )

@@ -98,19 +98,18 @@ def clip_batch(
     number: int,
     shape: ClipShape,
     levels: tuple[int, ...] = LEVEL_MIX,
-    device: torch.device | None = None,
     footage: Footage = NO_FOOTAGE,
 ) -> ClipBatch:
     """The batch `number` of a run with `seed`; the same for the same arguments.
 
-    Clips of all levels of difficulty, aspect ratios and speeds, some of them backwards; `device` as for `world.generate`.
+    Clips of all levels of difficulty, aspect ratios and speeds, some of them backwards.
     """
     rng = np.random.default_rng((seed, number))
     frames: list[npt.NDArray[np.uint8]] = []
     masks: list[npt.NDArray[np.bool_]] = []
     rows: list[int] = []
     while len(frames) < shape.clips:
-        for some_frames, some_masks in _some(rng, shape, levels, device, footage)[: shape.clips - len(frames)]:
+        for some_frames, some_masks in _some(rng, shape, levels, footage)[: shape.clips - len(frames)]:
             rows += [len(frames)] * len(some_masks)
             frames.append(some_frames)
             masks.append(some_masks)
@@ -156,23 +155,15 @@ def clip_stream(
     first: int,
     shapes: Sequence[ClipShape],
     workers: int,
-    device: torch.device,
     footage: Footage = NO_FOOTAGE,
 ) -> Iterator[ClipBatch]:
-    """Batches from number `first` on, without end and with the shapes in turn, for a training on `device`."""
-    make = partial(_in_turn, seed, shapes=shapes, device=artist(workers, device), footage=footage)
+    """Batches from number `first` on, without end and with the shapes in turn."""
+    make = partial(_in_turn, seed, shapes=shapes, footage=footage)
     return stream(make, first, workers)
 
 
-def _in_turn(
-    seed: int, number: int, shapes: Sequence[ClipShape], device: torch.device | None, footage: Footage
-) -> ClipBatch:
-    return clip_batch(seed, number, shapes[number % len(shapes)], device=device, footage=footage)
-
-
-def artist(workers: int, device: torch.device) -> torch.device | None:
-    """Where the world is drawn: by worker processes on the CPU, or, without any, on the GPU where there is one."""
-    return device if device.type == "cuda" and not workers else None
+def _in_turn(seed: int, number: int, shapes: Sequence[ClipShape], footage: Footage) -> ClipBatch:
+    return clip_batch(seed, number, shapes[number % len(shapes)], footage=footage)
 
 
 def _quiet(_worker: int) -> None:
@@ -189,12 +180,11 @@ def _some(
     rng: np.random.Generator,
     shape: ClipShape,
     levels: tuple[int, ...],
-    device: torch.device | None,
     footage: Footage,
 ) -> list[Clip]:
     """One clip or several, or none, of a source that chance takes."""
     if not footage.stills or rng.random() < footage.generated:
-        return _clips(rng, shape, levels, device)
+        return _clips(rng, shape, levels)
     chance, target = rng.random(), 0
     if shape.trials or chance < CUT_OUT:
         frames, ids, target = _of_cut_outs(rng, footage.stills, shape)
@@ -247,9 +237,7 @@ def _finished(
     return [(clip, masks) for clip, masks in clips if len(masks)]
 
 
-def _clips(
-    rng: np.random.Generator, shape: ClipShape, levels: tuple[int, ...], device: torch.device | None
-) -> list[Clip]:
+def _clips(rng: np.random.Generator, shape: ClipShape, levels: tuple[int, ...]) -> list[Clip]:
     """One clip of a new scene of the generated world, or several single frames of it."""
     side = shape.side
     aspect = ASPECTS[rng.integers(len(ASPECTS))]
@@ -260,7 +248,7 @@ def _clips(
     level = LEVELS[-1] if shape.trials else levels[rng.integers(len(levels))]
     # To stage a scene takes as long as to render some frames of it.
     count = STILLS if stills else shape.frames
-    world = generate(int(rng.integers(HELD_OUT_SEED)), level, count, size, stride, device)
+    world = generate(int(rng.integers(HELD_OUT_SEED)), level, count, size, stride)
     square = (full, full)
     first = cv2.resize(world.ids[0], square, interpolation=cv2.INTER_NEAREST)
     target = world.target if shape.trials else 0

@@ -36,7 +36,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
             "--workers",
             type=int,
             default=1,
-            help="processes that make batches on the CPU; 0: none, the GPU draws where there is one (default: %(default)s)",
+            help="processes that make batches; 0: none but this one (default: %(default)s)",
         )
     subjects.choices["sam2"].add_argument(
         "--donor", type=Path, metavar="FILE", help="weights of an older mini, for the parts that still fit"

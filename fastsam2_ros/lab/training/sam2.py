@@ -56,7 +56,7 @@ class Stage:
 # features grew so large that points and boxes went unheard from then on. Later stages go through single frames in between:
 # in clips a prompt is one frame of many, and masks from points and boxes, on which finding by a text stands, came out ragged.
 # Trials teach which thing is watched: in ordinary clips few targets go and come back.
-_CPU = (
+STAGES = (
     Stage(
         0.12,
         (
@@ -96,39 +96,18 @@ _CPU = (
         masks=0.7,
     ),
 )
-_GPU = (
-    Stage(0.1, (ClipShape(side=128, frames=2, clips=48, targets=4, zoom=1.5),), masks=0.6),
-    Stage(
-        0.5,
-        (
-            ClipShape(side=256, frames=6, clips=16, targets=3, zoom=2.0),
-            ClipShape(side=256, frames=1, clips=64, targets=5, zoom=2.0),
-            ClipShape(side=256, frames=8, clips=16, targets=3, zoom=1.3, trials=True),
-        ),
-        masks=0.5,
-    ),
-    Stage(
-        1.0,
-        (
-            ClipShape(side=512, frames=8, clips=8, targets=3),
-            ClipShape(side=512, frames=1, clips=24, targets=5),
-            ClipShape(side=512, frames=8, clips=8, targets=2, trials=True),
-        ),
-        masks=0.5,
-    ),
-)
 
 
 class Sam2Task:
     """See `loop.Task`.
 
     Args:
-        device: where it will train; a CPU gets a smaller schedule.
+        device: where it will train.
         seed: of weights, clips and prompts.
         real: folder with `train` and `val` of real pictures (`stills`, `video`); None: all is of the generated world.
         donor: weights of an older mini, for what fits (`start.start`); None: none.
         validation_clips: held-out clips for each level.
-        stages: of the schedule; None: what suits the device.
+        stages: of the schedule.
     """
 
     name = "mini"
@@ -140,7 +119,7 @@ class Sam2Task:
         real: Path | None = None,
         donor: Path | None = None,
         validation_clips: int = 1,
-        stages: tuple[Stage, ...] | None = None,
+        stages: tuple[Stage, ...] = STAGES,
     ) -> None:
         self.seed, self.validation_clips = seed, validation_clips
         self._footage = NO_FOOTAGE if real is None else Footage(open_stills(real / "train"), open_reels(real / "train"))
@@ -154,7 +133,7 @@ class Sam2Task:
         self.side = self.model.image_size
         self.metadata: dict[str, str] = {}
         self._precision = precision(device)
-        self._stages = stages or (_GPU if device.type == "cuda" else _CPU)
+        self._stages = stages
         self.phases = tuple(
             Phase(
                 stage.until,
@@ -225,7 +204,7 @@ class Sam2Task:
             yield "video", clips
 
     def _batches(self, shapes: tuple[ClipShape, ...], first: int, workers: int) -> Iterator[ClipBatch]:
-        return clip_stream(self.seed, first, shapes, workers, self.model.device, self._footage)
+        return clip_stream(self.seed, first, shapes, workers, self._footage)
 
     def _pictures(self) -> tuple[Tensor, Tensor]:
         """For `start.start`: frames as the encoder takes them, and masks of what is in them."""

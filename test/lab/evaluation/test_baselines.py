@@ -6,12 +6,11 @@ import numpy as np
 import pytest
 
 from fastsam2_ros.errors import InputError
-from fastsam2_ros.lab.evaluation.baselines import BoxTracker, FirstMask, StoredMasks
+from fastsam2_ros.lab.evaluation.baselines import FirstMask, StoredMasks
 from fastsam2_ros.lab.evaluation.datasets import open_dataset
-from fastsam2_ros.lab.evaluation.metrics import region_similarity
-from fastsam2_ros.lab.evaluation.sequences import Truth, VideoSequence
+from fastsam2_ros.lab.evaluation.sequences import VideoSequence
 
-from .footage import SIZE, ids, names, square, write_davis, write_masks
+from .footage import SIZE, ids, names, write_davis, write_masks
 
 LATER = [ids(o1=0), ids(o1=2), ids(o1=4, o2=20), ids(o1=6, o2=22)]
 
@@ -27,44 +26,6 @@ def test_the_first_mask_stays(sequence) -> None:
     labels = list(FirstMask().predict(sequence))
     for index, expected in enumerate([ids(o1=0), ids(o1=0), ids(o1=0, o2=20), ids(o1=0, o2=20)]):
         np.testing.assert_array_equal(labels[index], expected)
-
-
-class MovingSquare:
-    """A bright square with a dark one in it, 3 pixels further right in every frame."""
-
-    def frame(self, index: int) -> np.ndarray:
-        frame = np.full((120, 160, 3), 60, np.uint8)
-        frame[40:70, 30 + 3 * index : 60 + 3 * index] = 220
-        frame[50:60, 40 + 3 * index : 50 + 3 * index] = 20
-        return frame
-
-    def truth(self, index: int) -> Truth:
-        mask = np.zeros((120, 160), bool)
-        mask[40:70, 30 + 3 * index : 60 + 3 * index] = True
-        return Truth({5: mask})
-
-
-def test_the_classical_tracker_follows_what_moves() -> None:
-    footage = MovingSquare()
-    moving = VideoSequence("m", footage, names(12), range(12), range(12), {5: 0})
-    *_, last = BoxTracker().predict(moving)
-    assert region_similarity(footage.truth(11).masks[5], last == 5) > 0.5
-    assert region_similarity(footage.truth(11).masks[5], footage.truth(0).masks[5]) == 0
-
-
-def test_a_box_that_is_the_frame_ends_nothing() -> None:
-    footage = MovingSquare()
-    footage.truth = lambda index: Truth({5: np.ones((120, 160), bool)})
-    first, second = BoxTracker().predict(VideoSequence("m", footage, names(2), range(2), range(2), {5: 0}))
-    assert (first == 5).all()
-    assert second.shape == (120, 160)
-
-
-def test_the_classical_tracker_starts_with_the_box_of_each_first_mask(sequence) -> None:
-    labels = list(BoxTracker().predict(sequence))
-    np.testing.assert_array_equal(labels[0], ids(o1=0))
-    assert (labels[2][square(20)] == 2).all()
-    assert BoxTracker().name.endswith(" box")
 
 
 def test_stored_masks_are_read_by_frame(sequence, tmp_path: Path) -> None:

@@ -26,7 +26,7 @@ def test_stored_masks_are_judged_beside_the_baselines(davis: Path, capsys: pytes
     words = ["evaluate", str(davis / "data"), "--masks", str(davis / "results"), "--baselines", "--out", str(out)]
     assert main(words) == 0
     content = json.loads((out / "results.json").read_text())
-    assert {row["method"] for row in content["summary"]} == {"results", "first mask", "MIL box", "nearest neighbours"}
+    assert {row["method"] for row in content["summary"]} == {"results", "first mask", "nearest neighbours"}
     by_name = {row["name"]: row["J&F"] for row in content["sequences"] if row["method"] == "results"}
     assert by_name == {"good": 1.0, "bad": 0.0}
     assert (content["best.mp4"], content["worst.mp4"]) == ("good", "bad")

@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 
 from fastsam2_ros.errors import InputError
-from fastsam2_ros.lab.evaluation.ablation.categories import groups
 from fastsam2_ros.lab.evaluation.worlds import CLOSE, CloseUpDataset, WorldDataset
 from fastsam2_ros.lab.synthetic.world import HELD_OUT_SEED, generate
 
@@ -73,7 +72,7 @@ def test_the_target_of_a_close_up_fills_much_of_the_frame() -> None:
 
 def test_close_ups_are_kept_apart_from_whole_sequences() -> None:
     dataset = CloseUpDataset(3, (96, 128))
-    assert groups(dataset.open(dataset.names[0], 3), dataset.title) == ("close-ups",)
+    assert (dataset.title, dataset.open(dataset.names[0], 3).group) == ("close-ups", "")
     assert dataset.identity != WorldDataset(3, (96, 128)).identity
 
 

@@ -89,7 +89,7 @@ def run(arguments: argparse.Namespace) -> None:
     from fastsam2_ros.lab.evaluation.ablation import outputs
 
     about = outputs.about(config, datasets, study, _words(arguments), _left_out(arguments, config))
-    outputs.write(out, about, config, study, heads)
+    outputs.write(out, about, study, heads)
     console = Console()
     if not console.is_terminal:
         console = Console(width=_FILE_WIDTH)

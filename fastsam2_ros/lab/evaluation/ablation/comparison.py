@@ -112,10 +112,9 @@ def front(points: Sequence[tuple[float, float]]) -> list[int]:
 
 
 def group_names(results: Results) -> list[str]:
-    """Of the groups of sequences: data sets first, then levels, then what is difficult."""
+    """Of the groups of sequences: data sets first, then levels."""
     heads = list(dict.fromkeys(parts[0] for parts in results.groups.values()))
-    others = sorted({name for parts in results.groups.values() for name in parts[1:]} - set(heads))
-    return [*heads, *sorted(others, key=lambda name: not name.startswith("level"))]
+    return [*heads, *sorted({name for parts in results.groups.values() for name in parts[1:]} - set(heads))]
 
 
 def rows(policies: Sequence[Policy], keys: Mapping[str, str], results: Results) -> list[Row]:

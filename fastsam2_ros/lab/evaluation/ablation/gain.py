@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from fastsam2_ros.results import AttentionCounts
 from fastsam2_ros.streaming.cost import AttentionSize
-from fastsam2_ros.streaming.loading import find_config
 
-TINY = AttentionSize.of_config(find_config("tiny"))
+TINY = AttentionSize(
+    tokens=4096, frames=7, layers=4, width=256, memory_width=64, self_width=256, cross_width=256, feedforward=2048
+)
 """All released SAM 2.1 models have the same memory attention."""
 POINTER_TOKENS = 64
 """Of a full memory: 16 object pointers of 256 channels, each as four tokens of 64; in `mini` one of 128 is four of 32."""
@@ -26,7 +27,8 @@ def at_tiny_sizes(counts: AttentionCounts, tokens: int) -> float:
         counts: of one target in one frame.
         tokens: in the grid of the model that ran.
     """
-    return TINY.flops(TINY.scaled(counts, tokens))
+    factor = TINY.tokens / tokens
+    return TINY.flops(AttentionCounts(round(counts.queries * factor), round(counts.keys * factor), counts.pointers))
 
 
 def speed_up(model: str, share: float) -> float:

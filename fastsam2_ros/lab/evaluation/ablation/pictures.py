@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from matplotlib.axes import Axes
@@ -12,8 +12,7 @@ from matplotlib.ticker import FuncFormatter, NullLocator
 
 from fastsam2_ros.lab.evaluation.ablation.comparison import Row, front
 from fastsam2_ros.lab.evaluation.ablation.gain import speed_up
-from fastsam2_ros.lab.evaluation.ablation.measure import Measurement
-from fastsam2_ros.lab.evaluation.ablation.policies import ALONE, DEFAULT, DENSE, KEEP, WITHOUT
+from fastsam2_ros.lab.evaluation.ablation.policies import DEFAULT, DENSE, KEEP
 
 _COLOURS = (
     "#1b6ca8",
@@ -43,7 +42,7 @@ def front_picture(file: Path, rows: Sequence[Row]) -> None:
         file: PNG to write.
         rows: of one group of sequences.
     """
-    figure, (axes,) = _figure((11.5, 6.8))
+    figure, axes = _figure((11.5, 6.8))
     for number, (family, members) in enumerate(_families(rows).items()):
         axes.scatter(
             [row.cost for row in members],
@@ -107,7 +106,7 @@ def ratio_picture(file: Path, rows: Sequence[Row]) -> None:
         file: PNG to write.
         rows: of one group of sequences.
     """
-    figure, (axes,) = _figure((10.5, 6))
+    figure, axes = _figure((10.5, 6))
     dense = [row for row in rows if row.policy.name == DENSE]
     number = 0
     for family, members in _families(rows).items():
@@ -134,72 +133,16 @@ def ratio_picture(file: Path, rows: Sequence[Row]) -> None:
     figure.savefig(file, dpi=140)
 
 
-def cue_picture(file: Path, rows: Sequence[Row]) -> None:
-    """What each cue is worth: the difference of J&F to its pair, without it and with it alone; bars of a standard error.
-
-    Args:
-        file: PNG to write.
-        rows: of one group of sequences.
-    """
-    figure, both = _figure((10.5, 4.4), columns=2)
-    for number, (axes, family) in enumerate(zip(both, (WITHOUT, ALONE), strict=True)):
-        members = [row for row in rows if row.policy.family == family and row.to_other is not None]
-        differences = [row.to_other for row in members if row.to_other is not None]
-        axes.bar(
-            range(len(members)),
-            [each.mean for each in differences],
-            yerr=[each.error for each in differences],
-            color=_colour(number),
-            width=0.62,
-            capsize=4,
-            error_kw={"ecolor": _INK, "linewidth": 1},
-            zorder=3,
-        )
-        axes.axhline(0, color=_INK, linewidth=0.8, zorder=4)
-        axes.set_xticks(range(len(members)), [row.policy.name for row in members], rotation=18, ha="right")
-        axes.set_ylabel("J&F less that of its pair")
-        _title(axes, f"{family[0].upper()}{family[1:]}", members or rows)
-    figure.savefig(file, dpi=140)
-
-
-def sequence_picture(file: Path, name: str, measured: Mapping[str, Measurement]) -> None:
-    """Motion, keep ratio and IoU over one sequence, by policy.
-
-    Args:
-        file: PNG to write.
-        name: of the sequence.
-        measured: by the names of the policies.
-    """
-    figure, (motion, ratio, iou) = _figure((10, 7), rows=3)
-    for number, (policy, each) in enumerate(measured.items()):
-        colour, frames = _colour(number), range(len(each.motion))
-        if number == 0:
-            motion.fill_between(frames, each.motion, color=colour, alpha=0.25, linewidth=0)
-            motion.plot(frames, each.motion, color=colour, linewidth=1.6)
-        ratio.plot(frames, each.keep_ratio, drawstyle="steps-mid", color=colour, linewidth=1.6, label=policy)
-        for index, (object_id, judged) in enumerate(each.frames.items()):
-            label = policy if index == 0 else None
-            iou.plot(judged, each.j[object_id], color=colour, linewidth=1.6, label=label)
-    motion.set_ylabel("motion,\ndiagonals per second")
-    ratio.set(ylabel="keep ratio", ylim=(0, 1.05))
-    iou.set(xlabel="frame", ylabel="IoU", ylim=(0, 1.05))
-    motion.set_title(f"Motion, budget and IoU: {name}", fontsize=11, loc="left", color=_INK)
-    for axes in (ratio, iou):
-        axes.legend(loc="center left", bbox_to_anchor=(1.01, 0.5), fontsize=8, frameon=False)
-    figure.savefig(file, dpi=140)
-
-
-def _figure(size: tuple[float, float], rows: int = 1, columns: int = 1) -> tuple[Figure, list[Axes]]:
+def _figure(size: tuple[float, float]) -> tuple[Figure, Axes]:
     figure = Figure(figsize=size, layout="constrained", facecolor="white")
     FigureCanvasAgg(figure)
-    figure.subplots(rows, columns, sharex=rows > 1)
-    for each in figure.axes:
-        each.spines[["top", "right"]].set_visible(False)
-        each.spines[["left", "bottom"]].set_color(_FAINT)
-        each.tick_params(colors=_INK, labelsize=8)
-        each.grid(color="#e6e6e6", linewidth=0.8)
-        each.set_axisbelow(True)
-    return figure, figure.axes
+    axes = figure.subplots()
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.spines[["left", "bottom"]].set_color(_FAINT)
+    axes.tick_params(colors=_INK, labelsize=8)
+    axes.grid(color="#e6e6e6", linewidth=0.8)
+    axes.set_axisbelow(True)
+    return figure, axes
 
 
 def _cost_axis(axes: Axes) -> None:
@@ -222,7 +165,7 @@ def _cost_axis(axes: Axes) -> None:
 
 
 def _title(axes: Axes, text: str, rows: Sequence[Row]) -> None:
-    about = f"{text} - {rows[0].group}, {rows[0].sequences} sequences" if rows else text
+    about = f"{text} - {rows[0].group}, {rows[0].sequences} sequences"
     axes.set_title(about, fontsize=11, loc="left", color=_INK)
 
 

@@ -9,7 +9,6 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from fastsam2_ros.lab.evaluation.ablation.categories import MEANINGS
 from fastsam2_ros.lab.evaluation.ablation.comparison import CERTAIN, Row
 from fastsam2_ros.lab.evaluation.ablation.measure import STEP
 from fastsam2_ros.lab.evaluation.ablation.policies import ADDED_WEIGHT, ALONE, DENSE, NOMINAL, WITHOUT, kept
@@ -101,7 +100,6 @@ def write_markdown(
     ]
     parts += _cues(by_group, heads)
     parts += _pairs(by_group)
-    parts.append("## By kind of sequence\n\n" + "\n".join(f"- {name}: {text}." for name, text in MEANINGS.items()))
     for group in groups:
         if group not in heads:
             heading = f"<summary>{group}: {_count(by_group[group])}</summary>"

@@ -14,7 +14,6 @@ from fastsam2_ros import __version__, shipped
 from fastsam2_ros.batch.perform import perform_all
 from fastsam2_ros.batch.workers import Done, Workers
 from fastsam2_ros.config import UNTRAINED, PruningConfig, TrackerConfig, flat_values
-from fastsam2_ros.lab.evaluation.ablation.categories import groups
 from fastsam2_ros.lab.evaluation.ablation.measure import Measurement, measure
 from fastsam2_ros.lab.evaluation.ablation.policies import Variant
 from fastsam2_ros.lab.evaluation.sequences import Dataset
@@ -131,7 +130,7 @@ def perform(job: Job) -> None:
     measured = measure(sequence, missing(job), job.dense)
     _, done = _read(job.file)
     content = {
-        "groups": groups(sequence, job.dataset.title),
+        "groups": [name for name in (job.dataset.title, sequence.group) if name],
         "measurements": {name: asdict(each) for name, each in {**done, **measured}.items()},
     }
     job.file.parent.mkdir(parents=True, exist_ok=True)

@@ -11,7 +11,6 @@ from fastsam2_ros.config import TrackerConfig, flat_values
 from fastsam2_ros.errors import InputError
 from fastsam2_ros.lab.evaluation.ablation.comparison import Row, rows
 from fastsam2_ros.lab.evaluation.ablation.matching import resolve
-from fastsam2_ros.lab.evaluation.ablation.measure import Measurement
 from fastsam2_ros.lab.evaluation.ablation.policies import DENSE, Policy, configure
 from fastsam2_ros.lab.evaluation.ablation.store import Results, key, plan, run_jobs
 from fastsam2_ros.lab.evaluation.sequences import Dataset
@@ -26,19 +25,13 @@ class Study:
 
     Attributes:
         policies: with the ratios that were found for those that are matched.
-        keys: `store.key` of each, by its name.
         results: of all sequences.
         rows: of all policies and groups of sequences.
     """
 
     policies: Sequence[Policy]
-    keys: Mapping[str, str]
     results: Results
     rows: Sequence[Row]
-
-    def measured(self, policy: str, sequence: str) -> Measurement:
-        """Of one policy on one sequence."""
-        return self.results.measurements[sequence][self.keys[policy]]
 
 
 def conduct(
@@ -94,4 +87,4 @@ def conduct(
     matched = [policy for policy, before in zip(resolved, policies, strict=True) if before.match is not None]
     if matched:
         measure(matched, f"{len(matched)} matched policies")
-    return Study(resolved, keys, results, rows(resolved, keys, results))
+    return Study(resolved, results, rows(resolved, keys, results))

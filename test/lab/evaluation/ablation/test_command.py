@@ -41,7 +41,7 @@ def test_from_sequences_to_table_and_curves(words, tmp_path: Path, capsys, monke
     assert {file.stem for file in (tmp_path / "runs").rglob("*.json")} == {"a", "b"}
     text = (tmp_path / "out" / "results.md").read_text()
     assert "Untrained weights" in text
-    for name in ("front", "keep_ratio", "cues", "sequence"):
+    for name in ("front", "keep_ratio"):
         assert f"({name}.png)" in text
         with Image.open(tmp_path / "out" / f"{name}.png") as picture:
             assert picture.width > 800

@@ -2,12 +2,14 @@ from __future__ import annotations
 
 import pytest
 
-from fastsam2_ros.lab.evaluation.ablation.gain import DENSE, TINY, at_tiny_sizes, speed_up
+from fastsam2_ros.lab.evaluation.ablation.gain import TINY, at_tiny_sizes, speed_up
 from fastsam2_ros.results import AttentionCounts
+from fastsam2_ros.streaming.cost import AttentionSize
+from fastsam2_ros.streaming.loading import build, find_config
 
 
-def test_dense_attention_of_tiny_costs_606_gflops() -> None:
-    assert pytest.approx(606e9, rel=2e-3) == DENSE
+def test_the_sizes_are_those_of_tiny() -> None:
+    assert AttentionSize.of(build(find_config("tiny"))) == TINY
 
 
 def test_the_same_shares_of_a_smaller_grid_cost_the_same() -> None:

@@ -10,7 +10,7 @@ from fastsam2_ros.lab.evaluation.ablation.matching import resolve
 from fastsam2_ros.lab.evaluation.ablation.policies import KEEP, Match, Policy
 from fastsam2_ros.lab.evaluation.ablation.store import Results
 
-from .worlds import measurement
+from .measurements import measurement
 
 DENSE, HALF = Policy("dense", KEEP, "g"), Policy("keep 0.5", KEEP, "g")
 OTHER = Policy("default", "budget", "g")

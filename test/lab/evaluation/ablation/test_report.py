@@ -12,7 +12,7 @@ from fastsam2_ros.lab.evaluation.ablation.policies import DENSE, KEEP, WITHOUT, 
 from fastsam2_ros.lab.evaluation.ablation.report import write_json, write_markdown
 from fastsam2_ros.lab.evaluation.ablation.store import Results
 
-from .worlds import measurement
+from .measurements import measurement
 
 ABOUT = {"command": "fastsam2 ablate", "machine": "a machine", "untrained weights": False}
 POLICIES = [

@@ -16,7 +16,7 @@ from fastsam2_ros.lab.evaluation.ablation.study import conduct
 from fastsam2_ros.lab.evaluation.datasets import open_dataset
 
 from ..footage import ids, write_davis
-from .worlds import measurement
+from .measurements import measurement
 
 CONFIG = TrackerConfig(
     model=ModelConfig(name="mini", checkpoint="untrained", device="cpu"),

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import torch
-from planted import STEP
 
 from fastsam2_ros.config import LanguageConfig
 from fastsam2_ros.language.grounding import Grounding
 from fastsam2_ros.language.search import NONE, TextSearch
 
-SIZE = (96, 128)
+from .planted import STEP
+
 BOX = (40.0, 30.0, 50.0, 40.0)
 SETTINGS = {"lost_seconds": 0.1, "search_seconds": 0.1, "search_interval": 0.0}
 

@@ -9,7 +9,6 @@ import cv2
 import numpy as np
 import pytest
 import torch
-from small_models import small_sam2
 
 from fastsam2_ros.config import LanguageConfig, PruningConfig, TrackerConfig
 from fastsam2_ros.finding import Finding
@@ -23,11 +22,6 @@ SIZE = (96, 128)
 STEP = 100_000_000
 PRUNING = PruningConfig(max_keep_ratio=1.0, min_keep_ratio=0.15, fall_seconds=0.2)
 SPEED = 4  # pixels in a frame
-
-
-@pytest.fixture(scope="module")
-def sam(device):
-    return StreamingSam2(small_sam2().to(device))
 
 
 @pytest.fixture

@@ -11,7 +11,6 @@ from unittest import mock
 
 import numpy as np
 import pytest
-from drawn_sam import TOKENS, DrawnSam, DrawnSearch
 from hypothesis import note, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
@@ -23,6 +22,8 @@ from fastsam2_ros.language import descriptions
 from fastsam2_ros.results import TrackState
 from fastsam2_ros.streaming.loading import LoadedSam2
 from fastsam2_ros.tracker import TextTracker
+
+from .drawn_sam import TOKENS, DrawnSam, DrawnSearch
 
 STAGES = ("encode", "condition", "decode", "remember")
 PARTS = ("search", "decode_prompt", "remember_prompt")

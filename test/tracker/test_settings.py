@@ -6,29 +6,15 @@ from dataclasses import replace
 
 import pytest
 import torch
-from small_models import small_sam2
 
 from fastsam2_ros.config import LanguageConfig, ModelConfig, PruningConfig, TrackerConfig, from_mapping
 from fastsam2_ros.errors import InputError
-from fastsam2_ros.lab.evaluation.upstream import noise_video
 from fastsam2_ros.language.search import NONE, TextSearch
 from fastsam2_ros.pruning import budget
 from fastsam2_ros.streaming.loading import LoadedSam2
-from fastsam2_ros.streaming.model import StreamingSam2
 from fastsam2_ros.tracker import TextTracker
 
-STEP = 100_000_000
-BOX = (30.0, 20.0, 60.0, 50.0)
-
-
-@pytest.fixture(scope="module")
-def sam():
-    return StreamingSam2(small_sam2())
-
-
-@pytest.fixture(scope="module")
-def video():
-    return noise_video(6, (120, 160))
+from .planted import BOX, STEP
 
 
 @pytest.fixture

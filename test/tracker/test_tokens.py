@@ -2,39 +2,15 @@
 
 from __future__ import annotations
 
-from functools import partial
-
 import numpy as np
 import pytest
 import torch
-from planted import BOX, SIZE, STEP, PlantedSearch, built, steps
-from small_models import small_sam2
 
 from fastsam2_ros.config import PruningConfig
-from fastsam2_ros.lab.evaluation.upstream import noise_video
 from fastsam2_ros.language.search import TextRelevance
-from fastsam2_ros.streaming.model import StreamingSam2
 from fastsam2_ros.streaming.prompts import Prompt
 
-
-@pytest.fixture(scope="module")
-def sam(device):
-    return StreamingSam2(small_sam2().to(device))
-
-
-@pytest.fixture(scope="module")
-def video():
-    return noise_video(6, SIZE)
-
-
-@pytest.fixture
-def search():
-    return PlantedSearch()
-
-
-@pytest.fixture
-def make(sam, search):
-    return partial(built, sam, search)
+from .planted import BOX, STEP, steps
 
 
 def test_a_fixed_keep_ratio_is_kept(make, video):

@@ -2,44 +2,18 @@
 
 from __future__ import annotations
 
-from functools import partial
-
 import cv2
 import numpy as np
 import pytest
-import torch
-from planted import BOX, SIZE, STEP, PlantedSearch, built, hide, steps
-from small_models import small_sam2
 
 from fastsam2_ros.config import LanguageConfig, ModelConfig, TrackerConfig
 from fastsam2_ros.errors import InputError
 from fastsam2_ros.lab.evaluation.upstream import noise_video
-from fastsam2_ros.language.grounding import Grounding
-from fastsam2_ros.language.search import NONE, TextSearch
+from fastsam2_ros.language.search import NONE
 from fastsam2_ros.results import TrackState
-from fastsam2_ros.streaming.loading import LoadedSam2
-from fastsam2_ros.streaming.model import StreamingSam2
 from fastsam2_ros.tracker import TextTracker
 
-
-@pytest.fixture(scope="module")
-def sam(device):
-    return StreamingSam2(small_sam2().to(device))
-
-
-@pytest.fixture(scope="module")
-def video():
-    return noise_video(6, SIZE)
-
-
-@pytest.fixture
-def search():
-    return PlantedSearch()
-
-
-@pytest.fixture
-def make(sam, search):
-    return partial(built, sam, search)
+from .planted import BOX, STEP, hide, steps
 
 
 def test_without_a_target_nothing_is_tracked(make, video):
@@ -85,130 +59,6 @@ def test_a_tracker_needs_the_encoder_for_what_it_tracks(make, video):
     assert tracker.needs_encoder(0)
     tracker.step(video[0], 0)
     assert tracker.needs_encoder(STEP)
-
-
-def test_a_described_target_is_found_and_tracked(make, video):
-    tracker = make("red mug")
-    assert tracker.set_target("red mug") == ("red mug",)
-    results = steps(tracker, video, 4)
-    for result in results:
-        (target,) = result.objects
-        assert (target.id, target.description) == (1, "red mug")
-        assert target.state == TrackState.TRACKING
-        assert target.mask.shape == SIZE
-        assert target.area == target.mask.sum() > 0
-        x, y, width, height = target.box
-        assert target.mask[int(y) : int(y + height), int(x) : int(x + width)].sum() == target.area
-    assert set(np.unique(results[-1].labels())) <= {0, 1}
-
-
-def test_several_descriptions_have_ids_of_their_own(make, video):
-    tracker = make("mug", "spoon")
-    tracker.set_target("mug; spoon; unicorn")
-    objects = steps(tracker, video, 2)[-1].objects
-    assert [each.id for each in objects] == [1, 2, 0]
-    assert [each.state for each in objects] == [TrackState.TRACKING, TrackState.TRACKING, TrackState.SEARCHING]
-    assert objects[2].box is None
-    assert not objects[2].mask.any()
-
-
-def test_what_is_not_found_is_sought_ever_more_rarely(make, video, search):
-    tracker = make(search_interval=0.15)
-    tracker.set_target("mug")
-    searches = []
-    for index in range(32):  # 0.1 s apart
-        tracker.step(video[index % len(video)], index * STEP)
-        searches.append(len(search.searched))
-    assert [index for index in range(32) if searches[index] > (searches[index - 1] if index else 0)] == [
-        0,
-        3,
-        9,
-        15,
-        21,
-        27,
-    ]
-    search.present.add("mug")
-    assert steps(tracker, video, 2, first=32)[-1].objects[0].state == TrackState.TRACKING
-
-
-def test_while_something_is_tracked_a_frame_has_one_search_at_most(make, video, search):
-    tracker = make("mug", search_interval=0.0)
-    tracker.set_target("mug")
-    steps(tracker, video, 1)
-    tracker.set_target("mug; cup; spoon")
-    steps(tracker, video, 2, first=1)
-    assert search.searched == [["mug"], ["cup"], ["spoon"]]
-
-
-def test_what_another_target_holds_is_not_found_again(make, video, monkeypatch, search):
-    tracker = make("mug")
-    tracker.set_target("mug")
-    steps(tracker, video, 2)
-    tracker.set_target("mug; cup")
-
-    def the_mug_again(frame, features, wanted, segmenter, config, dense=None, others=()):
-        nothing = torch.zeros(0)
-        return [Grounding("cup", tracker.targets[0].pruning.mask[0], BOX, nothing, nothing, 0.9, 0.2)]
-
-    monkeypatch.setattr(search, "search", the_mug_again)
-    mug, cup = steps(tracker, video, 1, first=2)[0].objects
-    assert mug.state == TrackState.TRACKING
-    assert cup.state == TrackState.SEARCHING
-
-
-def test_the_same_description_again_changes_nothing(make, video, search):
-    tracker = make("mug")
-    tracker.set_target("mug")
-    steps(tracker, video, 2)
-    tracker.set_target("mug")
-    assert steps(tracker, video, 1, first=2)[0].objects[0].id == 1
-    assert len(search.searched) == 1
-
-
-def test_a_new_description_replaces_the_old_one_under_a_new_id(make, video):
-    tracker = make("mug", "spoon")
-    tracker.set_target("mug")
-    steps(tracker, video, 2)
-    tracker.set_target("spoon")
-    (target,) = steps(tracker, video, 1, first=2)[0].objects
-    assert (target.id, target.description) == (2, "spoon")
-
-
-def test_after_a_new_description_no_mask_of_the_old_target_is_given_out(make, video):
-    tracker = make("red mug")
-    tracker.set_target("red mug")
-    assert steps(tracker, video, 2)[-1].union_mask().any()
-    tracker.set_target("unicorn")
-    for result in steps(tracker, video, 3, first=2):
-        assert [target.description for target in result.objects] == ["unicorn"]
-        assert not result.union_mask().any()
-
-
-@pytest.mark.parametrize("blank", ["", "   ", " ; ;\n"])
-def test_a_blank_description_ends_tracking(make, video, blank):
-    tracker = make("mug")
-    tracker.set_target("mug")
-    steps(tracker, video, 2)
-    assert tracker.set_target(blank) == ()
-    assert steps(tracker, video, 1, first=2)[0].objects == ()
-    assert tracker.memory_bytes == 0
-
-
-@pytest.mark.parametrize("text", ["mug " * 2500, "; ".join(f"mug {n}" for n in range(20))], ids=["10 kB", "too many"])
-def test_a_refused_description_leaves_the_targets_as_they_were(make, video, text):
-    tracker = make("mug")
-    tracker.set_target("mug")
-    steps(tracker, video, 2)
-    with pytest.raises(InputError):
-        tracker.set_target(text)
-    assert steps(tracker, video, 1, first=2)[0].objects[0].id == 1
-
-
-def test_texts_are_refused_without_a_language_model(sam):
-    config = TrackerConfig(language=LanguageConfig(name=NONE))
-    tracker = TextTracker(LoadedSam2(sam, "mini", True), TextSearch(config.language, torch.device("cpu")), config)
-    with pytest.raises(InputError, match=r"language\.name"):
-        tracker.set_target("mug")
 
 
 def test_a_box_is_tracked_from_the_next_frame_on(make, video):

@@ -7,8 +7,6 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from planted import BOX, STEP, PlantedSearch
-from small_models import small_sam2
 
 from fastsam2_ros import finding
 from fastsam2_ros import seen as rules
@@ -17,17 +15,13 @@ from fastsam2_ros.errors import InputError
 from fastsam2_ros.lab.evaluation.upstream import noise_video
 from fastsam2_ros.results import TrackState
 from fastsam2_ros.streaming.loading import LoadedSam2
-from fastsam2_ros.streaming.model import StreamingSam2
 from fastsam2_ros.tracker import TextTracker
+
+from .planted import BOX, STEP, PlantedSearch
 
 VIDEO = noise_video(1, (120, 160)) * 12
 MORE_THAN_ALIKE = 9.0
 """A likeness that nothing has."""
-
-
-@pytest.fixture
-def sam():
-    return StreamingSam2(small_sam2())
 
 
 @pytest.fixture

@@ -8,18 +8,12 @@ from contextlib import ExitStack
 import numpy as np
 import pytest
 import torch
-from sought import BOX, SIZE, step
 
 from fastsam2_ros.config import TrackerConfig
-from fastsam2_ros.lab.evaluation.upstream import noise_video
 from fastsam2_ros.torch_settings import neutral_torch
 from fastsam2_ros.tracker import TextTracker
 
-
-@pytest.fixture(scope="module")
-def video():
-    return noise_video(8, SIZE)
-
+from .sought import BOX, step
 
 SURROUNDINGS = {
     "autocast": lambda: torch.autocast("cpu", torch.bfloat16),

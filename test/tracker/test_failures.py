@@ -8,39 +8,18 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import torch
-from small_models import small_sam2
-from sought import BOX, SETTINGS, SIZE, Search, recent, step
 
 from fastsam2_ros import tracking
 from fastsam2_ros.config import PruningConfig, TrackerConfig
 from fastsam2_ros.errors import InputError
-from fastsam2_ros.lab.evaluation.upstream import noise_video
 from fastsam2_ros.pruning import motion, router
 from fastsam2_ros.pruning.router import WeightedSum
 from fastsam2_ros.streaming.loading import LoadedSam2
 from fastsam2_ros.streaming.model import StreamingSam2
 from fastsam2_ros.tracker import TextTracker
 
-
-@pytest.fixture(scope="module")
-def video():
-    return noise_video(8, SIZE)
-
-
-@pytest.fixture
-def sam():
-    return StreamingSam2(small_sam2())
-
-
-@pytest.fixture
-def search():
-    return Search()
-
-
-@pytest.fixture
-def tracker(sam, search):
-    return TextTracker(LoadedSam2(sam, "small", untrained=True), search, TrackerConfig(**SETTINGS))
-
+from .planted import SIZE
+from .sought import BOX, SETTINGS, recent, step
 
 STAGES = {
     "encode": (StreamingSam2, "encode"),
@@ -55,9 +34,9 @@ STAGES = {
 
 @pytest.mark.parametrize("late", [False, True], ids=["before the stage", "after it"])
 @pytest.mark.parametrize("stage", STAGES)
-def test_a_step_that_fails_has_not_happened(sam, search, video, monkeypatch, stage, late):
+def test_a_step_that_fails_has_not_happened(sam, any_text, video, monkeypatch, stage, late):
     """The tracker goes on as one that was never given the frame."""
-    trackers = [TextTracker(LoadedSam2(sam, "small", True), search, TrackerConfig(**SETTINGS)) for _ in range(2)]
+    trackers = [TextTracker(LoadedSam2(sam, "small", True), any_text, TrackerConfig(**SETTINGS)) for _ in range(2)]
     for each in trackers:
         each.set_target("mug")
         each.set_box(BOX)
@@ -84,37 +63,37 @@ def test_a_step_that_fails_has_not_happened(sam, search, video, monkeypatch, sta
     assert recent(trackers[0]) == recent(trackers[1])
 
 
-def test_a_search_that_fails_does_not_stop_tracking(sam, search, video):
+def test_a_search_that_fails_does_not_stop_tracking(sam, any_text, video):
     # What the box holds is not searched by its look, and every frame of it is remembered.
     config = TrackerConfig(search_interval=0.0, search_seconds=600.0, pruning=PruningConfig(memory_interval=1))
-    tracker = TextTracker(LoadedSam2(sam, "small", untrained=True), search, config)
+    tracker = TextTracker(LoadedSam2(sam, "small", untrained=True), any_text, config)
     tracker.set_box(BOX)
     step(tracker, video, 0)
-    search.error = torch.OutOfMemoryError("CUDA out of memory")
+    any_text.error = torch.OutOfMemoryError("CUDA out of memory")
     tracker.set_target("mug")
     for number in range(1, 5):
         result = step(tracker, video, number)
         assert any("OutOfMemoryError: CUDA out of memory" in warning for warning in result.warnings)
         assert result.objects[0].area > 0
     assert recent(tracker) == [[1, 2, 3, 4]]
-    search.error = None
+    any_text.error = None
     assert step(tracker, video, 5).objects[1].id == 2
 
 
-def test_a_failed_search_waits_for_twice_its_interval(sam, search, video):
-    tracker = TextTracker(LoadedSam2(sam, "small", True), search, TrackerConfig(search_interval=0.25))
-    search.error = RuntimeError("no")
+def test_a_failed_search_waits_for_twice_its_interval(sam, any_text, video):
+    tracker = TextTracker(LoadedSam2(sam, "small", True), any_text, TrackerConfig(search_interval=0.25))
+    any_text.error = RuntimeError("no")
     tracker.set_target("mug")
     assert [bool(step(tracker, video, number).warnings) for number in range(6)] == [True, *[False] * 4, True]
 
 
-def test_a_failed_keyframe_waits_for_twice_its_interval(sam, search, video, monkeypatch):
+def test_a_failed_keyframe_waits_for_twice_its_interval(sam, any_text, video, monkeypatch):
     config = TrackerConfig(search_interval=0.25, pruning=PruningConfig(text_weight=0.5))
     nothing = SimpleNamespace(ready=False, aim=lambda wanted: None, of=lambda tokens: None)
     nothing.copy = lambda: nothing
-    monkeypatch.setattr(search, "new_relevance", lambda: nothing)
-    monkeypatch.setattr(search, "dense", lambda *_: 1 / 0)
-    tracker = TextTracker(LoadedSam2(sam, "small", True), search, config)
+    monkeypatch.setattr(any_text, "new_relevance", lambda: nothing)
+    monkeypatch.setattr(any_text, "dense", lambda *_: 1 / 0)
+    tracker = TextTracker(LoadedSam2(sam, "small", True), any_text, config)
     tracker.set_box(BOX)
     results = [step(tracker, video, number) for number in range(6)]
     assert ["ZeroDivisionError" in " ".join(each.warnings) for each in results] == [True, *[False] * 4, True]
@@ -146,9 +125,9 @@ class Meddler(WeightedSum):
 
 
 @pytest.mark.parametrize("change", CHANGES)
-def test_a_scorer_that_changes_the_tracker_is_refused(sam, search, video, change):
+def test_a_scorer_that_changes_the_tracker_is_refused(sam, any_text, video, change):
     scorer = Meddler()
-    tracker = TextTracker(LoadedSam2(sam, "small", True), search, TrackerConfig(), scorer=scorer)
+    tracker = TextTracker(LoadedSam2(sam, "small", True), any_text, TrackerConfig(), scorer=scorer)
     tracker.set_box(BOX)
     step(tracker, video, 0)
     scorer.calls.append(partial(CHANGES[change], tracker))
@@ -179,12 +158,12 @@ def test_a_prompt_that_fails_takes_nothing_with_it(tracker, sam, video, monkeypa
     assert step(tracker, video, 2).objects[0].id == 1
 
 
-def test_a_find_that_fails_leaves_the_others(tracker, sam, search, video, monkeypatch):
-    search.places = {"bad": (40, 40, 8, 8)}
+def test_a_find_that_fails_leaves_the_others(tracker, sam, any_text, video, monkeypatch):
+    any_text.places = {"bad": (40, 40, 8, 8)}
     prompt = sam.decode_prompt
 
     def failing(features, given):
-        if given.mask[60:, 80:].any():
+        if given.mask[80:, 80:].any():
             raise RuntimeError("out of memory")
         return prompt(features, given)
 
