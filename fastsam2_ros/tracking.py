@@ -134,17 +134,11 @@ class Tracking:
                 each.prototype = looks[row].token
                 remember_look(tracked[row], looks[row])
         if self._observer is not None and routed is not None and maps is not None:
+            rows = zip(tracked, routed[1], maps, decoded.low_res, strict=True)
             self._observer(
                 [
-                    Observation(
-                        target.id,
-                        features.tokens,
-                        routed[1][row],
-                        maps[row],
-                        decoded.low_res[row],
-                        target.pruning.certain,
-                    )
-                    for row, target in enumerate(tracked)
+                    Observation(target.id, features.tokens, query_maps, memory_maps, mask, target.pruning.certain)
+                    for target, query_maps, memory_maps, mask in rows
                 ]
             )
         return attention, viewed
