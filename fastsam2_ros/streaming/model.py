@@ -22,11 +22,11 @@ from fastsam2_ros.streaming.attention import Queries, attend
 from fastsam2_ros.streaming.backends.parts import ExportedParts
 from fastsam2_ros.streaming.boxes import END_AT_BOXES, within_boxes
 from fastsam2_ros.streaming.cost import AttentionSize
-from fastsam2_ros.streaming.encoder import image_encoder
 from fastsam2_ros.streaming.fill import fill
 from fastsam2_ros.streaming.keys import MemoryKeys
 from fastsam2_ros.streaming.memory import TargetMemory
 from fastsam2_ros.streaming.memory_frames import MemoryFrames
+from fastsam2_ros.streaming.neck import image_encoder
 from fastsam2_ros.streaming.picture import Preparation
 from fastsam2_ros.streaming.prompts import Prompt, mask_input, point_inputs
 from fastsam2_ros.streaming.rotary import RotaryTable

@@ -14,6 +14,8 @@ import torch.nn.functional as F
 from sam2.modeling.sam2_base import SAM2Base
 from torch import Tensor, nn
 
+from fastsam2_ros.streaming.backends.parts import ImageEncoder, Maps
+
 
 def fits(model: SAM2Base) -> bool:
     """Whether the neck is of the shape that all released models have, which `project` computes."""
@@ -25,6 +27,30 @@ def fits(model: SAM2Base) -> bool:
     )
     joined = set(neck.fpn_top_down_levels) - {3}  # the coarsest level has none above it
     return len(neck.convs) == 4 and encoder.scalp == 1 and lateral and joined == {2} and neck.fuse_type == "sum"
+
+
+def image_encoder(model: SAM2Base, upstream: bool = False) -> ImageEncoder:
+    """The image encoder of a model, in torch.
+
+    Args:
+        model: SAM 2.
+        upstream: by upstream's own code alone, as it is too for a model that does not fit.
+    """
+
+    def ours(images: Tensor) -> Maps:
+        from_trunk = model.image_encoder.trunk(images)
+        return Maps(from_trunk, project(model, from_trunk))
+
+    def upstreams(images: Tensor) -> Maps:
+        seen: list[Sequence[Tensor]] = []
+        hook = model.image_encoder.trunk.register_forward_hook(lambda _module, _images, maps: seen.append(tuple(maps)))
+        try:
+            maps = model.forward_image(images)["backbone_fpn"][-3:]
+        finally:
+            hook.remove()
+        return Maps(seen[0], maps)
+
+    return upstreams if upstream or not fits(model) else ours
 
 
 def project(model: SAM2Base, maps: Sequence[Tensor]) -> tuple[Tensor, Tensor, Tensor]:

@@ -192,12 +192,6 @@ def test_no_network_and_no_file_tells_both_ways_out(monkeypatch, tmp_path):
     assert "model.checkpoint" in message
 
 
-def test_a_file_that_is_no_configuration(tmp_path):
-    path = tmp_path / "other.yaml"
-    path.write_text("model: {_target_: torch.nn.Linear, in_features: 1, out_features: 1}\n")
-    assert "other.yaml" in refused(name=str(path), checkpoint="untrained")
-
-
 @pytest.mark.parametrize(
     "content",
     [b"root:x:0:0:root:/root:/bin/bash\n", b"", b"\x80", b"\x80\x02.", b".", b"PK\x03\x04", b"\x00" * 100, b"(lp0\n"],

@@ -63,17 +63,6 @@ def test_unpruned_targets_keep_all_tokens(make, video):
     assert view.targets[0].kept.all()
 
 
-def test_pruned_memory_is_smaller(make, video):
-    sizes = {}
-    for ratio in (1.0, 0.3):
-        tracker = make("mug", pruning=PruningConfig(keep_ratio=ratio))
-        tracker.set_target("mug")
-        steps(tracker, video, 12)
-        sizes[ratio] = sum(len(frame.tokens) for frame, _ in tracker.targets[0].memory.frames(12))
-    assert sizes[1.0] == 7 * 256
-    assert sizes[0.3] == pytest.approx(0.3 ** (1 / 3) * 7 * 256, abs=5)
-
-
 def test_keep_ratio_one_gives_upstreams_masks(make, sam, video):
     """Through the tracker, not only module by module: the same logits as the plain streaming loop."""
     tracker = make(pruning=PruningConfig(keep_ratio=1.0))

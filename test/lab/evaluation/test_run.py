@@ -7,9 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from fastsam2_ros.batch.workers import Workers
 from fastsam2_ros.config import ModelConfig, TrackerConfig
-from fastsam2_ros.errors import InputError
 from fastsam2_ros.lab.evaluation import run
 from fastsam2_ros.lab.evaluation.baselines import FirstMask, StoredMasks
 from fastsam2_ros.lab.evaluation.datasets import open_dataset
@@ -160,19 +158,3 @@ def test_other_masks_in_the_same_folder_have_another_folder(dataset, tmp_path: P
     before = plan(dataset, ["a"], [method], FIRST_MASK, tmp_path, None)[0].folder
     (tmp_path / "r" / "a" / "00002.png").unlink()
     assert plan(dataset, ["a"], [method], FIRST_MASK, tmp_path, None)[0].folder != before
-
-
-def test_several_processes_give_what_one_gives(dataset, tmp_path: Path) -> None:
-    alone = plan(dataset, ["a", "b"], [FirstMask()], FIRST_MASK, tmp_path / "one", None)
-    shared = plan(dataset, ["a", "b"], [FirstMask()], FIRST_MASK, tmp_path / "two", None)
-    one = {done.job.sequence: done.value() for done in run_jobs(alone)}
-    two = {done.job.sequence: done.value() for done in run_jobs(shared, Workers(2))}
-    assert one == two
-
-
-def test_an_error_in_another_process_arrives(dataset, tmp_path: Path) -> None:
-    jobs = plan(dataset, ["b", "a"], [stored(tmp_path / "r", MASKS)], FIRST_MASK, tmp_path / "out", None)
-    (failed,) = [done for done in run_jobs(jobs, Workers(2)) if done.error is not None]
-    assert failed.job.sequence == "b"
-    with pytest.raises(InputError, match=r"00000\.png"):
-        failed.value()
