@@ -124,12 +124,12 @@ def masks_at(low_res: Tensor, size: tuple[int, int]) -> npt.NDArray[np.bool_]:
 
 def _without_specks(logits: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
     """One target's logits (h, w)."""
-    inside = logits > 0
-    rows, columns = np.flatnonzero(inside.any(1)), np.flatnonzero(inside.any(0))
-    if not len(rows):
+    inside = (logits > 0).view(np.uint8)
+    x, y, width, height = cv2.boundingRect(inside)
+    if not width:
         return logits
-    window = slice(rows[0], rows[-1] + 1), slice(columns[0], columns[-1] + 1)  # no part is outside
-    count, parts, stats, _ = cv2.connectedComponentsWithStats(inside[window].astype(np.uint8))
+    window = slice(y, y + height), slice(x, x + width)  # no part is outside
+    count, parts, stats, _ = cv2.connectedComponentsWithStats(inside[window])
     if count <= 2:
         return logits
     areas = stats[:, cv2.CC_STAT_AREA]
@@ -142,21 +142,21 @@ def _without_specks(logits: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
 
 def _draw(logits: npt.NDArray[np.float32], mask: npt.NDArray[np.bool_]) -> None:
     """One target's logits (h, w), some of them above zero, as an empty mask (H, W): only what is round those is upsampled."""
-    inside = logits > 0
-    rows, lines = _window(np.flatnonzero(inside.any(1)), logits.shape[0], mask.shape[0])
-    columns, places = _window(np.flatnonzero(inside.any(0)), logits.shape[1], mask.shape[1])
+    x, y, width, height = cv2.boundingRect((logits > 0).view(np.uint8))
+    rows, lines = _window(y, y + height, logits.shape[0], mask.shape[0])
+    columns, places = _window(x, x + width, logits.shape[1], mask.shape[1])
     window = mask[lines, places]
     np.greater(_upsampled(logits[rows, columns], window.shape), 0, out=window)
 
 
-def _window(inside: npt.NDArray[np.intp], cells: int, pixels: int) -> tuple[slice, slice]:
-    """Along one axis of so many cells, which become so many pixels: the cells round those inside, and their pixels.
+def _window(begin: int, end: int, cells: int, pixels: int) -> tuple[slice, slice]:
+    """Along one axis of so many cells, which become so many pixels: those round the cells from begin to end, and their pixels.
 
     Both begin and end where a cell and a pixel do, so that a pixel's place among the cells is what it is in the whole.
     """
     parts = math.gcd(cells, pixels)
     step, size = cells // parts, pixels // parts
-    first, last = max(0, int(inside[0]) - 1) // step, -(-min(cells, int(inside[-1]) + 2) // step)
+    first, last = max(0, begin - 1) // step, -(-min(cells, end + 1) // step)
     return slice(first * step, last * step), slice(first * size, last * size)
 
 
