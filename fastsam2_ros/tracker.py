@@ -20,10 +20,7 @@ from fastsam2_ros.language.finder import Finder
 from fastsam2_ros.language.search import NONE, TextSearch
 from fastsam2_ros.pruning.budget import Deadline
 from fastsam2_ros.pruning.router import Scorer
-from fastsam2_ros.results import (
-    Box,
-    TrackResult,
-)
+from fastsam2_ros.results import Box, TrackResult
 from fastsam2_ros.stages import Stages
 from fastsam2_ros.stopwatch import Stopwatch
 from fastsam2_ros.streaming.loading import LoadedSam2, load_sam2
