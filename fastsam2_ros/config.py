@@ -225,7 +225,7 @@ class TrackerConfig:
     pruning: PruningConfig = field(default_factory=PruningConfig)
     language: LanguageConfig = field(default_factory=LanguageConfig)
     max_targets: int = option(8, "Targets tracked at once; further descriptions are refused.", minimum=1, maximum=256)
-    uncertain_score: float = option(0.5, "Score below which a visible target is UNCERTAIN.", minimum=0.0, maximum=1.0)
+    uncertain_score: float = option(0.6, "Score below which a visible target is UNCERTAIN.", minimum=0.0, maximum=1.0)
     seen_score: float = option(
         0.25,
         "Score below which a target counts as out of sight: its mask is not given out, and the frame not remembered. "

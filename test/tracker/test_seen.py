@@ -89,7 +89,7 @@ def test_with_a_seen_score_of_zero_every_mask_counts(sam, monkeypatch):
     doubt(sam, monkeypatch)
     (target,) = steps(tracker, 2, 3)
     assert (target.state, target.area > 0) == (TrackState.UNCERTAIN, True)
-    assert "below uncertain_score, 0.5" in target.reason
+    assert "below uncertain_score, 0.6" in target.reason
 
 
 def test_what_comes_back_must_look_like_what_was_lost(tracker, sam, monkeypatch):
