@@ -67,6 +67,18 @@ def test_a_mask_holds_only_0_and_255():
     assert (message.encoding, message.height, message.width, message.step) == ("mono8", 4, 6, 6)
 
 
+def test_a_mask_is_white_where_any_target_is():
+    right = np.roll(square(), 1, axis=1)  # it overlaps the other
+    message = messages.mask(HEADER, result(target(1, square()), target(2, right)))
+    assert np.array_equal(np.frombuffer(message.data, np.uint8).reshape(4, 6), (square() | right) * 255)
+
+
+def test_making_a_mask_leaves_the_targets_as_they_are():
+    one = target(1, square())
+    messages.mask(HEADER, result(one))
+    assert np.array_equal(one.mask, square())
+
+
 def test_a_mask_of_nothing_is_black():
     assert not any(messages.mask(HEADER, result(target(1, empty(), state=TrackState.LOST))).data)
 
