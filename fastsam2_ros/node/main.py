@@ -8,6 +8,7 @@ from collections.abc import Callable
 from contextlib import closing
 from typing import TYPE_CHECKING, NoReturn
 
+import cv2
 import rclpy
 from rclpy.exceptions import ParameterException
 from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
@@ -23,9 +24,15 @@ if TYPE_CHECKING:
 
 
 def load_tracker(config: TrackerConfig) -> TextTracker:
-    """The real tracker. torch is only imported here, so that wrong parameters are told at once."""
+    """The real tracker. torch is only imported here, so that wrong parameters are told at once.
+
+    From here on, OpenCV computes in one thread in this process.
+    """
     from fastsam2_ros.tracker import TextTracker
 
+    # Its steps are of a tenth of a millisecond, right after the model's: with the cores still busy with that, or with other
+    # nodes, waiting for a second thread takes longer than the step itself.
+    cv2.setNumThreads(1)
     return TextTracker.from_config(config)
 
 

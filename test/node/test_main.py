@@ -1,7 +1,10 @@
+import cv2
 import pytest
 
+from fastsam2_ros.config import TrackerConfig
 from fastsam2_ros.errors import ModelError
 from fastsam2_ros.node.main import load_tracker, main
+from fastsam2_ros.tracker import TextTracker
 
 from .fakes import CentreTracker
 
@@ -17,6 +20,16 @@ def run(monkeypatch, domain, capfd):
         return code, "".join(capfd.readouterr())
 
     return run
+
+
+def test_opencv_computes_in_one_thread_in_the_nodes_process(monkeypatch):
+    monkeypatch.setattr(TextTracker, "from_config", lambda config: cv2.getNumThreads())
+    before = cv2.getNumThreads()
+    cv2.setNumThreads(2)
+    try:
+        assert load_tracker(TrackerConfig()) == 1
+    finally:
+        cv2.setNumThreads(before)
 
 
 @pytest.mark.parametrize(

@@ -11,13 +11,13 @@ from dataclasses import dataclass, field
 from queue import Empty, Queue
 from typing import Any
 
+import cv2
 import numpy as np
 import numpy.typing as npt
 
 from fastsam2_ros.config import TrackerConfig
 from fastsam2_ros.errors import FastSam2Error
 from fastsam2_ros.lab.evaluation.bench_scene import SIZE, bench_scene
-from fastsam2_ros.tracker import TextTracker
 
 AROUND = ("motion", "resize")
 """Stages that are not the model's. With them counts what no stage does: decoding, messages, publishing."""
@@ -81,15 +81,16 @@ def measure(config: TrackerConfig, warm_frames: int, frames: int) -> NodeTime:
 
         from fastsam2_ros import msg
         from fastsam2_ros.node import qos
+        from fastsam2_ros.node.main import load_tracker
         from fastsam2_ros.node.tracker_node import TrackerNode
     except ImportError as error:
         raise FastSam2Error(f"The node cannot be timed: {error}. fastsam2 doctor tells what to do.") from error
-    context = rclpy.Context()
+    context, threads = rclpy.Context(), cv2.getNumThreads()
     # A domain of its own: nobody else is to hear that.
     rclpy.init(args=[], context=context, domain_id=random.SystemRandom().randint(102, 200))
     # No frame may be lost: the next is sent when the one before is done.
     settings = [Parameter("image_reliability", value="reliable")]
-    node = TrackerNode(lambda _: TextTracker.from_config(config), context=context, parameter_overrides=settings)
+    node = TrackerNode(lambda _: load_tracker(config), context=context, parameter_overrides=settings)
     peer = rclpy.create_node("fastsam2_bench", context=context)
     matches: Queue[Any] = Queue()
     matched = PublisherEventCallbacks(matched=matches.put)
@@ -116,6 +117,7 @@ def measure(config: TrackerConfig, warm_frames: int, frames: int) -> NodeTime:
         node.close()
         peer.destroy_node()
         rclpy.try_shutdown(context=context)
+        cv2.setNumThreads(threads)  # load_tracker has set it, for a process that is the node's alone
     return seen
 
 
