@@ -19,9 +19,9 @@ MAX_MEGAPIXELS = 64.0
 MODELS = (MINI, "tiny", "small", "base_plus", "large")
 """Names of SAM 2 models: our small one, and the released SAM 2.1 checkpoints."""
 _RELEASED = "ViT-B-16"
-#: By open_clip model: weights, image size, least margin (measured for mini, first values for the others).
-_LANGUAGE_OF = {MINI: (MINI, 512, -0.06), _RELEASED: ("datacomp_xl_s13b_b90k", 672, 0.02)}
-_LANGUAGE_OF_OTHERS = ("", 672, 0.02)
+#: By open_clip model: weights, image size (0: by the device), least margin (measured for mini, first values for the others).
+_LANGUAGE_OF = {MINI: (MINI, 512, -0.06), _RELEASED: ("datacomp_xl_s13b_b90k", 0, 0.02)}
+_LANGUAGE_OF_OTHERS = ("", 0, 0.02)
 
 
 def option(
@@ -178,8 +178,8 @@ class LanguageConfig:
     )
     image_size: int = option(
         0,
-        "Longer side of the image for dense relevance, pixels. 0: 512 for mini, else 672, in overlapping tiles of the "
-        "model's own size. On a CPU, 336 takes an eighth of the time.",
+        "Longer side of the image for dense relevance, pixels; it is looked at in overlapping tiles of the model's own size. "
+        "0: 512 for mini, as a whole; else 672 on a GPU, and 336 on a CPU, which takes a fifth to a ninth of the time.",
         minimum=0,
         maximum=2048,
         live=False,

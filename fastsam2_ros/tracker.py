@@ -157,7 +157,7 @@ class TextTracker:
         """Let the models run once, so that the first frame takes no longer than the others. Targets stay as they are."""
         frame = np.zeros((480, 640, 3), np.uint8)
         with neutral_torch():
-            stages = self._stages
+            stages = self._new_stages(self.config)  # its log of errors is not that of the steps
             state = stages.blank_state(TargetList(2))
             if self._search.config.name != NONE:
                 state.targets.name([UNNAMED], stages.new_target)

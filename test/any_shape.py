@@ -129,7 +129,7 @@ def outputs() -> Iterator[Callable[[Size], None]]:
 
 def tracker_of(language: LanguageConfig) -> TextTracker:
     config = TrackerConfig(pruning=ALL_CUES, language=language, max_targets=64)
-    sam = LoadedSam2(StreamingSam2(small_sam2()), "small", untrained=True)
+    sam = LoadedSam2(StreamingSam2(small_sam2()), untrained=True)
     return TextTracker(sam, TextSearch(language, torch.device("cpu")), config)
 
 

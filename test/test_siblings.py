@@ -27,7 +27,7 @@ def sam(device):
 @pytest.fixture
 def tracker(sam):
     language = LanguageConfig(name=NONE)
-    loaded = LoadedSam2(sam, "small", untrained=True)
+    loaded = LoadedSam2(sam, untrained=True)
     return TextTracker(loaded, TextSearch(language, sam.device), TrackerConfig(language=language))
 
 

@@ -47,7 +47,7 @@ def make(sam, monkeypatch):
 
     def build(**settings) -> TextTracker:
         config = TrackerConfig(language=LanguageConfig(name=NONE), **settings)
-        loaded, search = LoadedSam2(sam, "small", untrained=True), TextSearch(config.language, sam.device)
+        loaded, search = LoadedSam2(sam, untrained=True), TextSearch(config.language, sam.device)
         tracker = TextTracker(loaded, search, config)
         tracker.set_mask(square(), "brick")
         return tracker

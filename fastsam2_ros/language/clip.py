@@ -31,6 +31,8 @@ _TALL = 8
 """Height over width of a crop's content from which its rows are resized first, since its width times its side is less."""
 PROBE, SAME_FEATURES = 128, 0.99
 """Side of a picture by which trunks are compared, pixels; and cosine of their features above which they are the same."""
+IMAGE_SIZE, CPU_IMAGE_SIZE = 672, 336
+"""Longer side of the image for dense features where no size is set, pixels: on a GPU, and on a CPU."""
 MASK_SIDE = 80
 """Of a mask that is cut out with a crop, pixels."""
 CROP_CONTEXT = 1.2
@@ -38,7 +40,13 @@ CROP_CONTEXT = 1.2
 
 
 class Clip:
-    """An open_clip model, ready to use. Weights are shared, there is no state but a cache."""
+    """An open_clip model, ready to use. Weights are shared, there is no state but a cache.
+
+    Attributes:
+        untrained: the weights are random.
+        logit_scale: factor on cosine similarities before a softmax.
+        image_size: longer side of the image for dense features, pixels.
+    """
 
     def __init__(
         self,
@@ -56,7 +64,7 @@ class Clip:
         self._model = model.to(device)
         self._tokenizer = tokenizer
         self._device = device
-        self._image_size = image_size
+        self.image_size = image_size
         self._mean = torch.tensor(mean, device=device)[:, None, None]
         self._std = torch.tensor(std, device=device)[:, None, None]
         self._texts: OrderedDict[tuple[str, tuple[str, ...]], Tensor] = OrderedDict()
@@ -80,7 +88,7 @@ class Clip:
             model,
             tokenizer,
             device=device,
-            image_size=config.image_size,
+            image_size=config.image_size or (CPU_IMAGE_SIZE if device.type == "cpu" else IMAGE_SIZE),
             mean=mean,
             std=std,
             untrained=untrained,
@@ -126,7 +134,7 @@ class Clip:
         """
         pixels = self._pixels(frame)
         patch = dense.patch_size(self._model.visual)
-        scale = self._image_size / max(pixels.shape[1:])
+        scale = self.image_size / max(pixels.shape[1:])
         size = [max(1, round(n * scale / p)) * p for n, p in zip(pixels.shape[1:], patch, strict=True)]
         image = F.interpolate(pixels[None], size, mode="bicubic", antialias=True, align_corners=False)
         return dense.encode(self._model.visual, (image - self._mean) / self._std)[0]

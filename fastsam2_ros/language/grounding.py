@@ -28,7 +28,7 @@ ANYTHING = -2.0
 TRUST = 0.25
 """Power of a crop's probability in the score: what the masks are like tells more than how much surer CLIP is of one of them."""
 CROPS = 8
-"""Masks per description that CLIP looks at; a crop costs as much as a frame's dense features."""
+"""Masks per description that CLIP looks at; each costs a pass of the image tower."""
 PROMPTS_AT_ONCE = 32
 """Prompts in one batch of the mask decoder, which needs at least 4 MB for each at 1024 pixels."""
 REGION_IOU, REGION_SLOPE = 0.35, 20.0

@@ -125,7 +125,7 @@ class Camera:
         self._positions.stop()
         self._action.end(Track.Result.STOPPED, "The node takes no more images.")
         self.watch_topic()
-        self._log.clear("camera", "image", "frame", "qos")
+        self._log.clear("camera", "image", "frame", "qos", "tracker", "output", "box")  # of what no longer happens
 
     def drop_frames(self) -> None:
         """Do nothing with what comes."""

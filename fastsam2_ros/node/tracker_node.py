@@ -107,7 +107,7 @@ class TrackerNode(BackgroundLifecycleNode):
         with self._settings_lock:
             self._loaded, config, own = True, self._state.config, self._state.own
         model = printable(config.model.name)
-        self._log.clear("models")
+        self._log.clear("models", "transition")
         for camera in self.cameras.values():
             camera.watch_topic()
         self._enter("configuring", f"Loading {model}: images are passed over until it is done.")

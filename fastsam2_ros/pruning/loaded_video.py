@@ -66,7 +66,7 @@ class Relevance:
         self._clip = Clip.load(config, device)
         self._texts = self._clip.embed_texts(wanted)
         self._negatives = self._clip.embed_texts(negatives_for(wanted))
-        self._width = config.image_size
+        self._width = self._clip.image_size
 
     def learn(self, state: State, index: int, tokens: Tensor, grid: Grid) -> None:
         """Take a frame as a keyframe. tokens: (N, C), SAM 2's of this frame."""

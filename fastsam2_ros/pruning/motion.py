@@ -189,9 +189,10 @@ def _camera(flow: npt.NDArray[Any], mask: npt.NDArray[np.bool_] | None) -> npt.N
 
 @lru_cache(maxsize=8)
 def _grid(height: int, width: int) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.intp]]:
-    """Rows and columns of the pixels that vote for the camera's transform, (n,) each; not to be changed."""
-    y, x = np.mgrid[GRID_STEP // 2 : height : GRID_STEP, GRID_STEP // 2 : width : GRID_STEP].reshape(2, -1)
-    return y, x
+    """Rows and columns of the pixels that vote for the camera's transform, (n,) each."""
+    places = np.mgrid[GRID_STEP // 2 : height : GRID_STEP, GRID_STEP // 2 : width : GRID_STEP].reshape(2, -1)
+    places.setflags(write=False)
+    return places[0], places[1]
 
 
 def _residual(flow: npt.NDArray[np.float32], camera: npt.NDArray[np.float64]) -> npt.NDArray[np.float32]:

@@ -46,7 +46,6 @@ class LoadedSam2:
     """A model that is ready to stream."""
 
     streaming: StreamingSam2
-    name: str
     untrained: bool
 
 
@@ -74,7 +73,7 @@ def load_sam2(config: ModelConfig) -> LoadedSam2:
     if parts is not None and device.type == "cpu":
         precision = torch.float32  # what is left to torch: its own bf16 is slow there
     streaming = StreamingSam2(model, precision, config.max_prompt_frames, config.memory_frames, parts=parts)
-    return LoadedSam2(streaming, config.name, untrained)
+    return LoadedSam2(streaming, untrained)
 
 
 def sized(config: ModelConfig) -> dict[str, int]:

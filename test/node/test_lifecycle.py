@@ -295,3 +295,23 @@ def test_the_state_is_shown_to_all_by_its_number(managed):
     up(manager)
     state = manager.call("get_state", GetState.Request()).current_state
     assert state.id == State.PRIMARY_STATE_ACTIVE
+
+
+def test_what_failed_before_hides_no_later_state(managed):
+    tracker = CentreTracker()
+    graph, manager = managed(tracker)
+    up(manager)
+    tracker.before_step = lambda: 1 / 0
+    graph.send(1)
+    graph.wait_for_status(lambda status: "ZeroDivisionError" in status.message)
+    tracker.before_step = lambda: None
+    told = {
+        "deactivate": "Inactive",
+        "cleanup": "Waiting to be configured",
+        "configure": "is loaded",
+        "activate": "Waiting for images",
+    }
+    for transition, text in told.items():
+        del graph.heard["status"][:]
+        assert manager.change(transition)
+        graph.wait_for_status(lambda status, text=text: text in status.message)

@@ -42,4 +42,4 @@ def any_text():
 
 @pytest.fixture
 def tracker(sam, any_text):
-    return TextTracker(LoadedSam2(sam, "small", untrained=True), any_text, TrackerConfig(**SETTINGS))
+    return TextTracker(LoadedSam2(sam, untrained=True), any_text, TrackerConfig(**SETTINGS))

@@ -31,7 +31,6 @@ class DrawnSam:
     grid = (SIDE, SIDE)
     token_count = TOKENS
     memory_frames = 3
-    model = SimpleNamespace(hidden_dim=CHANNELS)
     attention_size = SimpleNamespace(flops=lambda counts: 0.0)
 
     def __init__(self, seed: int) -> None:
@@ -127,9 +126,9 @@ class DrawnSearch(TextSearch):
     def require(self):
         pass
 
-    def search(self, frame, features, descriptions, segmenter, config, dense=None):
+    def search(self, frame, features, wanted, segmenter, config, dense=None, others=()):
         self._sam._fail_if_asked("search")
-        return [self._found(text) if self._random.random() < 0.6 else None for text in descriptions]
+        return [self._found(each.description) if self._random.random() < 0.6 else None for each in wanted]
 
     def _found(self, text):
         nothing, score = torch.zeros(0), float(self._random.random())

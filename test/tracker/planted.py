@@ -61,7 +61,7 @@ def built(sam, search, *present: str, pruning: PruningConfig | None = None, **se
     """A tracker that finds these descriptions, among others that the search knows already."""
     search.present.update(present)
     config = TrackerConfig(pruning=pruning or PruningConfig(), **settings)
-    return TextTracker(LoadedSam2(sam, "mini", untrained=True), search, config)
+    return TextTracker(LoadedSam2(sam, untrained=True), search, config)
 
 
 def steps(tracker, video, count, first=0):

@@ -30,7 +30,7 @@ def make(sam):
         # What a random model shows does not look like the target: it would be searched, and prompted again.
         config = TrackerConfig(language=LanguageConfig(name=NONE), pruning=pruning, search_seconds=600.0)
         search = TextSearch(config.language, torch.device("cpu"))
-        return TextTracker(LoadedSam2(streaming, "small", untrained=True), search, config, clock=clock)
+        return TextTracker(LoadedSam2(streaming, untrained=True), search, config, clock=clock)
 
     return build
 
@@ -142,7 +142,7 @@ def dense(sam):
         language=LanguageConfig(name=NONE), pruning=PruningConfig(keep_ratio=1.0), search_seconds=600.0
     )
     search = TextSearch(config.language, torch.device("cpu"))
-    return masks(TextTracker(LoadedSam2(sam, "small", untrained=True), search, config))
+    return masks(TextTracker(LoadedSam2(sam, untrained=True), search, config))
 
 
 def test_a_ceiling_of_one_is_dense(make, dense):

@@ -30,7 +30,7 @@ def test_text_box_and_mask_are_tracked(cuda, model, precision):
         pruning=PruningConfig(**{f"{name}_weight": 0.5 for name in CUES}),
         language=LanguageConfig(name="mini", image_size=128, min_margin=-2.0),
     )
-    sam = LoadedSam2(StreamingSam2(model, precision), "small", untrained=True)
+    sam = LoadedSam2(StreamingSam2(model, precision), untrained=True)
     tracker = TextTracker(sam, TextSearch(config.language, cuda), config)
     tracker.set_target("red mug")
     tracker.set_box((30, 20, 60, 50))

@@ -36,7 +36,7 @@ STAGES = {
 @pytest.mark.parametrize("stage", STAGES)
 def test_a_step_that_fails_has_not_happened(sam, any_text, video, monkeypatch, stage, late):
     """The tracker goes on as one that was never given the frame."""
-    trackers = [TextTracker(LoadedSam2(sam, "small", True), any_text, TrackerConfig(**SETTINGS)) for _ in range(2)]
+    trackers = [TextTracker(LoadedSam2(sam, True), any_text, TrackerConfig(**SETTINGS)) for _ in range(2)]
     for each in trackers:
         each.set_target("mug")
         each.set_box(BOX)
@@ -66,7 +66,7 @@ def test_a_step_that_fails_has_not_happened(sam, any_text, video, monkeypatch, s
 def test_a_search_that_fails_does_not_stop_tracking(sam, any_text, video):
     # What the box holds is not searched by its look, and every frame of it is remembered.
     config = TrackerConfig(search_interval=0.0, search_seconds=600.0, pruning=PruningConfig(memory_interval=1))
-    tracker = TextTracker(LoadedSam2(sam, "small", untrained=True), any_text, config)
+    tracker = TextTracker(LoadedSam2(sam, untrained=True), any_text, config)
     tracker.set_box(BOX)
     step(tracker, video, 0)
     any_text.error = torch.OutOfMemoryError("CUDA out of memory")
@@ -81,7 +81,7 @@ def test_a_search_that_fails_does_not_stop_tracking(sam, any_text, video):
 
 
 def test_a_failed_search_waits_for_twice_its_interval(sam, any_text, video):
-    tracker = TextTracker(LoadedSam2(sam, "small", True), any_text, TrackerConfig(search_interval=0.25))
+    tracker = TextTracker(LoadedSam2(sam, True), any_text, TrackerConfig(search_interval=0.25))
     any_text.error = RuntimeError("no")
     tracker.set_target("mug")
     assert [bool(step(tracker, video, number).warnings) for number in range(6)] == [True, *[False] * 4, True]
@@ -93,7 +93,7 @@ def test_a_failed_keyframe_waits_for_twice_its_interval(sam, any_text, video, mo
     nothing.copy = lambda: nothing
     monkeypatch.setattr(any_text, "new_relevance", lambda: nothing)
     monkeypatch.setattr(any_text, "dense", lambda *_: 1 / 0)
-    tracker = TextTracker(LoadedSam2(sam, "small", True), any_text, config)
+    tracker = TextTracker(LoadedSam2(sam, True), any_text, config)
     tracker.set_box(BOX)
     results = [step(tracker, video, number) for number in range(6)]
     assert ["ZeroDivisionError" in " ".join(each.warnings) for each in results] == [True, *[False] * 4, True]
@@ -127,7 +127,7 @@ class Meddler(WeightedSum):
 @pytest.mark.parametrize("change", CHANGES)
 def test_a_scorer_that_changes_the_tracker_is_refused(sam, any_text, video, change):
     scorer = Meddler()
-    tracker = TextTracker(LoadedSam2(sam, "small", True), any_text, TrackerConfig(), scorer=scorer)
+    tracker = TextTracker(LoadedSam2(sam, True), any_text, TrackerConfig(), scorer=scorer)
     tracker.set_box(BOX)
     step(tracker, video, 0)
     scorer.calls.append(partial(CHANGES[change], tracker))

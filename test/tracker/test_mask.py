@@ -17,7 +17,7 @@ from fastsam2_ros.tracker import TextTracker
 
 @pytest.fixture(scope="module")
 def sam(device: torch.device) -> LoadedSam2:
-    return LoadedSam2(StreamingSam2(small_sam2().to(device)), "small", untrained=True)
+    return LoadedSam2(StreamingSam2(small_sam2().to(device)), untrained=True)
 
 
 @pytest.fixture

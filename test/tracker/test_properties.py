@@ -65,7 +65,7 @@ class Requests(RuleBasedStateMachine):
         self.few_ids = mock.patch.object(targets, "MAX_ID", max_id)
         self.few_ids.start()
         self.sam = DrawnSam(seed)
-        self.tracker = TextTracker(LoadedSam2(self.sam, "drawn", True), DrawnSearch(self.sam, seed), config)
+        self.tracker = TextTracker(LoadedSam2(self.sam, True), DrawnSearch(self.sam, seed), config)
         self.wanted: tuple[str, ...] = ()
         self.most = config.max_targets  # targets there may be; those over a lower limit stay
         self.waiting = 0  # boxes and masks, for the next frame
@@ -190,6 +190,7 @@ class Requests(RuleBasedStateMachine):
     def check(self, result, size, view):
         note(f"{[(each.id, each.state.name, each.area) for each in result.objects]} {result.warnings}")
         assert (result.stamp_ns, result.size, result.frame_index) == (self.now, size, self.steps)
+        assert not [each for each in result.warnings if "Error" in each and "was to fail" not in each]
         self.steps += 1
         assert [each.description for each in self.by_id(self.tracker.targets)] == [
             each.description for each in result.objects

@@ -31,7 +31,7 @@ def search():
 
 @pytest.fixture
 def tracker(sam, search):
-    return TextTracker(LoadedSam2(sam, "mini", untrained=True), search, TrackerConfig())
+    return TextTracker(LoadedSam2(sam, untrained=True), search, TrackerConfig())
 
 
 def doubt(sam, monkeypatch, iou=0.05):
@@ -83,7 +83,7 @@ def test_a_frame_without_the_target_is_not_remembered(tracker, sam, monkeypatch)
 
 
 def test_with_a_seen_score_of_zero_every_mask_counts(sam, monkeypatch):
-    tracker = TextTracker(LoadedSam2(sam, "mini", untrained=True), PlantedSearch(), TrackerConfig(seen_score=0.0))
+    tracker = TextTracker(LoadedSam2(sam, untrained=True), PlantedSearch(), TrackerConfig(seen_score=0.0))
     tracker.set_box(BOX)
     steps(tracker, 0, 2)
     doubt(sam, monkeypatch)
@@ -106,9 +106,7 @@ def test_what_comes_back_must_look_like_what_was_lost(tracker, sam, monkeypatch)
 
 @pytest.mark.parametrize(("seen_score", "seen"), [(0.25, False), (0.0, True)], ids=["by default", "as upstream"])
 def test_a_mask_that_has_slipped_to_something_else_is_not_given_out(sam, monkeypatch, seen_score, seen):
-    tracker = TextTracker(
-        LoadedSam2(sam, "mini", untrained=True), PlantedSearch(), TrackerConfig(seen_score=seen_score)
-    )
+    tracker = TextTracker(LoadedSam2(sam, untrained=True), PlantedSearch(), TrackerConfig(seen_score=seen_score))
     tracker.set_box(BOX)
     steps(tracker, 0, 2)
     for name in ("TRACKED_LOOK", "SAME_LOOK"):
@@ -118,7 +116,7 @@ def test_a_mask_that_has_slipped_to_something_else_is_not_given_out(sam, monkeyp
 
 @pytest.mark.parametrize(("alike", "learnt"), [(0.84, False), (0.86, True)])
 def test_a_certain_look_that_is_unlike_the_first_is_not_remembered(sam, monkeypatch, alike, learnt):
-    tracker = TextTracker(LoadedSam2(sam, "mini", untrained=True), PlantedSearch(), TrackerConfig(seen_score=0.0))
+    tracker = TextTracker(LoadedSam2(sam, untrained=True), PlantedSearch(), TrackerConfig(seen_score=0.0))
     tracker.set_box(BOX)
     steps(tracker, 0, 2)
     before = tracker.targets[0].looks[-1]

@@ -21,7 +21,7 @@ from .planted import BOX, STEP
 def tracker(sam):
     search = TextSearch(LanguageConfig(name=NONE), torch.device("cpu"))
     config = TrackerConfig(model=ModelConfig(name="mini"), language=LanguageConfig(name=NONE))
-    return TextTracker(LoadedSam2(sam, "mini", untrained=True), search, config)
+    return TextTracker(LoadedSam2(sam, untrained=True), search, config)
 
 
 def steps(tracker, video, first, last):
@@ -84,7 +84,7 @@ class Asked(TextSearch):
 def test_margins_of_the_search_change_for_this_tracker_alone(sam, video):
     search = Asked()
     config = TrackerConfig(model=ModelConfig(name="mini"), search_interval=0.0)
-    one, other = (TextTracker(LoadedSam2(sam, "mini", untrained=True), search, config) for _ in range(2))
+    one, other = (TextTracker(LoadedSam2(sam, untrained=True), search, config) for _ in range(2))
     for each in (one, other):
         each.set_target("mug")
     one.reconfigure(replace(config, language=LanguageConfig(min_margin=0.5)))

@@ -136,6 +136,6 @@ def test_a_refused_description_leaves_the_targets_as_they_were(make, video, text
 
 def test_texts_are_refused_without_a_language_model(sam):
     config = TrackerConfig(language=LanguageConfig(name=NONE))
-    tracker = TextTracker(LoadedSam2(sam, "mini", True), TextSearch(config.language, torch.device("cpu")), config)
+    tracker = TextTracker(LoadedSam2(sam, True), TextSearch(config.language, torch.device("cpu")), config)
     with pytest.raises(InputError, match=r"language\.name"):
         tracker.set_target("mug")

@@ -115,7 +115,7 @@ def test_what_looks_otherwise_does_not_get_the_lost_ones_id(any_text, monkeypatc
 
 
 def test_what_a_doubted_target_holds_is_not_taken(sam, any_text, video, monkeypatch):
-    tracker = TextTracker(LoadedSam2(sam, "small", True), any_text, TrackerConfig(uncertain_score=1.0, **SETTINGS))
+    tracker = TextTracker(LoadedSam2(sam, True), any_text, TrackerConfig(uncertain_score=1.0, **SETTINGS))
     tracker.set_target("mug")
     step(tracker, video, 0)
     decode = sam.decode

@@ -99,7 +99,6 @@ class ClipTask:
         real: Path | None = None,
         shape: NamingShape | None = None,
     ) -> None:
-        self.metadata: dict[str, str] = {}
         self._seed, self._shape = seed, shape or NamingShape()
         config = LanguageConfig(name=str(MODEL), weights=UNTRAINED, seed=seed)
         built: Any = weights.build(weights.find(config), seed)

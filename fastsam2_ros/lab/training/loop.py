@@ -48,8 +48,6 @@ class Task(Protocol):
     model: nn.Module
     name: str
     phases: tuple[Phase, ...]
-    metadata: dict[str, str]
-    """What the file of weights says of itself."""
 
     def loss(self, batch: Any, number: int, progress: float) -> tuple[Tensor, dict[str, float]]:
         """The loss of batch `number`, and its parts for the log. Random draws depend on the number alone."""
@@ -176,7 +174,7 @@ class Trainer:
         torch.save(content, out / (CHECKPOINT + ".new"))
         (out / (CHECKPOINT + ".new")).replace(out / CHECKPOINT)
         weights = {name: _half(tensor) for name, tensor in self.average.state_dict().items()}
-        save_file(weights, out / f"{self.task.name}.safetensors", self.task.metadata)
+        save_file(weights, out / f"{self.task.name}.safetensors")
         curves.draw(state.log, out / CURVES)
 
     # ---- pieces ----

@@ -131,7 +131,6 @@ class Sam2Task:
         # The trunk stays as it is: it has seen far more than there is to see here.
         self.model.image_encoder.trunk.requires_grad_(False)
         self.side = self.model.image_size
-        self.metadata: dict[str, str] = {}
         self._precision = precision(device)
         self._stages = stages
         self.phases = tuple(

@@ -21,7 +21,7 @@ CHOSEN = ["keep 0.6", "keep 0.35", "default", "fixed as default", "keep 0.16", "
 @pytest.fixture
 def words(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """The command on two short sequences with a small model."""
-    sam = LoadedSam2(StreamingSam2(small_sam2()), "mini", True)
+    sam = LoadedSam2(StreamingSam2(small_sam2()), True)
     monkeypatch.setattr(measure, "load", lambda model: sam)
     write_davis(tmp_path / "shorts", {"a": MASKS, "b": MASKS})
     places = ["--runs", str(tmp_path / "runs"), "--out", str(tmp_path / "out")]

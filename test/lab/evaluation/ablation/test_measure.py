@@ -34,7 +34,7 @@ def variant(ratio: float) -> Variant:
 
 @pytest.fixture(scope="module")
 def sam() -> LoadedSam2:
-    return LoadedSam2(StreamingSam2(small_sam2()), "mini", True)
+    return LoadedSam2(StreamingSam2(small_sam2()), True)
 
 
 @pytest.fixture(scope="module")
