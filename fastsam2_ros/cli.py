@@ -14,6 +14,7 @@ from importlib import import_module
 
 from fastsam2_ros import __version__
 from fastsam2_ros.errors import FastSam2Error
+from fastsam2_ros.openmp import wait_passively
 from fastsam2_ros.printable import printable
 
 _LONGEST = 4000
@@ -144,6 +145,7 @@ os.register_at_fork(before=_hold_sigterm, after_in_parent=_let_sigterm_through, 
 
 
 def _run(name: str, words: Sequence[str]) -> int:
+    wait_passively()
     path, summary = COMMANDS[name]
     module = import_module(path)
     parser = argparse.ArgumentParser(

@@ -17,6 +17,7 @@ from rclpy.logging import get_logger
 from fastsam2_ros.config import TrackerConfig
 from fastsam2_ros.errors import FastSam2Error
 from fastsam2_ros.node.tracker_node import TrackerNode
+from fastsam2_ros.openmp import wait_passively
 from fastsam2_ros.printable import printable
 
 if TYPE_CHECKING:
@@ -28,6 +29,7 @@ def load_tracker(config: TrackerConfig) -> TextTracker:
 
     From here on, OpenCV computes in one thread in this process.
     """
+    wait_passively()
     from fastsam2_ros.tracker import TextTracker
 
     # Its steps are of a tenth of a millisecond, right after the model's: with the cores still busy with that, or with other
