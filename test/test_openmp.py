@@ -1,4 +1,4 @@
-"""How torch's threads wait, as OpenMP itself says when torch is imported."""
+"""How torch's threads wait."""
 
 import os
 import subprocess
@@ -6,6 +6,10 @@ import sys
 
 import pytest
 
+from fastsam2_ros.cli import main
+from fastsam2_ros.openmp import wait_passively
+
+NAME = "OMP_WAIT_POLICY"
 LOAD = """
 from fastsam2_ros.config import ModelConfig, TrackerConfig
 from fastsam2_ros.errors import ModelError
@@ -15,36 +19,37 @@ try:
 except ModelError:
     pass
 """
-COMMAND = """
-from fastsam2_ros.cli import main
-try:
-    main(["soak", "--help"])
-except SystemExit:
-    import torch
-"""
 
 
-def policy(code, **variables):
-    environment = {name: value for name, value in os.environ.items() if name != "OMP_WAIT_POLICY"}
+@pytest.fixture(autouse=True)
+def _unset(monkeypatch):
+    monkeypatch.setenv(NAME, "")  # so that it is as before afterwards
+    monkeypatch.delenv(NAME)
+
+
+def test_in_the_node_threads_that_wait_sleep():
+    """As OpenMP itself says when torch is imported."""
     ended = subprocess.run(
-        [sys.executable, "-c", code],
-        check=False,
-        env={**environment, "OMP_DISPLAY_ENV": "true", **variables},
+        [sys.executable, "-c", LOAD],
+        check=True,
+        env={**os.environ, "OMP_DISPLAY_ENV": "true"},
         capture_output=True,
         text=True,
         timeout=120,
     )
-    assert ended.returncode == 0, ended.stderr
-    lines = [line for line in ended.stderr.splitlines() if "OMP_WAIT_POLICY" in line]
+    lines = [line for line in ended.stderr.splitlines() if NAME in line]
     if not lines:
         pytest.skip("this torch computes without GNU's OpenMP, which says what it does")
-    return lines[0].partition("'")[2].rstrip("'")
+    assert "'PASSIVE'" in lines[0]
 
 
-@pytest.mark.parametrize("code", [LOAD, COMMAND], ids=["node", "command"])
-def test_threads_that_wait_sleep(code):
-    assert policy(code) == "PASSIVE"
+def test_in_a_command_too():
+    with pytest.raises(SystemExit):
+        main(["bag", "--help"])
+    assert os.environ[NAME] == "passive"
 
 
-def test_a_policy_that_is_set_stays():
-    assert policy(LOAD, OMP_WAIT_POLICY="active") == "ACTIVE"
+def test_a_policy_that_is_set_stays(monkeypatch):
+    monkeypatch.setenv(NAME, "active")
+    wait_passively()
+    assert os.environ[NAME] == "active"
