@@ -86,6 +86,11 @@ def test_an_image_size_between_multiples_of_the_patch_is_rounded(config):
     assert clip.dense_features(frame(64, 64)).shape == (32, 6, 6)
 
 
+def test_where_no_size_is_set_a_cpu_looks_at_336_pixels(config):
+    clip = Clip.load(LanguageConfig(name=config.name, weights=config.weights), torch.device("cpu"))
+    assert clip.dense_features(frame(64, 64)).shape == (32, 21, 21)
+
+
 def test_read_only_and_reversed_frames_are_taken(clip):
     bgr = frame()
     bgr.setflags(write=False)

@@ -42,6 +42,11 @@ def test_vectors_of_texts_places_and_crops(clip, noise_frame):
     assert devices([clip, vectors, clip.embed_texts([]), clip.embed_crops(noise_frame, [])]) == {"cuda"}
 
 
+def test_where_no_size_is_set_a_gpu_looks_at_672_pixels(files, cuda, noise_frame):
+    unset = LanguageConfig(name=str(files / "small.json"), weights=str(files / "small.safetensors"))
+    assert max(Clip.load(unset, cuda).dense_features(noise_frame).shape[1:]) == 672 / 16
+
+
 def test_relevance_of_tokens(clip, sam, noise_frame):
     features = sam.encode(noise_frame)
     learnt = RelevanceMap(clip.logit_scale)
