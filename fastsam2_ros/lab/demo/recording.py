@@ -137,5 +137,5 @@ def _object(item: Any, labels: npt.NDArray[np.uint16]) -> TrackedObject:
         box=box if item.has_box else None,
         centroid=(float(item.centroid_x), float(item.centroid_y)) if item.has_box else None,
         area=int(item.area),
-        mask=labels == item.id,
+        mask=(labels == item.id) & (item.id > 0),  # 0, that of what was never found, is the background's
     )
