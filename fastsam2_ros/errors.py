@@ -15,3 +15,8 @@ class InputError(FastSam2Error, ValueError):
 
 class BagError(FastSam2Error):
     """A bag, video or image folder that cannot be read or written."""
+
+
+def first_line(error: BaseException) -> str:
+    """What an error of another library says first; its kind where it says nothing."""
+    return (str(error).strip() or type(error).__name__).splitlines()[0]

@@ -9,7 +9,7 @@ import torch
 from safetensors.torch import load_file
 from torch import Tensor
 
-from fastsam2_ros.errors import ModelError
+from fastsam2_ros.errors import ModelError, first_line
 
 
 def read_tensors(path: Path) -> dict[str, Tensor]:
@@ -24,10 +24,9 @@ def read_tensors(path: Path) -> dict[str, Tensor]:
         safe = path.suffix == ".safetensors"
         content: Any = load_file(path) if safe else torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # what is raised over a damaged file, or one that is none, depends on its bytes
-        reason = (str(error).strip() or type(error).__name__).splitlines()[0]
         raise ModelError(
             f"The weights {path} cannot be read: the file is damaged, or holds more than plain tensors (only those are "
-            f"loaded, since anything else can run code). Fetch it again, or save it as .safetensors. ({reason})"
+            f"loaded, since anything else can run code). Fetch it again, or save it as .safetensors. ({first_line(error)})"
         ) from error
     for wrapper in ("model", "state_dict"):
         if isinstance(content, dict) and isinstance(content.get(wrapper), dict):

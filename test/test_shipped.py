@@ -11,7 +11,7 @@ from fastsam2_ros import shipped
 from fastsam2_ros.config import LanguageConfig, ModelConfig
 from fastsam2_ros.errors import ModelError
 from fastsam2_ros.language import dense, weights
-from fastsam2_ros.streaming import loading
+from fastsam2_ros.streaming import checkpoints
 
 
 @pytest.fixture
@@ -25,7 +25,7 @@ def clip_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 @pytest.fixture
 def sam2_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Where the weights of SAM 2 'mini' would lie."""
-    monkeypatch.setattr(loading, "MINI_SAM2", tmp_path / "mini.safetensors")
+    monkeypatch.setattr(checkpoints, "MINI_SAM2", tmp_path / "mini.safetensors")
     return tmp_path / "mini.safetensors"
 
 
@@ -53,16 +53,16 @@ def test_mini_language_can_be_built() -> None:
 
 def test_mini_sam2_takes_the_weights_beside_it(sam2_file: Path) -> None:
     sam2_file.touch()
-    assert loading.find_checkpoint(ModelConfig("mini")) == sam2_file
+    assert checkpoints.find_checkpoint(ModelConfig("mini")) == sam2_file
 
 
 def test_a_given_file_comes_before_the_shipped_one(sam2_file: Path, tmp_path: Path) -> None:
     sam2_file.touch()
     mine = tmp_path / "mine.safetensors"
     mine.touch()
-    assert loading.find_checkpoint(ModelConfig("mini", checkpoint=str(mine))) == mine
+    assert checkpoints.find_checkpoint(ModelConfig("mini", checkpoint=str(mine))) == mine
 
 
 def test_mini_sam2_without_weights_is_told(sam2_file: Path) -> None:
     with pytest.raises(ModelError, match=r"'mini' has no released weights.*'untrained'"):
-        loading.find_checkpoint(ModelConfig("mini"))
+        checkpoints.find_checkpoint(ModelConfig("mini"))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from fastsam2_ros.config import UNTRAINED, ModelConfig, TrackerConfig
+from fastsam2_ros.streaming.checkpoints import find_checkpoint
 
 
 def weight_files(config: TrackerConfig) -> list[Path]:
@@ -18,8 +19,6 @@ def weight_files(config: TrackerConfig) -> list[Path]:
 
 def model_files(config: ModelConfig) -> list[Path]:
     """The weights of SAM 2; none where they are random. Raises `ModelError` where they cannot be had."""
-    from fastsam2_ros.streaming.loading import find_checkpoint
-
     return [] if config.checkpoint == UNTRAINED else [find_checkpoint(config)]
 
 

@@ -64,7 +64,7 @@ def weights(
     """
     if find_sam2 is None or find_clip is None:
         from fastsam2_ros.language.weights import find
-        from fastsam2_ros.streaming.loading import find_checkpoint
+        from fastsam2_ros.streaming.checkpoints import find_checkpoint
 
         find_sam2, find_clip = find_sam2 or find_checkpoint, find_clip or find
     for name in MODELS:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -14,16 +13,15 @@ from sam2.modeling.sam2_base import SAM2Base
 from torch import Tensor
 
 from fastsam2_ros.config import MODELS, UNTRAINED, ModelConfig
-from fastsam2_ros.errors import ModelError
-from fastsam2_ros.shipped import MINI_SAM2
+from fastsam2_ros.errors import ModelError, first_line
 from fastsam2_ros.streaming import cpu_features
 from fastsam2_ros.streaming.backends.choice import find_parts
 from fastsam2_ros.streaming.boxes import END_AT_BOXES
+from fastsam2_ros.streaming.checkpoints import HUB_IDS, find_checkpoint
 from fastsam2_ros.streaming.configuration import read_model
 from fastsam2_ros.streaming.model import StreamingSam2
 from fastsam2_ros.weights import read_tensors
 
-_HUB_IDS = {name: f"facebook/sam2.1-hiera-{name.replace('_', '-')}" for name in MODELS if name != "mini"}
 _MINI = Path(__file__).with_name("mini.yaml")
 SMALLEST, STEP = 256, 32
 """Of `ModelConfig.image_size`, pixels."""
@@ -116,7 +114,7 @@ def find_device(name: str) -> torch.device:
         torch.zeros(1, device=device).item()
     except Exception as error:  # meta, mps, xla ...: each refuses in its own way
         raise ModelError(
-            f"model.device is {name!r}, which cannot be used here ({_first_line(error)}); take cpu."
+            f"model.device is {name!r}, which cannot be used here ({first_line(error)}); take cpu."
         ) from error
     return device
 
@@ -160,11 +158,11 @@ def find_config(name: str) -> Path:
     """
     if name == "mini":
         return _MINI
-    if name in _HUB_IDS:
+    if name in HUB_IDS:
         import sam2
         from sam2.build_sam import HF_MODEL_ID_TO_FILENAMES
 
-        return Path(sam2.__path__[0]) / HF_MODEL_ID_TO_FILENAMES[_HUB_IDS[name]][0]
+        return Path(sam2.__path__[0]) / HF_MODEL_ID_TO_FILENAMES[HUB_IDS[name]][0]
     if Path(name).is_file():
         return Path(name)
     raise ModelError(
@@ -196,62 +194,6 @@ def build(config_file: Path, overrides: Mapping[str, Any] | None = None) -> SAM2
         )
     setattr(model, END_AT_BOXES, end_at_boxes)
     return model.eval()
-
-
-def find_checkpoint(config: ModelConfig) -> Path:
-    """The file of weights: the given one; else, for 'mini', the one that comes with this package; else the released one from
-    huggingface_hub's cache or the hub.
-
-    Raises:
-        ModelError: no such file, not to be had, or not the file that `sha256` names.
-    """
-    if config.checkpoint:
-        path = Path(config.checkpoint).expanduser()
-        if not path.is_file():
-            raise ModelError(
-                f"There is no checkpoint file {path}. Give the path of a .pt or .safetensors file as model.checkpoint, "
-                "or leave it empty for the released weights."
-            )
-    elif config.name in _HUB_IDS:
-        path = _download(_HUB_IDS[config.name], config.revision)
-    elif config.name == "mini" and MINI_SAM2.is_file():
-        path = MINI_SAM2
-    else:
-        raise ModelError(
-            f"SAM 2 {config.name!r} has no released weights. Give a file as model.checkpoint, "
-            f"'{UNTRAINED}' to try the plumbing with random weights, or take another of {', '.join(_HUB_IDS)}."
-        )
-    if config.sha256:
-        _check_sha256(path, config.sha256)
-    return path
-
-
-def _download(repository: str, revision: str) -> Path:
-    from huggingface_hub import hf_hub_download
-    from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
-    from sam2.build_sam import HF_MODEL_ID_TO_FILENAMES
-
-    filename = HF_MODEL_ID_TO_FILENAMES[repository][1]
-    try:
-        return Path(hf_hub_download(repository, filename, revision=revision or None))
-    except (LocalEntryNotFoundError, HfHubHTTPError, OSError, ValueError) as error:
-        at = f" at revision {revision}" if revision else ""
-        raise ModelError(
-            f"{filename} of {repository}{at} is neither in the Hugging Face cache nor to be downloaded ({_first_line(error)}). "
-            "Either run once with a network, or copy the file here and give its path as model.checkpoint."
-        ) from error
-
-
-def _check_sha256(path: Path, expected: str) -> None:
-    with path.open("rb") as file:
-        digest = hashlib.sha256()
-        while chunk := file.read(1 << 20):
-            digest.update(chunk)
-    if digest.hexdigest() != expected.strip().lower():
-        raise ModelError(
-            f"{path} has SHA-256 {digest.hexdigest()}, but model.sha256 is {expected}. "
-            "It is another file, or damaged: fetch it again, or correct model.sha256."
-        )
 
 
 def load_weights(model: SAM2Base, path: Path, name: str) -> None:
@@ -291,7 +233,3 @@ def make_visible(model: SAM2Base) -> None:
     for head in (model.sam_mask_decoder.pred_obj_score_head, model.sam_mask_decoder.iou_prediction_head):
         last = head.layers[-1] if hasattr(head, "layers") else head
         torch.nn.init.constant_(last.bias, 3.0)
-
-
-def _first_line(error: BaseException) -> str:
-    return (str(error).strip() or type(error).__name__).splitlines()[0]

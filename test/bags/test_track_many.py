@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import json
 import shutil
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -173,3 +175,19 @@ def test_a_damaged_one_keeps_what_is_before_the_damage(make_bag, tmp_path: Path,
     assert (folder / marker.UNFINISHED).is_file()
     assert len(list((folder / "masks").iterdir())) > 0
     assert not (folder / marker.FINISHED).exists()
+
+
+def test_jobs_are_planned_without_loading_torch(recordings: Path, tmp_path: Path) -> None:
+    # Where others do the jobs, they would all wait for it.
+    code = """
+import sys
+from pathlib import Path
+from fastsam2_ros.bags.track_many import plan
+from fastsam2_ros.bags.track_one import Wanted
+from fastsam2_ros.batch.sources import Source
+from fastsam2_ros.config import TrackerConfig
+(job,) = plan([Source(Path(sys.argv[1]), "cam.mp4")], Wanted(TrackerConfig(), "mug"), Path(sys.argv[2]))
+print(len(job.made["files"]), "torch" in sys.modules)
+"""
+    words = [sys.executable, "-c", code, str(recordings / "monday" / "cam.mp4"), str(tmp_path / "out")]
+    assert subprocess.run(words, capture_output=True, text=True, check=True).stdout.split() == ["1", "False"]

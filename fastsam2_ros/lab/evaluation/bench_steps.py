@@ -22,7 +22,8 @@ from fastsam2_ros.lab.evaluation.bench_scene import SIZE
 from fastsam2_ros.lab.evaluation.upstream_step import UpstreamStep
 from fastsam2_ros.language.search import NONE, TextSearch
 from fastsam2_ros.results import FINDING_STAGES, Box
-from fastsam2_ros.streaming.loading import find_checkpoint, load_sam2
+from fastsam2_ros.streaming.checkpoints import find_checkpoint
+from fastsam2_ros.streaming.loading import load_sam2
 from fastsam2_ros.tracker import TextTracker
 
 OURS = "ours"

@@ -8,6 +8,7 @@ from sam2.sam2_video_predictor import SAM2VideoPredictor
 
 from fastsam2_ros.config import UNTRAINED, ModelConfig
 from fastsam2_ros.streaming import loading
+from fastsam2_ros.streaming.checkpoints import find_checkpoint
 
 PREDICTOR = "sam2.sam2_video_predictor.SAM2VideoPredictor"
 PREDICTOR_VOS = "sam2.sam2_video_predictor.SAM2VideoPredictorVOS"
@@ -28,7 +29,7 @@ def load_predictor(config: ModelConfig, vos_optimized: bool = False) -> SAM2Vide
         loading.make_visible(predictor)
         wake(predictor, config.seed)
     else:
-        loading.load_weights(predictor, loading.find_checkpoint(config), config.name)
+        loading.load_weights(predictor, find_checkpoint(config), config.name)
     return predictor.to(loading.find_device(config.device))
 
 

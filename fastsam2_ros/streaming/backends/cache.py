@@ -13,7 +13,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory, gettempdir, mkdtemp
 from typing import TypeVar
 
-from fastsam2_ros.errors import ModelError
+from fastsam2_ros.errors import ModelError, first_line
 
 _MANIFEST = "export.json"
 """File of an export that names the others with their SHA-256."""
@@ -46,7 +46,7 @@ def load_cached(
         try:
             loaded = _load_kept(folder, load)
         except Exception as error:  # what a runtime raises over a damaged file depends on its bytes
-            _log.warning("The export %s is damaged (%s); it is made anew.", folder, _first_line(error))
+            _log.warning("The export %s is damaged (%s); it is made anew.", folder, first_line(error))
         else:
             _log.info("%s: taken from %s.", name, folder)
             return loaded
@@ -55,14 +55,14 @@ def load_cached(
         _make(folder, about, export)
         return _load_kept(folder, load)
     except Exception as error:  # of a full disk some runtimes raise a RuntimeError
-        _log.warning("No export can be kept in %s (%s); one is made for this time alone.", folder, _first_line(error))
+        _log.warning("No export can be kept in %s (%s); one is made for this time alone.", folder, first_line(error))
     try:
         with TemporaryDirectory() as temporary:
             export(Path(temporary))
             return load(Path(temporary))
     except Exception as error:
         raise ModelError(
-            f"{name} can be exported neither to {cache_folder()} nor to {gettempdir()} ({_first_line(error)}); make room "
+            f"{name} can be exported neither to {cache_folder()} nor to {gettempdir()} ({first_line(error)}); make room "
             "there, or set model.backend to torch."
         ) from error
 
@@ -117,7 +117,3 @@ def _sha256(file: Path) -> str:
         while chunk := stream.read(1 << 20):
             digest.update(chunk)
     return digest.hexdigest()
-
-
-def _first_line(error: BaseException) -> str:
-    return (str(error).strip() or type(error).__name__).splitlines()[0]

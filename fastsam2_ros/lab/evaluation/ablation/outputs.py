@@ -15,7 +15,8 @@ from fastsam2_ros.lab.evaluation.ablation.store import file_digest
 from fastsam2_ros.lab.evaluation.ablation.study import Study
 from fastsam2_ros.lab.evaluation.command import differing
 from fastsam2_ros.lab.evaluation.sequences import Dataset
-from fastsam2_ros.streaming.loading import find_checkpoint, find_device
+from fastsam2_ros.streaming.checkpoints import find_checkpoint
+from fastsam2_ros.streaming.loading import find_device
 
 
 def about(

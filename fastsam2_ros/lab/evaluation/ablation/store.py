@@ -18,7 +18,8 @@ from fastsam2_ros.lab.evaluation.ablation.measure import Measurement, measure
 from fastsam2_ros.lab.evaluation.ablation.policies import Variant
 from fastsam2_ros.lab.evaluation.sequences import Dataset
 from fastsam2_ros.pruning.budget import BUDGET_OPTIONS
-from fastsam2_ros.streaming.loading import find_checkpoint, find_device
+from fastsam2_ros.streaming.checkpoints import find_checkpoint
+from fastsam2_ros.streaming.loading import find_device
 
 
 @dataclass(frozen=True)
