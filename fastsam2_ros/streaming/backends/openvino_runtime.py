@@ -45,9 +45,14 @@ class OpenvinoRuntime:
 
     def load(self, folder: Path, part: str) -> OpenvinoSession:
         """See `parts.Runtime`."""
-        # By itself it would take all cores, and bf16 where the CPU has it.
+        # By itself it would take all cores, and bf16 where the CPU has it; and bind its threads to the first cores, where those
+        # of other processes are bound too.
         precision = "bf16" if self._bf16 and part == "encoder" else "f32"
-        settings = {"INFERENCE_PRECISION_HINT": precision, "INFERENCE_NUM_THREADS": torch.get_num_threads()}
+        settings = {
+            "INFERENCE_PRECISION_HINT": precision,
+            "INFERENCE_NUM_THREADS": torch.get_num_threads(),
+            "ENABLE_CPU_PINNING": False,
+        }
         # Its CPU plug-in gives the thread that loads it a stack for signals, and takes it back with the last model: a signal
         # that the main thread gets after that would end the process. So another thread has to have it.
         with ThreadPoolExecutor(1) as thread:
