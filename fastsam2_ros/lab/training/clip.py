@@ -7,7 +7,7 @@ teaches both sides to agree on those; the generated world has what neither knows
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -127,6 +127,7 @@ class ClipTask:
         codes = torch.randn(self.model.text_projection.shape[1], count, generator=generator)
         self._codes = torch.linalg.qr(codes)[0].T.to(device)
         self.phases: tuple[Phase, ...] = (Phase(1.0, "names", self._batches),)
+        self.rates: Mapping[str, float] = {}
 
     def loss(self, batch: NamingBatch, number: int, progress: float) -> tuple[Tensor, dict[str, float]]:
         """See `loop.Task`."""

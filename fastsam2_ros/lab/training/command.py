@@ -10,7 +10,10 @@ from fastsam2_ros.errors import InputError
 from fastsam2_ros.streaming.loading import find_device
 
 GOING_ON = 0.5
-"""Share of the course that is left out by a training from weights: small images, and what an untrained model is spared."""
+"""Share of CLIP's course that is left out by a training from weights."""
+RATES = {"clip": 1e-3, "sam2": 8e-4}
+"""Learning rates; where SAM 2 goes on from weights, `FURTHER_RATE`."""
+FURTHER_RATE = 5e-4
 
 EXAMPLE = "fastsam2 train sam2 --minutes 60 --out runs/sam2"
 
@@ -24,7 +27,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         own.add_argument(
             "--weights",
             type=Path,
-            help="start from this file's weights, half-way through the schedule (default: from nothing)",
+            help="go on from this file's weights: sam2 with its trunk let go, clip half-way through its course (default: from "
+            "nothing)",
         )
         own.add_argument(
             "--real",
@@ -54,26 +58,27 @@ def run(arguments: argparse.Namespace) -> None:
 
     if arguments.workers < 0 or arguments.seed < 0:
         raise InputError("--workers and --seed must be 0 or more.")
-    device = find_device(arguments.device)
+    device, goes_on = find_device(arguments.device), arguments.weights is not None
+    sam2 = arguments.subject == "sam2"
     course = Settings(
         out=arguments.out,
         device=device,
         workers=arguments.workers,
         minutes=0.0 if arguments.steps else arguments.minutes,
         steps=arguments.steps,
-        learning_rate=8e-4 if arguments.subject == "sam2" else 1e-3,
-        begun=0.0 if arguments.weights is None else GOING_ON,
+        learning_rate=FURTHER_RATE if sam2 and goes_on else RATES[arguments.subject],
+        begun=GOING_ON if goes_on and not sam2 else 0.0,
     )
     task: Task
-    if arguments.subject == "sam2":
+    if sam2:
         from fastsam2_ros.lab.training.sam2 import Sam2Task
 
-        task = Sam2Task(device, arguments.seed, arguments.real, arguments.donor)
+        task = Sam2Task(device, arguments.seed, arguments.real, arguments.donor, goes_on=goes_on)
     else:
         from fastsam2_ros.lab.training.clip import ClipTask
 
         task = ClipTask(device, arguments.out, arguments.seed, arguments.real)
-    if arguments.weights is not None:
+    if goes_on:
         start_from(task, arguments.weights)
     # Whoever stops it, and however it was started, gets a checkpoint.
     for number in (signal.SIGINT, signal.SIGTERM):

@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import math
 import time
-from collections.abc import Callable, Iterator
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Mapping
 from copy import deepcopy
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -43,11 +44,16 @@ class Phase:
 
 
 class Task(Protocol):
-    """What is trained, and on what."""
+    """What is trained, and on what.
+
+    Attributes:
+        rates: shares of the learning rate for parameters whose names begin so; all others have it whole.
+    """
 
     model: nn.Module
     name: str
     phases: tuple[Phase, ...]
+    rates: Mapping[str, float]
 
     def loss(self, batch: Any, number: int, progress: float) -> tuple[Tensor, dict[str, float]]:
         """The loss of batch `number`, and its parts for the log. Random draws depend on the number alone."""
@@ -121,7 +127,7 @@ class Trainer:
         self.model = task.model.to(settings.device).train()
         self.average = deepcopy(self.model).eval().requires_grad_(False)
         self.optimizer = torch.optim.AdamW(
-            _groups(self.model, settings.weight_decay), lr=settings.learning_rate, betas=(0.9, 0.95)
+            _groups(self.model, settings.weight_decay, task.rates), lr=settings.learning_rate, betas=(0.9, 0.95)
         )
         settings.out.mkdir(parents=True, exist_ok=True)
         if (settings.out / CHECKPOINT).exists():
@@ -212,7 +218,7 @@ class Trainer:
         rate = settings.learning_rate * min(1.0, (number + 1) / settings.warmup)
         rate *= _FLOOR + (1 - _FLOOR) * (1 + math.cos(math.pi * self.progress)) / 2
         for group in self.optimizer.param_groups:
-            group["lr"] = rate
+            group["lr"] = rate * group["share"]
         # Dropout too is to depend on nothing but the batch's number.
         torch.manual_seed(number)
         loss, terms = self.task.loss(batch, number, self.progress)
@@ -272,17 +278,17 @@ def precision(device: torch.device) -> torch.dtype:
     return torch.bfloat16 if torch.cpu._is_avx512_bf16_supported() else torch.float32
 
 
-def _groups(model: nn.Module, decay: float) -> list[dict[str, Any]]:
+def _groups(model: nn.Module, decay: float, rates: Mapping[str, float]) -> list[dict[str, Any]]:
     """Weight decay for matrices alone: biases, norms and embeddings stay free."""
     embeddings = {id(m.weight) for m in model.modules() if isinstance(m, nn.Embedding)}
-    plain: list[nn.Parameter] = []
-    decayed: list[nn.Parameter] = []
+    groups: dict[tuple[float, float], list[nn.Parameter]] = defaultdict(list)
     for name, parameter in model.named_parameters():
         if not parameter.requires_grad:
             continue
         free = parameter.ndim < 2 or id(parameter) in embeddings or "embed" in name or "_enc" in name
-        (plain if free else decayed).append(parameter)
-    return [{"params": decayed, "weight_decay": decay}, {"params": plain, "weight_decay": 0.0}]
+        share = next((share for prefix, share in rates.items() if name.startswith(prefix)), 1.0)
+        groups[0.0 if free else decay, share].append(parameter)
+    return [{"params": own, "weight_decay": decay, "share": share} for (decay, share), own in groups.items()]
 
 
 def _half(tensor: Tensor) -> Tensor:

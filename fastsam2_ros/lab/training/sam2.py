@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -97,6 +97,38 @@ STAGES = (
     ),
 )
 
+# A training from weights is for what the first one leaves weak: masks from points and boxes, of real things. There the trunk
+# is let go. Its features are a classifier's; on the same batches, masks are better with it after a few hundred steps.
+FURTHER = (
+    Stage(
+        0.8,
+        (
+            ClipShape(side=384, frames=1, clips=5, targets=4, zoom=1.4),
+            ClipShape(side=512, frames=1, clips=3, targets=4),
+            ClipShape(side=384, frames=6, clips=1, targets=2, zoom=1.2),
+            ClipShape(side=384, frames=1, clips=5, targets=4, zoom=1.4),
+            ClipShape(side=512, frames=1, clips=3, targets=4),
+            ClipShape(side=384, frames=7, clips=1, targets=2, zoom=1.2, trials=True),
+        ),
+        masks=0.7,
+    ),
+    Stage(
+        1.0,
+        (
+            ClipShape(side=512, frames=1, clips=3, targets=4),
+            ClipShape(side=384, frames=1, clips=5, targets=4, zoom=1.4),
+            ClipShape(side=384, frames=7, clips=1, targets=2, zoom=1.2, trials=True),
+            ClipShape(side=512, frames=1, clips=3, targets=4),
+            ClipShape(side=384, frames=1, clips=5, targets=4, zoom=1.4),
+            ClipShape(side=512, frames=5, clips=1, targets=2),
+        ),
+        masks=0.7,
+    ),
+)
+TRUNK = "image_encoder.trunk."
+TRUNK_RATE = 0.2
+"""Share of the learning rate for a trunk that is let go."""
+
 
 class Sam2Task:
     """See `loop.Task`.
@@ -107,7 +139,8 @@ class Sam2Task:
         real: folder with `train` and `val` of real pictures (`stills`, `video`); None: all is of the generated world.
         donor: weights of an older mini, for what fits (`start.start`); None: none.
         validation_clips: held-out clips for each level.
-        stages: of the schedule.
+        stages: of the schedule; None: `STAGES`, or `FURTHER`.
+        goes_on: it will start from weights of this model (`loop.start_from`), and its trunk is let go.
     """
 
     name = "mini"
@@ -119,7 +152,8 @@ class Sam2Task:
         real: Path | None = None,
         donor: Path | None = None,
         validation_clips: int = 1,
-        stages: tuple[Stage, ...] = STAGES,
+        stages: tuple[Stage, ...] | None = None,
+        goes_on: bool = False,
     ) -> None:
         self.seed, self.validation_clips = seed, validation_clips
         self._footage = NO_FOOTAGE if real is None else Footage(open_stills(real / "train"), open_reels(real / "train"))
@@ -127,12 +161,14 @@ class Sam2Task:
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
             self.model: SAM2Base = loading.build(loading.find_config("mini"))
-            start(self.model, imagenet.package_file(), *self._pictures(), donor)
-        # The trunk stays as it is: it has seen far more than there is to see here.
-        self.model.image_encoder.trunk.requires_grad_(False)
+            if not goes_on:
+                start(self.model, imagenet.package_file(), *self._pictures(), donor)
+        # At first the trunk stays as it is: it has seen far more than there is to see here, and what follows it knows nothing.
+        self.model.image_encoder.trunk.requires_grad_(goes_on)
+        self.rates: Mapping[str, float] = {TRUNK: TRUNK_RATE}
         self.side = self.model.image_size
         self._precision = precision(device)
-        self._stages = stages
+        self._stages = stages or (FURTHER if goes_on else STAGES)
         self.phases = tuple(
             Phase(
                 stage.until,

@@ -14,7 +14,7 @@ from fastsam2_ros.errors import InputError, ModelError
 from fastsam2_ros.lab.training import curves
 from fastsam2_ros.lab.training.clips import ClipShape
 from fastsam2_ros.lab.training.loop import CHECKPOINT, CURVES, LOG, Settings, Trainer, start_from
-from fastsam2_ros.lab.training.sam2 import Sam2Task, Stage
+from fastsam2_ros.lab.training.sam2 import TRUNK, TRUNK_RATE, Sam2Task, Stage
 from fastsam2_ros.streaming.loading import load_sam2
 
 CPU = torch.device("cpu")
@@ -24,8 +24,8 @@ STAGES = (Stage(0.5, (ClipShape(96, 1, 1, 2),), 0.5), Stage(1.0, (ClipShape(96, 
 class QuickTask(Sam2Task):
     """Without the validation, which streams at full size."""
 
-    def __init__(self) -> None:
-        super().__init__(CPU, seed=3, stages=STAGES)
+    def __init__(self, goes_on: bool = False) -> None:
+        super().__init__(CPU, seed=3, stages=STAGES, goes_on=goes_on)
 
     def validate(self, model):
         return {"J": 0.25}
@@ -59,6 +59,26 @@ def test_a_course_that_is_made_longer_is_validated_to_its_end(tmp_path):
     longer = Trainer(QuickTask(), settings(tmp_path))
     longer.run()
     assert [row["step"] for row in longer.state.log if "val J" in row] == [1, 2, 4]
+
+
+def test_the_trunk_stays_as_it_is_until_a_training_goes_on_from_weights(whole, tmp_path):
+    further = QuickTask(goes_on=True)
+    start_from(further, whole.settings.out / "mini.safetensors")
+    before = {name: value.clone() for name, value in further.model.state_dict().items()}
+    trainer = Trainer(further, replace(settings(tmp_path), steps=2))
+    trainer.run()
+    first, second = (
+        {name for name, value in after.items() if name.startswith(TRUNK) and not torch.equal(value, start[name])}
+        for after, start in (
+            (whole.model.state_dict(), QuickTask().model.state_dict()),
+            (trainer.model.state_dict(), before),
+        )
+    )
+    assert not first
+    assert {f"{TRUNK}{name}" for name, _ in further.model.image_encoder.trunk.named_parameters()} == second
+    lr = {group["share"]: group["lr"] for group in trainer.optimizer.param_groups}
+    assert lr.keys() == {1.0, TRUNK_RATE}
+    assert lr[TRUNK_RATE] == pytest.approx(TRUNK_RATE * lr[1.0])
 
 
 def test_weights_load_as_any_checkpoint(whole):
