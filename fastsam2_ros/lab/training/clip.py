@@ -26,6 +26,7 @@ from fastsam2_ros.lab.training.clip_losses import classify, contrast
 from fastsam2_ros.lab.training.clips import stream
 from fastsam2_ros.lab.training.gallery import GROUND, REAL, UNNAMED, WORLD, Gallery, collect
 from fastsam2_ros.lab.training.loop import Phase
+from fastsam2_ros.lab.training.nouns import SYNONYMS
 from fastsam2_ros.lab.training.phrases import WORDS
 from fastsam2_ros.lab.training.statements import Speaker, Statement
 from fastsam2_ros.language import weights
@@ -196,12 +197,12 @@ class ClipTask:
 
     def _features(self, path: Path, real: Path | None, scenes: int, first: int | None = None) -> Gallery:
         if path.exists():
-            return Gallery.load(path)
+            return Gallery.load(path).also_called(SYNONYMS)
         path.parent.mkdir(parents=True, exist_ok=True)
         folded = trunk.copy_folded(self.model.visual.trunk)
         gallery = collect(folded, self.model.visual.image_size[0], real, scenes, self._seed, first)
         gallery.save(path)
-        return gallery
+        return gallery.also_called(SYNONYMS)
 
     def _of_origin(self, origin: int) -> list[Tensor]:
         """Rows by their first name, where things have names, since what is rare is to be learned too; else all together."""

@@ -6,7 +6,7 @@ generated world, of photographs with masks, and of named pictures. Objects of ph
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
@@ -81,6 +81,15 @@ class Gallery:
     def load(path: Path) -> Gallery:
         """What `save` wrote."""
         return Gallery(**torch.load(path, weights_only=True))
+
+    def also_called(self, synonyms: Mapping[str, Sequence[str]]) -> Gallery:
+        """The same things; those with a name that has synonyms are called by these too."""
+        words = sorted({*self.words, *(other for word in self.words for other in synonyms.get(word, ()))})
+        names = torch.zeros(len(self.names), len(words), dtype=torch.bool)
+        for word, own in zip(self.words, self.names.T, strict=True):
+            for each in (word, *synonyms.get(word, ())):
+                names[:, words.index(each)] |= own
+        return replace(self, names=names, words=words)
 
 
 @dataclass

@@ -223,6 +223,49 @@ _GROUPS: Mapping[str, str] = {
 }
 """Everyday words, and the numbers of the classes that are such things; without any: those of other classes' names alone."""
 
+SYNONYMS: Mapping[str, tuple[str, ...]] = {
+    "airplane": ("plane", "aircraft"),
+    "airplanes": ("airplane", "plane", "aircraft"),
+    "aubergine": ("eggplant",),
+    "backpack": ("rucksack",),
+    "bicycle": ("bike",),
+    "car": ("automobile",),
+    "car side": ("car", "automobile"),
+    "cell phone": ("phone", "mobile phone", "smartphone"),
+    "cellphone": ("cell phone", "phone", "mobile phone", "smartphone"),
+    "couch": ("sofa",),
+    "cougar face": ("cougar", "puma"),
+    "crocodile head": ("crocodile",),
+    "dining table": ("table",),
+    "donut": ("doughnut",),
+    "faces": ("face", "person"),
+    "flamingo head": ("flamingo",),
+    "handbag": ("purse", "bag"),
+    "headphone": ("headphones",),
+    "leopards": ("leopard",),
+    "motorbikes": ("motorcycle", "motorbike"),
+    "motorcycle": ("motorbike",),
+    "pants": ("trousers",),
+    "person": ("man", "woman", "boy", "girl", "child", "kid", "human"),
+    "potted plant": ("plant", "houseplant"),
+    "refrigerator": ("fridge",),
+    "remote": ("remote control",),
+    "rhino": ("rhinoceros",),
+    "soccer ball": ("ball", "football"),
+    "sports ball": ("ball",),
+    "suitcase": ("luggage",),
+    "t shirt": ("t-shirt",),
+    "teddy bear": ("stuffed animal", "plush toy"),
+    "tie": ("necktie",),
+    "tv": ("television", "monitor", "screen"),
+    "wine glass": ("glass",),
+    "yoghurt": ("yogurt",),
+    "zucchini": ("courgette",),
+}
+"""What the things of real pictures are called as well, by how their data sets call them. Those do not say which people are men,
+women or children: all of these words mean a person.
+"""
+
 
 @cache
 def imagenet_nouns() -> dict[str, frozenset[int]]:

@@ -8,7 +8,7 @@ import torch
 
 from fastsam2_ros.lab.synthetic.looks import PATTERNS, SHAPES
 from fastsam2_ros.lab.training.gallery import GROUND, REAL, UNKNOWN, UNNAMED, WORLD, Gallery, colour_of, shape_words
-from fastsam2_ros.lab.training.nouns import CLASSES, clean, imagenet_nouns
+from fastsam2_ros.lab.training.nouns import CLASSES, SYNONYMS, clean, imagenet_nouns
 from fastsam2_ros.lab.training.phrases import UNSAID
 from fastsam2_ros.lab.training.statements import Speaker, Statement
 from fastsam2_ros.language.vocabulary import COLOURS
@@ -134,3 +134,19 @@ def test_colours_of_pixels(rgb, name):
 def test_a_thing_of_two_colours_has_none():
     pixels = np.array([(200, 20, 20)] * 25 + [(20, 20, 200)] * 25, np.uint8)
     assert colour_of(pixels) == UNKNOWN
+
+
+def test_a_thing_is_called_by_the_synonyms_of_its_name_too(gallery):
+    more = gallery.also_called({"dog": ("hound", "chair"), "cat": ("kitten",)})
+    assert more.words == ["?", "chair", "dog", "hound"]
+    assert more.names[DOG].tolist() == [False, True, True, True]
+    assert more.names[CHAIR].tolist() == [False, True, False, False]
+    assert torch.equal(more.names[:, 0], gallery.names[:, 0])
+    truth = Speaker(more, torch.zeros(len(THINGS), CLASSES)).truth(torch.tensor([DOG, CHAIR]), [said("hound")])
+    assert truth.tolist() == [[1], [0]]
+
+
+def test_synonyms_are_words_in_use_for_what_data_sets_call_things():
+    for word, others in SYNONYMS.items():
+        assert word == clean(word)
+        assert all(other == other.lower() and other != word for other in others)
