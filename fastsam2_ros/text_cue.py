@@ -46,7 +46,7 @@ class TextCue:
 
     def learn(self, state: TrackerState, frame: EncodedFrame) -> Tensor | None:
         """Take a keyframe; its dense features, which a search can use too."""
-        dense = self._search.dense(frame.rgb, frame.features)
+        dense = self._search.dense(frame.rgb)
         if self.used:
             state.relevance.learn(frame.features, dense)
         return dense

@@ -64,7 +64,6 @@ class TextTracker:
         self._in_step = False
         self._new_stages = partial(Stages, sam, search, finder=None, scorer=scorer, clock=clock)
         with neutral_torch(inference=False):
-            search.share_trunk(self._sam.trunk_maps)
             self._stages = self._new_stages(config)
             self._state = self._stages.blank_state(TargetList(config.max_targets))
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import OrderedDict
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -19,7 +19,6 @@ from torch import Tensor
 from fastsam2_ros.config import LanguageConfig
 from fastsam2_ros.errors import InputError
 from fastsam2_ros.language import dense, weights
-from fastsam2_ros.language.pyramid import Pyramid
 from fastsam2_ros.language.vocabulary import TEMPLATES
 from fastsam2_ros.results import Box
 from fastsam2_ros.streaming.trunk import fold
@@ -29,8 +28,6 @@ BATCH = 64
 """Texts or crops that go through the model at once, so that a long list needs no more memory than a short one."""
 _TALL = 8
 """Height over width of a crop's content from which its rows are resized first, since its width times its side is less."""
-PROBE, SAME_FEATURES = 128, 0.99
-"""Side of a picture by which trunks are compared, pixels; and cosine of their features above which they are the same."""
 IMAGE_SIZE, CPU_IMAGE_SIZE = 672, 336
 """Longer side of the image for dense features where no size is set, pixels: on a GPU, and on a CPU."""
 MASK_SIDE = 80
@@ -138,35 +135,6 @@ class Clip:
         size = [max(1, round(n * scale / p)) * p for n, p in zip(pixels.shape[1:], patch, strict=True)]
         image = F.interpolate(pixels[None], size, mode="bicubic", antialias=True, align_corners=False)
         return dense.encode(self._model.visual, (image - self._mean) / self._std)[0]
-
-    @torch.inference_mode()
-    def dense_of_maps(self, trunk_maps: Sequence[Tensor]) -> Tensor:
-        """What `dense_features` would give, from another model's trunk that `has_trunk` found to be the same.
-
-        Args:
-            trunk_maps: (1, C, h, w) each, fine to coarse, over the whole frame.
-
-        Returns:
-            float32 (D, rows, columns), unit norm along D.
-        """
-        return dense.of_maps(self._model.visual, [each.float() for each in trunk_maps])[0]
-
-    @torch.inference_mode()
-    def has_trunk(self, trunk_maps: Callable[[Tensor], Sequence[Tensor]]) -> bool:
-        """Whether another model's trunk sees what this one's does: tried on a picture of noise.
-
-        Args:
-            trunk_maps: from float32 (3, H, W), [0, 1], to what `dense_of_maps` takes; empty: it cannot be the same.
-        """
-        if not isinstance(getattr(self._model.visual, "trunk", None), Pyramid):
-            return False
-        noise = torch.rand(3, PROBE, PROBE, generator=torch.Generator().manual_seed(0)).to(self._device)
-        theirs = trunk_maps(noise)
-        own = self._model.visual.trunk.stages(((noise - self._mean) / self._std)[None])
-        return len(theirs) == len(own) and all(
-            mine.shape == other.shape and bool(F.cosine_similarity(mine, other.float(), dim=1).mean() > SAME_FEATURES)
-            for mine, other in zip(own, theirs, strict=True)
-        )
 
     @torch.inference_mode()
     def embed_crops(self, frame: npt.NDArray[np.uint8], boxes: Sequence[Box], masks: Tensor | None = None) -> Tensor:

@@ -16,7 +16,6 @@ overlap by half or more (as in the paper), and where they do the mean counts. At
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 
 import torch
 import torch.nn.functional as F
@@ -45,15 +44,6 @@ def mean_within(maps: Tensor, shares: Tensor) -> Tensor:
     return (maps * weights).sum((2, 3)) / weights.sum((2, 3))
 
 
-def of_maps(tower: TimmModel, maps: Sequence[Tensor]) -> Tensor:
-    """Features of every patch from the maps of a `Pyramid`'s trunk, (1, C, h, w) each: float32 (1, D, rows, columns)."""
-    return _projected(tower, tower.trunk.of_maps(maps))
-
-
-def _projected(tower: TimmModel, maps: Tensor) -> Tensor:
-    return F.normalize(tower.head(maps.permute(0, 2, 3, 1)), dim=-1).permute(0, 3, 1, 2)
-
-
 def width(tower: VisionTransformer | TimmModel) -> int:
     """Length of the vectors."""
     return int(tower.head.proj.out_features if isinstance(tower, TimmModel) else tower.output_dim)
@@ -71,7 +61,8 @@ def encode(tower: VisionTransformer | TimmModel, images: Tensor, neighbourhood: 
         float32 (B, D, H / patch, W / patch), unit norm along D.
     """
     if isinstance(tower, TimmModel):
-        return _projected(tower, tower.trunk.forward_features(images))
+        maps = tower.trunk.forward_features(images)
+        return F.normalize(tower.head(maps.permute(0, 2, 3, 1)), dim=-1).permute(0, 3, 1, 2)
     patch, own = patch_size(tower), tower.grid_size
     grid = [length // side for length, side in zip(images.shape[2:], patch, strict=True)]
     tile = [min(pair) for pair in zip(grid, own, strict=True)]

@@ -23,10 +23,6 @@ class Features(Protocol):
     def grid(self) -> tuple[int, int]:
         """Rows and columns of the tokens."""
 
-    @property
-    def trunk_maps(self) -> Sequence[Tensor]:
-        """(1, C, h, w) each, fine to coarse: what the encoder's trunk makes of the frame; empty: no CLIP has it."""
-
 
 class Segmenter(Protocol):
     """SAM 2's prompt encoder and mask decoder, on a single frame."""

@@ -1,12 +1,10 @@
 """The image tower of mini's CLIP: all maps of an EfficientNet as one, at the stride of SAM 2's tokens.
 
-The last map of a classifier says what a thing is, and little of its colour or pattern; the first ones know just those. SAM 2
-mini has the same trunk: `of_maps` takes what it has computed already.
+The last map of a classifier says what a thing is, and little of its colour or pattern; the first ones know just those.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 import timm
@@ -56,10 +54,7 @@ class Pyramid(nn.Module):
 
     def forward_features(self, images: Tensor) -> Tensor:
         """float (B, 3, H, W), normalised, to (B, num_features, H / 16, W / 16), rounded up."""
-        return self.of_maps(self.stages(images))
-
-    def of_maps(self, maps: Sequence[Tensor]) -> Tensor:
-        """From maps at strides of 4, 8, 16 and 32 pixels, (B, C, h, w) each, to (B, num_features, h, w) of the third."""
+        maps = self.stages(images)
         size = maps[2].shape[-2], maps[2].shape[-1]
         last = F.interpolate(self.bn2(self.conv_head(maps[3])), size, mode="bilinear", align_corners=False)
         finer = [F.adaptive_avg_pool2d(each, size) for each in maps[:2]]

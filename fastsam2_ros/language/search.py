@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -41,7 +41,6 @@ class TextSearch:
         self.config = config = config.suited()
         self._clip = None if config.name == NONE else Clip.load(config, device)
         self._nouns = read_nouns(config.vocabulary) if config.vocabulary else NOUNS
-        self._shares = False
         if self._clip is not None:
             self._clip.embed_texts(NEGATIVES)  # while the models load anyway, and not with the first search
 
@@ -59,19 +58,9 @@ class TextSearch:
         """Of a video that has not begun."""
         return TextRelevance(self._clip)
 
-    def share_trunk(self, trunk_maps: Callable[[Tensor], Sequence[Tensor]]) -> None:
-        """Take dense features from SAM 2's trunk from now on, if CLIP's is the same one: it then runs once for a frame.
-
-        Args:
-            trunk_maps: SAM 2's, see `Clip.has_trunk`.
-        """
-        self._shares = self._clip is not None and self._clip.has_trunk(trunk_maps)
-
-    def dense(self, frame: npt.NDArray[np.uint8], features: Features) -> Tensor | None:
+    def dense(self, frame: npt.NDArray[np.uint8]) -> Tensor | None:
         """A keyframe's dense features, (D, h, w); None without a language model."""
-        if self._clip is None:
-            return None
-        return self._clip.dense_of_maps(features.trunk_maps) if self._shares else self._clip.dense_features(frame)
+        return None if self._clip is None else self._clip.dense_features(frame)
 
     def search(
         self,

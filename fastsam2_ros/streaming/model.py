@@ -31,7 +31,6 @@ from fastsam2_ros.streaming.picture import Preparation
 from fastsam2_ros.streaming.prompts import Prompt, mask_input, point_inputs
 from fastsam2_ros.streaming.rotary import RotaryTable
 from fastsam2_ros.streaming.shares import TokenShares, token_count
-from fastsam2_ros.streaming.trunk import TimmTrunk
 from fastsam2_ros.streaming.values import Decoded, FrameFeatures
 from fastsam2_ros.streaming.warp import STILL
 from fastsam2_ros.torch_settings import computing_in
@@ -111,9 +110,8 @@ class StreamingSam2:
         pictures, inputs = zip(*map(self._prepare, frames), strict=True)
         images = torch.cat(inputs)
         with computing_in(self.precision, self.device):
-            from_trunk, maps = self._encoder(images)
+            maps = self._encoder(images)
         fine, middle, coarse = (each.split(1) for each in maps)
-        trunk_maps = from_trunk if isinstance(self.model.image_encoder.trunk, TimmTrunk) else ()
         return [
             FrameFeatures(
                 (fine[row], middle[row], coarse[row]),
@@ -121,19 +119,9 @@ class StreamingSam2:
                 self.grid,
                 (frame.shape[0], frame.shape[1]),
                 pictures[row],
-                tuple(each[row : row + 1] for each in trunk_maps),
             )
             for row, frame in enumerate(frames)
         ]
-
-    @torch.inference_mode()
-    def trunk_maps(self, image: Tensor) -> tuple[Tensor, ...]:
-        """`FrameFeatures.trunk_maps` of a picture alone: float32 (3, H, W), [0, 1]."""
-        trunk = self.model.image_encoder.trunk
-        if not isinstance(trunk, TimmTrunk):
-            return ()
-        with computing_in(self.precision, self.device):
-            return tuple(trunk(self._prepare.normalised(image.to(self.device))[None]))
 
     @torch.inference_mode()
     def condition(

@@ -14,7 +14,7 @@ import torch.nn.functional as F
 from sam2.modeling.sam2_base import SAM2Base
 from torch import Tensor, nn
 
-from fastsam2_ros.streaming.backends.parts import ImageEncoder, Maps
+from fastsam2_ros.streaming.backends.parts import ImageEncoder
 
 
 def fits(model: SAM2Base) -> bool:
@@ -37,18 +37,11 @@ def image_encoder(model: SAM2Base, upstream: bool = False) -> ImageEncoder:
         upstream: by upstream's own code alone, as it is too for a model that does not fit.
     """
 
-    def ours(images: Tensor) -> Maps:
-        from_trunk = model.image_encoder.trunk(images)
-        return Maps(from_trunk, project(model, from_trunk))
+    def ours(images: Tensor) -> Sequence[Tensor]:
+        return project(model, model.image_encoder.trunk(images))
 
-    def upstreams(images: Tensor) -> Maps:
-        seen: list[Sequence[Tensor]] = []
-        hook = model.image_encoder.trunk.register_forward_hook(lambda _module, _images, maps: seen.append(tuple(maps)))
-        try:
-            maps = model.forward_image(images)["backbone_fpn"][-3:]
-        finally:
-            hook.remove()
-        return Maps(seen[0], maps)
+    def upstreams(images: Tensor) -> Sequence[Tensor]:
+        return model.forward_image(images)["backbone_fpn"][-3:]
 
     return upstreams if upstream or not fits(model) else ours
 

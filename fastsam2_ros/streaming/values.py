@@ -26,7 +26,6 @@ class FrameFeatures:
         grid: (g, g). The grid covers the whole frame, which is stretched to a square for the encoder.
         size: (H, W) of the frame, pixels.
         picture: uint8 (S, S, 3), RGB, the frame as the encoder took it, stretched to a square.
-        trunk_maps: (1, C, h, w) each, the trunk's, fine to coarse, where it is a timm model (`trunk.TimmTrunk`); else none.
         seconds: that the encoder took, where that is counted here; of a batch, this frame's share.
     """
 
@@ -35,7 +34,6 @@ class FrameFeatures:
     grid: tuple[int, int]
     size: tuple[int, int]
     picture: npt.NDArray[np.uint8]
-    trunk_maps: tuple[Tensor, ...] = ()
     seconds: float = 0.0
 
 

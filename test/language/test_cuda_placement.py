@@ -68,11 +68,7 @@ def test_a_description(clip, noise_frame):
 
 def test_a_search_and_what_is_learned_of_the_frame(setting, sam, noise_frame, cuda):
     search = TextSearch(setting, cuda)
-    features, dense, relevance = (
-        sam.encode(noise_frame),
-        search.dense(noise_frame, sam.encode(noise_frame)),
-        search.new_relevance(),
-    )
+    features, dense, relevance = sam.encode(noise_frame), search.dense(noise_frame), search.new_relevance()
     wanted = [Wanted(TEXTS[0]), Wanted(TEXTS[1], search.embed_example(noise_frame))]
     relevance.aim(wanted)
     relevance.learn(features, dense)

@@ -40,9 +40,6 @@ class DrawnSam:
     def new_memory(self) -> TargetMemory:
         return TargetMemory(self.memory_frames - 1, 2, 3)
 
-    def trunk_maps(self, image):
-        return ()
-
     def encode(self, frame):
         self._fail_if_asked("encode")
         cells = cv2.resize(frame, self.grid, interpolation=cv2.INTER_AREA).reshape(TOKENS, 3)

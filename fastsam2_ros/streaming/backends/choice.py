@@ -72,6 +72,7 @@ def _exported(
         "backend": runtime.version,
         "torch": torch.__version__,
         "fastsam2_ros": __version__,
+        "layout": exportable.LAYOUT,
     }
 
     def export(folder: Path) -> None:

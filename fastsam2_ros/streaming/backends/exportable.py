@@ -7,8 +7,10 @@ from sam2.modeling.sam2_base import SAM2Base
 from torch import Tensor, nn
 
 from fastsam2_ros.streaming import neck
-from fastsam2_ros.streaming.trunk import TimmTrunk
 from fastsam2_ros.streaming.values import Decoded
+
+LAYOUT = 2
+"""Number of what the parts take and give: exports of another one are of no use."""
 
 
 def fits(model: SAM2Base) -> bool:
@@ -33,18 +35,15 @@ def parts(model: SAM2Base) -> dict[str, tuple[nn.Module, tuple[Tensor, ...]]]:
 
 
 class Encoder(nn.Module):
-    """The projected maps, and after them those of a timm trunk."""
+    """The image encoder."""
 
     def __init__(self, model: SAM2Base) -> None:
         super().__init__()
         self._model = model
 
     def forward(self, images: Tensor) -> tuple[Tensor, ...]:
-        """See `parts.Maps`."""
-        trunk = self._model.image_encoder.trunk
-        from_trunk = tuple(trunk(images))
-        projected = neck.project(self._model, from_trunk)
-        return (*projected, *from_trunk) if isinstance(trunk, TimmTrunk) else projected
+        """See `parts.ImageEncoder`."""
+        return neck.project(self._model, self._model.image_encoder.trunk(images))
 
 
 class Decoder(nn.Module):

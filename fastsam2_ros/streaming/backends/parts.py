@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple, Protocol
+from typing import Protocol
 
 import torch
 from torch import Tensor, nn
@@ -13,23 +13,11 @@ from torch import Tensor, nn
 from fastsam2_ros.streaming.values import Decoded
 
 
-class Maps(NamedTuple):
-    """What the image encoder makes of a batch.
-
-    Attributes:
-        from_trunk: (B, C, h, w) each, fine to coarse, where the trunk is a timm model, which a CLIP may share; else none.
-        projected: `FrameFeatures.maps` of a batch: (B, C0, 4 g, 4 g), (B, C1, 2 g, 2 g), (B, C, g, g).
-    """
-
-    from_trunk: Sequence[Tensor]
-    projected: Sequence[Tensor]
-
-
 class ImageEncoder(Protocol):
     """Computes the image encoder."""
 
-    def __call__(self, images: Tensor) -> Maps:
-        """float32 (B, 3, S, S), normalised, on the model's device."""
+    def __call__(self, images: Tensor) -> Sequence[Tensor]:
+        """float32 (B, 3, S, S), normalised, on the model's device, to `FrameFeatures.maps` of a batch."""
 
 
 class Session(Protocol):
@@ -69,10 +57,9 @@ class ExportedParts:
     decoder: Session
     memory_encoder: Session
 
-    def encode(self, images: Tensor) -> Maps:
+    def encode(self, images: Tensor) -> Sequence[Tensor]:
         """See `ImageEncoder`."""
-        outputs = _joined([self.encoder.run(image[None]) for image in images])
-        return Maps(outputs[3:], outputs[:3])
+        return _joined([self.encoder.run(image[None]) for image in images])
 
     def decode(self, conditioned: Tensor, fine_maps: Sequence[Tensor]) -> Decoded:
         """Masks while tracking, from conditioned features (targets, N, C) and the two finest of `FrameFeatures.maps`."""
