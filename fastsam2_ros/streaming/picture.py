@@ -32,7 +32,7 @@ class Preparation:
         self._std = torch.tensor(IMAGE_STD, device=device)[:, None, None]
         levels = torch.arange(256, dtype=torch.float32, device=device).expand(3, 1, -1) / 255.0
         # What each grey level becomes: one look-up in place of three passes, and the very same numbers.
-        self._table = np.ascontiguousarray(self.normalised(levels).permute(1, 2, 0).cpu().numpy())  # (1, 256, 3)
+        self._table = np.ascontiguousarray(self._normalised(levels).permute(1, 2, 0).cpu().numpy())  # (1, 256, 3)
 
     def __call__(self, frame: npt.NDArray[np.uint8]) -> tuple[npt.NDArray[np.uint8], Tensor]:
         """A frame as the encoder sees it.
@@ -54,9 +54,9 @@ class Preparation:
         pixels = _planes(frame).to(self._device).float()
         resized = F.interpolate(pixels, size, mode="bicubic", antialias=True).clamp(0, 255).round()
         picture = resized[0].permute(1, 2, 0).byte().contiguous().cpu().numpy()
-        return picture, self.normalised(resized / 255.0)
+        return picture, self._normalised(resized / 255.0)
 
-    def normalised(self, image: Tensor) -> Tensor:
+    def _normalised(self, image: Tensor) -> Tensor:
         """With ImageNet's mean and deviation. image: float32 (..., 3, h, w), [0, 1]."""
         return (image - self._mean) / self._std
 

@@ -1,4 +1,4 @@
-"""The first mask carried on by nearest neighbours among a trunk's features: nothing is trained, and it is hard to beat.
+"""The first mask carried on by nearest neighbours among a trunk's features, without any memory: hard to beat.
 
 As in "Space-Time Correspondence as a Contrastive Random Walk" (arXiv 2006.14613) and many after it: a place takes what the
 places most like it had, in the first frame and in the last few, no farther away than an object moves.

@@ -205,11 +205,13 @@ class ClipTask:
         return gallery.also_called(SYNONYMS)
 
     def _of_origin(self, origin: int) -> list[Tensor]:
-        """Rows by their first name, where things have names, since what is rare is to be learned too; else all together."""
+        """Rows by the first name that their data set gives them, where things have names, since what is rare is to be learned
+        too; else all together.
+        """
         rows = (self._gallery.origins == origin).nonzero()[:, 0]
         if origin != REAL or not len(rows):
             return [rows] if len(rows) else []
-        first = self._gallery.names[rows].int().argmax(1)
+        first = self._gallery.names[rows][:, self._gallery.own_words].int().argmax(1)
         return [rows[first == name] for name in first.unique()]
 
     @staticmethod

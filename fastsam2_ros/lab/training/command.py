@@ -58,6 +58,8 @@ def run(arguments: argparse.Namespace) -> None:
 
     if arguments.workers < 0 or arguments.seed < 0:
         raise InputError("--workers and --seed must be 0 or more.")
+    if arguments.weights is not None and getattr(arguments, "donor", None) is not None:
+        raise InputError("--donor is for a training from nothing; leave it out, or --weights.")
     device, goes_on = find_device(arguments.device), arguments.weights is not None
     sam2 = arguments.subject == "sam2"
     course = Settings(

@@ -7,7 +7,7 @@ generated world, of photographs with masks, and of named pictures. Objects of ph
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -62,6 +62,7 @@ class Gallery:
         origins: int64 (n,).
         cells: bool (n,), of the map before pooling rather than crops.
         words: what the columns of `names` stand for.
+        synonyms: those of them that came by `also_called`: nothing is known of where such a thing is not.
     """
 
     features: Tensor
@@ -72,6 +73,12 @@ class Gallery:
     origins: Tensor
     cells: Tensor
     words: list[str]
+    synonyms: list[str] = field(default_factory=list)
+
+    @property
+    def own_words(self) -> Tensor:
+        """bool (words,), which of them the pictures' data sets use."""
+        return torch.tensor([word not in self.synonyms for word in self.words], dtype=torch.bool)
 
     def save(self, path: Path) -> None:
         """Write it."""
@@ -83,13 +90,24 @@ class Gallery:
         return Gallery(**torch.load(path, weights_only=True))
 
     def also_called(self, synonyms: Mapping[str, Sequence[str]]) -> Gallery:
-        """The same things; those with a name that has synonyms are called by these too."""
-        words = sorted({*self.words, *(other for word in self.words for other in synonyms.get(word, ()))})
+        """The same things; those with a name that has synonyms are called by these too, and by theirs."""
+        called = {word: _closure(word, synonyms) for word in self.words}
+        words = sorted(set[str]().union(*called.values()))
         names = torch.zeros(len(self.names), len(words), dtype=torch.bool)
         for word, own in zip(self.words, self.names.T, strict=True):
-            for each in (word, *synonyms.get(word, ())):
+            for each in called[word]:
                 names[:, words.index(each)] |= own
-        return replace(self, names=names, words=words)
+        return replace(self, names=names, words=words, synonyms=[word for word in words if word not in self.words])
+
+
+def _closure(word: str, synonyms: Mapping[str, Sequence[str]]) -> set[str]:
+    """A word, its synonyms, theirs, and so on."""
+    found, waiting = {word}, [word]
+    while waiting:
+        new = set(synonyms.get(waiting.pop(), ())) - found
+        found |= new
+        waiting += new
+    return found
 
 
 @dataclass
@@ -296,9 +314,9 @@ def shape_words(words: Sequence[str]) -> Tensor:
 
 
 _ALSO = {
-    "ball": ("sphere", "basketball", "baseball"),
+    "ball": ("sphere", "basketball", "baseball", "football"),
     "box": ("brick", "cube", "block", "carton", "crate", "chest"),
-    "ring": ("hoop", "bagel", "donut"),
+    "ring": ("hoop", "bagel", "donut", "doughnut"),
     "moon": ("crescent", "banana"),
     "mug": ("cup", "pitcher"),
     "can": ("tin", "drum", "barrel"),

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import math
 import time
-from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping
 from copy import deepcopy
 from dataclasses import dataclass, field
@@ -244,11 +243,15 @@ class Trainer:
         try:
             self.model.load_state_dict(content["model"])
             self.average.load_state_dict(content["average"])
+            shares = [group["share"] for group in self.optimizer.param_groups]
             self.optimizer.load_state_dict(content["optimizer"])
         except (KeyError, RuntimeError, ValueError) as error:
             raise InputError(
-                f"{path} is the checkpoint of another training than '{self.task.name}' here; give another folder as --out."
+                f"{path} is the checkpoint of another training than '{self.task.name}' here; give another folder as --out. "
+                "One that went on from --weights is resumed with --weights."
             ) from error
+        for group, share in zip(self.optimizer.param_groups, shares, strict=True):
+            group["share"] = share
         log = self.settings.out / LOG
         rows = [json.loads(line) for line in log.read_text(encoding="utf-8").splitlines()] if log.exists() else []
         self.state = State(
@@ -281,13 +284,13 @@ def precision(device: torch.device) -> torch.dtype:
 def _groups(model: nn.Module, decay: float, rates: Mapping[str, float]) -> list[dict[str, Any]]:
     """Weight decay for matrices alone: biases, norms and embeddings stay free."""
     embeddings = {id(m.weight) for m in model.modules() if isinstance(m, nn.Embedding)}
-    groups: dict[tuple[float, float], list[nn.Parameter]] = defaultdict(list)
+    groups: dict[tuple[float, float], list[nn.Parameter]] = {(decay, 1.0): [], (0.0, 1.0): []}
     for name, parameter in model.named_parameters():
         if not parameter.requires_grad:
             continue
         free = parameter.ndim < 2 or id(parameter) in embeddings or "embed" in name or "_enc" in name
         share = next((share for prefix, share in rates.items() if name.startswith(prefix)), 1.0)
-        groups[0.0 if free else decay, share].append(parameter)
+        groups.setdefault((0.0 if free else decay, share), []).append(parameter)
     return [{"params": own, "weight_decay": decay, "share": share} for (decay, share), own in groups.items()]
 
 

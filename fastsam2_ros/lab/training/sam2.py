@@ -165,6 +165,7 @@ class Sam2Task:
                 start(self.model, imagenet.package_file(), *self._pictures(), donor)
         # At first the trunk stays as it is: it has seen far more than there is to see here, and what follows it knows nothing.
         self.model.image_encoder.trunk.requires_grad_(goes_on)
+        self._told = not goes_on
         self.rates: Mapping[str, float] = {TRUNK: TRUNK_RATE}
         self.side = self.model.image_size
         self._precision = precision(device)
@@ -184,8 +185,8 @@ class Sam2Task:
         device = model.device
         generator = torch.Generator().manual_seed((self.seed << 32) + number)
         set_side(model, batch.frames.shape[2])
-        # At first SAM 2 is told who is visible; then less and less, as it will be left to itself.
-        told = max(0.0, 1 - 2 * progress)
+        # From nothing SAM 2 is at first told who is visible; then less and less, as it will be left to itself.
+        told = max(0.0, 1 - 2 * progress) if self._told else 0.0
         stage = next((each for each in self._stages if progress < each.until), self._stages[-1])
         plan = Plan.draw(batch.frames.shape[1], stage.masks, told, generator)
         with torch.autocast(device.type, self._precision, enabled=self._precision != torch.float32):

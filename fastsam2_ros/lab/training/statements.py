@@ -159,9 +159,10 @@ class Speaker:
         generated = torch.where(
             shape[None] != UNSAID, same.long(), torch.where(maybe.T[shapes.clamp(min=0)], -1, torch.tensor(0))
         )
-        # Behind photographs' objects is anything but other objects of the same 80 names.
+        # Behind photographs' objects is anything but other objects of the same 80 names; what is no potted plant may be a plant.
+        named_there = (called & gallery.own_words).any(1)[None]
         photographed = gallery.names[rows][:, gallery.words.index("?"), None] if "?" in gallery.words else origins < 0
-        ground = torch.where(photographed & ~called.any(1)[None], -1, 0)
+        ground = torch.where(photographed & ~named_there, -1, 0)
         result = torch.where(origins == WORLD, generated, torch.where(origins == GROUND, ground, named))
         result = torch.where(origins == UNNAMED, unnamed, result)
         unsaid = torch.tensor([not each.noun for each in statements])[None]

@@ -22,6 +22,12 @@ def test_a_time_that_is_none_is_refused(tmp_path, capsys):
     assert "minutes or steps" in capsys.readouterr().err
 
 
+def test_weights_and_a_donor_are_not_both_taken(tmp_path, capsys):
+    words = ["--weights", "a.safetensors", "--donor", "b.safetensors", "--device", "cpu"]
+    assert main(["train", "sam2", "--out", str(tmp_path), *words]) == 2
+    assert "--donor is for a training from nothing" in capsys.readouterr().err
+
+
 def test_a_stopped_training_leaves_a_checkpoint(tmp_path):
     words = ["train", "sam2", "--out", str(tmp_path), "--minutes", "60", "--workers", "0", "--device", "cpu"]
     process = subprocess.Popen(

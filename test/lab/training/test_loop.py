@@ -12,9 +12,9 @@ from safetensors.torch import save_file
 from fastsam2_ros.config import ModelConfig
 from fastsam2_ros.errors import InputError, ModelError
 from fastsam2_ros.lab.training import curves
-from fastsam2_ros.lab.training.clips import ClipShape
+from fastsam2_ros.lab.training.clips import ClipShape, clip_batch
 from fastsam2_ros.lab.training.loop import CHECKPOINT, CURVES, LOG, Settings, Trainer, start_from
-from fastsam2_ros.lab.training.sam2 import TRUNK, TRUNK_RATE, Sam2Task, Stage
+from fastsam2_ros.lab.training.sam2 import FURTHER, TRUNK, TRUNK_RATE, Sam2Task, Stage
 from fastsam2_ros.streaming.loading import load_sam2
 
 CPU = torch.device("cpu")
@@ -79,6 +79,26 @@ def test_the_trunk_stays_as_it_is_until_a_training_goes_on_from_weights(whole, t
     lr = {group["share"]: group["lr"] for group in trainer.optimizer.param_groups}
     assert lr.keys() == {1.0, TRUNK_RATE}
     assert lr[TRUNK_RATE] == pytest.approx(TRUNK_RATE * lr[1.0])
+
+    resumed = Trainer(QuickTask(goes_on=True), replace(settings(tmp_path), steps=3))
+    assert resumed.state.step == 2
+    resumed.run()
+    with pytest.raises(InputError, match="resumed with --weights"):
+        Trainer(QuickTask(), replace(settings(tmp_path), steps=3))
+
+
+def test_a_training_that_goes_on_has_a_course_of_its_own_and_needs_no_other_weights(monkeypatch):
+    monkeypatch.setattr("fastsam2_ros.lab.training.imagenet.package_file", None)
+    told = []
+    monkeypatch.setattr(
+        "fastsam2_ros.lab.training.sam2.Plan.draw", lambda _frames, _masks, share, _generator: told.append(share)
+    )
+    task = Sam2Task(CPU, goes_on=True)
+    assert [phase.until for phase in task.phases] == [stage.until for stage in FURTHER]
+    batch = clip_batch(0, 0, ClipShape(96, 1, 1, 2))
+    with pytest.raises(AttributeError):  # there is no plan
+        task.loss(batch, 0, 0.0)
+    assert told == [0.0]
 
 
 def test_weights_load_as_any_checkpoint(whole):
