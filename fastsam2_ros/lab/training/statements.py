@@ -159,7 +159,7 @@ class Speaker:
         generated = torch.where(
             shape[None] != UNSAID, same.long(), torch.where(maybe.T[shapes.clamp(min=0)], -1, torch.tensor(0))
         )
-        # Behind photographs' objects is anything but other objects of the same 80 names; what is no potted plant may be a plant.
+        # Behind photographs' objects is anything but others of the same 80 names; what is no potted plant may be a plant.
         named_there = (called & gallery.own_words).any(1)[None]
         photographed = gallery.names[rows][:, gallery.words.index("?"), None] if "?" in gallery.words else origins < 0
         ground = torch.where(photographed & ~named_there, -1, 0)
