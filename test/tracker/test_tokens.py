@@ -90,7 +90,7 @@ def test_the_text_of_a_target_that_a_box_started_is_learnt_if_tokens_are_chosen_
 
     keyframes = []
     monkeypatch.setattr(search, "new_relevance", lambda: Unready(None))
-    monkeypatch.setattr(search, "dense", lambda frame, features: keyframes.append(frame))
+    monkeypatch.setattr(search, "dense", keyframes.append)
     tracker = make(pruning=PruningConfig(keep_ratio=keep_ratio, text_weight=weight))
     tracker.set_box(BOX)
     steps(tracker, video, 1)
