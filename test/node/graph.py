@@ -163,7 +163,10 @@ class Graph:
         (self.images[camera] if camera else self.image).publish(image(stamp, size, **fields))
 
     def send_good(self, stamp, size=(48, 64), camera=""):
-        """Send an image and wait until it was processed; stamp: above 0, which is that of the first status."""
+        """Send an image, as soon as images are taken, and wait until it was processed; stamp: above 0, which is that of the
+        first status.
+        """
+        self.wait_for_status(lambda status: status.active, camera)
         self.send(stamp, size, camera)
         return self.wait_for_status(lambda status: status.header.stamp == header(stamp).stamp, camera)
 
