@@ -197,11 +197,12 @@ class ClipTask:
 
     def _features(self, path: Path, real: Path | None, scenes: int, first: int | None = None) -> Gallery:
         if path.exists():
-            return Gallery.load(path).also_called(SYNONYMS)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        folded = trunk.copy_folded(self.model.visual.trunk)
-        gallery = collect(folded, self.model.visual.image_size[0], real, scenes, self._seed, first)
-        gallery.save(path)
+            gallery = Gallery.load(path)
+        else:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            folded = trunk.copy_folded(self.model.visual.trunk)
+            gallery = collect(folded, self.model.visual.image_size[0], real, scenes, self._seed, first)
+            gallery.save(path)
         return gallery.also_called(SYNONYMS)
 
     def _of_origin(self, origin: int) -> list[Tensor]:

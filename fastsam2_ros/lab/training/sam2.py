@@ -99,31 +99,14 @@ STAGES = (
 
 # A training from weights is for what the first one leaves weak: masks from points and boxes, of real things. There the trunk
 # is let go. Its features are a classifier's; on the same batches, masks are better with it after a few hundred steps.
+_SMALL = ClipShape(side=384, frames=1, clips=5, targets=4, zoom=1.4)
+_FULL = ClipShape(side=512, frames=1, clips=3, targets=4)
+_CLIP = ClipShape(side=384, frames=6, clips=1, targets=2, zoom=1.2)
+_FULL_CLIP = ClipShape(side=512, frames=5, clips=1, targets=2)
+_TRIAL = ClipShape(side=384, frames=7, clips=1, targets=2, zoom=1.2, trials=True)
 FURTHER = (
-    Stage(
-        0.8,
-        (
-            ClipShape(side=384, frames=1, clips=5, targets=4, zoom=1.4),
-            ClipShape(side=512, frames=1, clips=3, targets=4),
-            ClipShape(side=384, frames=6, clips=1, targets=2, zoom=1.2),
-            ClipShape(side=384, frames=1, clips=5, targets=4, zoom=1.4),
-            ClipShape(side=512, frames=1, clips=3, targets=4),
-            ClipShape(side=384, frames=7, clips=1, targets=2, zoom=1.2, trials=True),
-        ),
-        masks=0.7,
-    ),
-    Stage(
-        1.0,
-        (
-            ClipShape(side=512, frames=1, clips=3, targets=4),
-            ClipShape(side=384, frames=1, clips=5, targets=4, zoom=1.4),
-            ClipShape(side=384, frames=7, clips=1, targets=2, zoom=1.2, trials=True),
-            ClipShape(side=512, frames=1, clips=3, targets=4),
-            ClipShape(side=384, frames=1, clips=5, targets=4, zoom=1.4),
-            ClipShape(side=512, frames=5, clips=1, targets=2),
-        ),
-        masks=0.7,
-    ),
+    Stage(0.8, (_SMALL, _FULL, _CLIP, _SMALL, _FULL, _TRIAL), masks=0.7),
+    Stage(1.0, (_FULL, _SMALL, _TRIAL, _FULL, _SMALL, _FULL_CLIP), masks=0.7),
 )
 TRUNK = "image_encoder.trunk."
 TRUNK_RATE = 0.2
