@@ -52,6 +52,11 @@ class Footage:
     reels: Sequence[Reel] = ()
     generated: float = 1 / 3
 
+    def still(self, rng: np.random.Generator, most: int) -> Still:
+        """A photograph, as often as it shows named things, `most` at most: one with a single thing teaches little else."""
+        weights = np.array([min(most, max(1, len(still.names))) for still in self.stills], float)
+        return self.stills[int(rng.choice(len(self.stills), p=weights / weights.sum()))]
+
 
 NO_FOOTAGE = Footage()
 
@@ -191,7 +196,7 @@ def _some(
     elif footage.reels and shape.frames > 1 and chance < CUT_OUT + OF_REELS:
         frames, ids = _of_reel(rng, footage.reels[int(rng.integers(len(footage.reels)))], shape)
     else:
-        image, numbers = footage.stills[int(rng.integers(len(footage.stills)))].read()
+        image, numbers = footage.still(rng, shape.targets).read()
         frames, ids = film(rng, image, numbers, shape.frames, shape.side)
     return _finished(rng, frames, ids, shape, [slice(None)], target)
 

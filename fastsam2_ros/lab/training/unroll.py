@@ -10,7 +10,7 @@ from typing import Any
 import torch
 import torch.nn.functional as F
 from sam2.modeling.sam2_base import SAM2Base
-from torch import Tensor
+from torch import Tensor, nn
 
 from fastsam2_ros.lab.training import prompts
 from fastsam2_ros.lab.training.clips import ClipBatch
@@ -201,6 +201,22 @@ def three_masks(model: SAM2Base, wanted: bool) -> Iterator[None]:
         yield
     finally:
         model.multimask_min_pt_num, model.multimask_max_pt_num = before
+
+
+@contextmanager
+def full_precision(module: nn.Module) -> Iterator[None]:
+    """Compute a module in fp32 within autocast."""
+    inner = module.forward
+
+    def forward(images: Tensor) -> Any:
+        with torch.autocast(images.device.type, enabled=False):
+            return inner(images.float())
+
+    module.forward = forward
+    try:
+        yield
+    finally:
+        del module.forward
 
 
 def _first_prompt(kind: str, masks: Tensor, generator: torch.Generator) -> dict[str, Tensor]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import cv2
 import numpy as np
 import pytest
@@ -10,7 +12,7 @@ from fastsam2_ros.errors import InputError
 from fastsam2_ros.lab.training import cutouts
 from fastsam2_ros.lab.training.clips import ClipShape, Footage, clip_batch
 from fastsam2_ros.lab.training.moving_camera import draw_quads, film
-from fastsam2_ros.lab.training.stills import open_reels, open_stills, single_objects
+from fastsam2_ros.lab.training.stills import Still, open_reels, open_stills, single_objects
 
 from .real import write_photograph, write_real
 
@@ -125,3 +127,10 @@ def test_a_batch_with_real_footage_repeats(stills):
     shape, footage = ClipShape(side=96, frames=2, clips=3, targets=2), Footage(stills)
     one, other = (clip_batch(0, 5, shape, footage=footage) for _ in range(2))
     assert (one.frames == other.frames).all()
+
+
+def test_a_photograph_is_drawn_as_often_as_it_shows_named_things():
+    one, four = Still(Path("one"), Path("one")), Still(Path("four"), Path("four"), dict.fromkeys(range(1, 5), "cup"))
+    rng, footage = np.random.default_rng(0), Footage([one, four])
+    drawn = {most: sum(footage.still(rng, most) is four for _ in range(600)) / 600 for most in (1, 2, 6)}
+    assert drawn == pytest.approx({1: 1 / 2, 2: 2 / 3, 6: 4 / 5}, abs=0.06)

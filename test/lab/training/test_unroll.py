@@ -7,7 +7,7 @@ import torch
 
 from fastsam2_ros.lab.training.clips import ClipBatch
 from fastsam2_ros.lab.training.sam2 import LOUD_WEIGHT, LOUDNESS, Sam2Task
-from fastsam2_ros.lab.training.unroll import PROMPT_KINDS, Plan, set_side, unroll
+from fastsam2_ros.lab.training.unroll import PROMPT_KINDS, Plan, full_precision, set_side, unroll
 from fastsam2_ros.streaming import loading
 
 SIDE, FRAMES = 64, 3
@@ -128,3 +128,24 @@ def test_plans_of_lone_frames_never_give_the_mask():
 def test_plans_are_drawn_from_the_generator_alone():
     first, second = ([Plan.draw(4, 0.5, 0.5, torch.Generator().manual_seed(s)) for s in range(9)] for _ in range(2))
     assert first == second
+
+
+def test_full_precision_holds_within_autocast_and_no_longer_than_asked_for():
+    layer = torch.nn.Linear(4, 4)
+    given = torch.randn(2, 4, dtype=torch.bfloat16)
+    with torch.autocast("cpu", torch.bfloat16):
+        with full_precision(layer):
+            exact = layer(given)
+        rounded = layer(given)
+    assert (exact.dtype, rounded.dtype) == (torch.float32, torch.bfloat16)
+    assert torch.equal(exact, layer(given.float()))
+    exact.sum().backward()
+    assert layer.weight.grad is not None
+
+
+def test_full_precision_ends_with_an_error_inside():
+    layer = torch.nn.Linear(4, 4)
+    with pytest.raises(RuntimeError), full_precision(layer):
+        layer(torch.zeros(3))
+    with torch.autocast("cpu", torch.bfloat16):
+        assert layer(torch.randn(2, 4)).dtype == torch.bfloat16
