@@ -73,6 +73,14 @@ class ModelConfig:
         maximum=1024,
         live=False,
     )
+    small_image_size: int = option(
+        0,
+        "Side of a second, smaller square, pixels: a multiple of 32 from 256 on. Frames are scaled to it while fewer tokens do "
+        "not hold pruning.target_rate; what is tracked goes on. 0: none.",
+        minimum=0,
+        maximum=1024,
+        live=False,
+    )
     backend: str = option(
         "auto",
         "What computes the image encoder and, while tracking, the mask decoder and the memory encoder: torch, onnxruntime or "
@@ -147,7 +155,8 @@ class PruningConfig:
     target_rate: float = option(
         0.0,
         "Frames per second to hold, of all cameras together: keep ratios sink, to the floor at most, until 95 % of the steps "
-        "are in time; where that is not enough, ~/status says so. 0: no deadline.",
+        "are in time, then frames are scaled to model.small_image_size, where there is one; where that is not enough, ~/status "
+        "says so. 0: no deadline.",
         minimum=0.0,
         maximum=1000.0,
     )

@@ -41,6 +41,7 @@ class Stages:
         text_cue: what it looks for follows the targets' descriptions.
         finding: starts and finds targets.
         untrained: some of the models' weights are random.
+        grid: (rows, columns) of SAM 2's tokens.
     """
 
     def __init__(
@@ -56,6 +57,8 @@ class Stages:
         self._config = config
         self._clock = clock
         self._sam = sam.streaming
+        self._small_share = sam.small_share
+        self.grid = self._sam.grid
         self._search = search
         self.untrained = sam.untrained or search.untrained
         scorer = scorer or WeightedSum(config.pruning)
@@ -66,7 +69,12 @@ class Stages:
 
     def blank_state(self, targets: TargetList) -> TrackerState:
         """Before the first frame."""
-        return TrackerState(targets, MotionEstimator(), Deadline(self._config.pruning), self._search.new_relevance())
+        deadline = Deadline(self._config.pruning, self._small_share)
+        return TrackerState(self.grid, targets, MotionEstimator(), deadline, self._search.new_relevance())
+
+    def encode(self, frames: Sequence[npt.NDArray[np.uint8]]) -> list[FrameFeatures]:
+        """See `StreamingSam2.encode_batch`."""
+        return self._sam.encode_batch(frames)
 
     def new_target(self, description: str, example: Tensor | None = None) -> Target:
         """One that is to be found, by its text or by an example (`Target.example`)."""
@@ -93,6 +101,7 @@ class Stages:
         """
         watch = Stopwatch(self._sam.device, self._clock)
         warnings: list[str] = []
+        state.to_grid(self.grid)
         if features is None and not view_tokens and state.last is not None:
             with watch.stage("motion"):
                 holds = state.last.holds(rgb, state.targets, self._config.max_skip)
@@ -113,7 +122,8 @@ class Stages:
         if state.deadline.missed:
             warnings.append(
                 f"pruning.target_rate, {self._config.pruning.target_rate:g}, is not held: with the fewest tokens that "
-                "pruning.min_keep_ratio allows steps take longer. Lower it, or take a smaller model.image_size or model."
+                "pruning.min_keep_ratio allows steps take longer. Lower it, or take a smaller model.image_size or model, or a "
+                "model.small_image_size for such times."
             )
         for row, target in enumerate(tracked):
             target.pruning.next_keep_ratio(motion.magnitude_of(row), motion.elapsed, ceiling)

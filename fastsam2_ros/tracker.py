@@ -62,9 +62,9 @@ class TextTracker:
         self._sam = sam.streaming
         self._search = search
         self._in_step = False
-        self._new_stages = partial(Stages, sam, search, finder=None, scorer=scorer, clock=clock)
+        self._new_stages = partial(_stages, sam, search, finder=None, scorer=scorer, clock=clock)
         with neutral_torch(inference=False):
-            self._stages = self._new_stages(config)
+            self._stages, self._small = self._new_stages(config)
             self._state = self._stages.blank_state(TargetList(config.max_targets))
 
     @classmethod
@@ -134,14 +134,14 @@ class TextTracker:
             raise InputError(f"{', '.join(fixed)} cannot be changed once the models are loaded; load them anew.")
         state = self._state.copy()
         state.targets.limit = config.max_targets
-        state.deadline = Deadline(config.pruning)
+        state.deadline = Deadline(config.pruning, self._loaded.small_share)
         state.last = None
         for target in state.targets.targets:
             target.pruning.budget.config = config.pruning
         with neutral_torch(inference=False):
-            stages = self._new_stages(config)
+            stages, small = self._new_stages(config)
             stages.text_cue.aim(state)
-        self.config, self._stages, self._state = config, stages, state
+        self.config, self._stages, self._small, self._state = config, stages, small, state
 
     def find_with(self, finder: Finder | None) -> None:
         """Find targets by this from now on, such as a detector's boxes (`language.detections`); None: by the language model.
@@ -156,14 +156,19 @@ class TextTracker:
         """Let the models run once, so that the first frame takes no longer than the others. Targets stay as they are."""
         frame = np.zeros((480, 640, 3), np.uint8)
         with neutral_torch():
-            stages = self._new_stages(self.config)  # its log of errors is not that of the steps
-            state = stages.blank_state(TargetList(2))
-            if self._search.config.name != NONE:
-                state.targets.name([UNNAMED], stages.new_target)
-                stages.text_cue.aim(state)
-            state.targets.ask(Request(box=(160.0, 120.0, 320.0, 240.0)))
-            for index in range(3):
-                state, _ = stages.advance(state, frame, index * 33_000_000, None, False)
+            for stages in self._new_stages(self.config):  # their log of errors is not that of the steps
+                if stages is not None:
+                    self._run_once(stages, frame)
+
+    def _run_once(self, stages: Stages, frame: npt.NDArray[np.uint8]) -> None:
+        """Find, start and track something, on a state of its own."""
+        state = stages.blank_state(TargetList(2))
+        if self._search.config.name != NONE:
+            state.targets.name([UNNAMED], stages.new_target)
+            stages.text_cue.aim(state)
+        state.targets.ask(Request(box=(160.0, 120.0, 320.0, 240.0)))
+        for index in range(3):
+            state, _ = stages.advance(state, frame, index * 33_000_000, None, False)
 
     def set_target(self, text: str) -> tuple[str, ...]:
         """Track what the text describes; descriptions separated by ';'. Blank text: track nothing.
@@ -259,7 +264,7 @@ class TextTracker:
             _check_frame(frame)
         watch = Stopwatch(self.device, self._clock)
         with neutral_torch(), watch.stage("encode"):
-            encoded = self._sam.encode_batch(frames)
+            encoded = self._sized(None).encode(frames)
         return [replace(each, seconds=watch.seconds["encode"] / len(frames)) for each in encoded]
 
     def needs_encoder(self, stamp_ns: int) -> bool:
@@ -296,7 +301,8 @@ class TextTracker:
         self._in_step = True
         try:
             with neutral_torch():
-                state, result = self._stages.advance(self._state.copy(), frame, stamp_ns, features, view_tokens)
+                stages = self._sized(features)
+                state, result = stages.advance(self._state.copy(), frame, stamp_ns, features, view_tokens)
         finally:
             self._in_step = False
         self._state = state
@@ -309,10 +315,34 @@ class TextTracker:
         targets.clear()
         self._state = replace(self._stages.blank_state(targets), index=self._state.index)
 
+    def _sized(self, features: FrameFeatures | None) -> Stages:
+        """Those of the size that a frame is encoded at: as the deadline wants it, where it is not encoded yet."""
+        if self._small is None:
+            return self._stages
+        small = self._state.deadline.small if features is None else features.grid == self._small.grid
+        return self._small if small else self._stages
+
     def _refuse_in_step(self, method: str) -> None:
         """What the step works on takes the place of everything at its end: a change beside it would be lost."""
         if self._in_step:
             raise InputError(f"{method} was called within a step, by a scorer or finder; call it after the step.")
+
+
+def _stages(
+    sam: LoadedSam2,
+    search: TextSearch,
+    config: TrackerConfig,
+    *,
+    finder: Finder | None,
+    scorer: Scorer | None,
+    clock: Callable[[], float],
+) -> tuple[Stages, Stages | None]:
+    """For frames as they are, and for small ones, where there are such; arguments as for `Stages`."""
+
+    def of(sam: LoadedSam2) -> Stages:
+        return Stages(sam, search, config, finder=finder, scorer=scorer, clock=clock)
+
+    return of(sam), None if sam.small is None else of(LoadedSam2(sam.small, sam.untrained))
 
 
 def _check_frame(frame: npt.NDArray[np.uint8]) -> None:

@@ -13,6 +13,7 @@ from fastsam2_ros.language.search import TextRelevance
 from fastsam2_ros.pruning.budget import Deadline
 from fastsam2_ros.pruning.motion import MotionEstimator
 from fastsam2_ros.stillness import LastLook
+from fastsam2_ros.streaming.memory import Grid
 from fastsam2_ros.streaming.values import FrameFeatures
 from fastsam2_ros.targets import TargetList
 
@@ -22,6 +23,7 @@ class TrackerState:
     """Everything that changes from step to step. A step works on a copy, which takes the place of the old one at its end.
 
     Attributes:
+        grid: (rows, columns) of the tokens that all of it goes by.
         targets: who is tracked.
         motion, deadline, relevance: what they remember.
         index: of the next frame.
@@ -31,6 +33,7 @@ class TrackerState:
         last: what the last frame showed; None where no frame may be skipped.
     """
 
+    grid: Grid
     targets: TargetList
     motion: MotionEstimator
     deadline: Deadline
@@ -50,6 +53,16 @@ class TrackerState:
             deadline=copy.copy(self.deadline),
             relevance=self.relevance.copy(),
         )
+
+    def to_grid(self, grid: Grid) -> None:
+        """Bring what the targets carry to another grid."""
+        if grid == self.grid:
+            return
+        for target in self.targets.targets:
+            target.pruning.to_grid(self.grid, grid)
+            if target.memory is not None:
+                target.memory.to_grid(self.grid, grid)
+        self.grid = grid
 
 
 @dataclass(frozen=True)

@@ -95,19 +95,35 @@ class Deadline:
     all targets together.
 
     A late step lowers the ceiling at once, by as much as it was late, and then it stays for `WINDOW` steps without a late one:
-    one late step in so many is what the percentile allows. A fixed `keep_ratio` switches it off.
+    one late step in so many is what the percentile allows. Where the floor is not enough, frames are made small, and the
+    ceiling is free again; they are so until `WINDOW` steps took so little time that a large frame would be in time too.
+    A fixed `keep_ratio` switches it off.
+
+    Args:
+        config: settings.
+        small_share: pixels of a small frame per pixel of a large one, (0, 1]; 1: there are no small ones.
+
+    Attributes:
+        small: the next frame is to be small.
     """
 
-    def __init__(self, config: PruningConfig) -> None:
+    def __init__(self, config: PruningConfig, small_share: float = 1.0) -> None:
         self.config = config
-        self._ceiling = 1.0
-        self._late: tuple[bool, ...] = ()
-        self._late_at_floor: tuple[bool, ...] = ()
+        self.small = False
+        self._small_share = small_share
+        self._resized = False  # by the last update, so that the last step was of another size than those to come
+        self._begin()
 
     @property
     def missed(self) -> bool:
         """The rate is not held: of the last `WINDOW` steps more than one was late although its ceiling was the floor."""
         return sum(self._late_at_floor) > 1
+
+    def _begin(self) -> None:
+        """Judge steps anew, with all tokens."""
+        self._ceiling = 1.0
+        self._seconds: tuple[float, ...] = ()
+        self._late_at_floor: tuple[bool, ...] = ()
 
     def update(self, step_seconds: float, highest: float = 1.0) -> float:
         """The highest keep ratio for this frame.
@@ -120,14 +136,26 @@ class Deadline:
             between `min_keep_ratio` and 1.
         """
         config = self.config
-        if config.target_rate > 0 and step_seconds > 0 and not config.keep_ratio:
+        known, self._resized = step_seconds > 0 and not self._resized, False
+        if config.target_rate > 0 and known and not config.keep_ratio:
             share = 1 / (config.target_rate * step_seconds)  # of the step's time that the period is
             at_floor = self._ceiling <= config.min_keep_ratio
-            self._late = (*self._late[1 - WINDOW :], share < 1)
+            self._seconds = (*self._seconds[1 - WINDOW :], step_seconds)
             self._late_at_floor = (*self._late_at_floor[1 - WINDOW :], share < 1 and at_floor)
             if share < 1:
                 self._ceiling = min(MOST_LEFT, max(LEAST_LEFT, share)) * min(self._ceiling, highest)
-            elif not any(self._late):
+            elif max(self._seconds) * config.target_rate <= 1:
                 self._ceiling *= RECOVERY
             self._ceiling = min(1.0, max(config.min_keep_ratio, self._ceiling))
+            if self._wants_small() != self.small:
+                self.small, self._resized = not self.small, True
+                self._begin()
         return self._ceiling
+
+    def _wants_small(self) -> bool:
+        """Whether frames are to be small from now on."""
+        if not self.small:
+            return self.missed and self._small_share < 1
+        # No part of a step takes more than in proportion longer but memory attention, which has the ceiling.
+        settled = len(self._seconds) == WINDOW
+        return not settled or max(self._seconds) * self.config.target_rate > self._small_share

@@ -5,9 +5,11 @@ from __future__ import annotations
 import copy
 from dataclasses import dataclass, replace
 
+import torch.nn.functional as F
 from torch import Tensor
 
 from fastsam2_ros.pruning.budget import Budget
+from fastsam2_ros.streaming.memory import Grid
 
 SETTLING_FRAMES = 2
 """Tracked frames after a target was found, or seen again, in which its budget is at its ceiling."""
@@ -57,6 +59,17 @@ class PruningState:
     def copy(self) -> PruningState:
         """One that changes by itself."""
         return replace(self, budget=copy.copy(self.budget))
+
+    def to_grid(self, old: Grid, new: Grid) -> None:
+        """Bring what was decoded last, of a grid of tokens, to another grid."""
+        if self.mask is not None:
+            scale = new[0] / old[0], new[1] / old[1]
+            size = [round(side * factor) for side, factor in zip(self.mask.shape[1:], scale, strict=True)]
+            self.mask = F.interpolate(self.mask[None], size, mode="bilinear", align_corners=False)[0]
+        if self.conditioned is not None:
+            grid_map = self.conditioned.float().T.unflatten(1, old)[None]
+            moved = F.interpolate(grid_map, new, mode="bilinear", align_corners=False)[0].flatten(1).T
+            self.conditioned = moved.to(self.conditioned.dtype)
 
     def next_keep_ratio(self, magnitude: float, seconds: float, ceiling: float = 1.0) -> float:
         """Let the budget set `keep_ratio` for a frame, and give it back. Arguments as for `Budget.update`."""

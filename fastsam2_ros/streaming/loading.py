@@ -41,10 +41,22 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class LoadedSam2:
-    """A model that is ready to stream."""
+    """A model that is ready to stream.
+
+    Attributes:
+        streaming: SAM 2.
+        untrained: its weights are random.
+        small: the same weights for frames of `ModelConfig.small_image_size`; None: there is no such size.
+    """
 
     streaming: StreamingSam2
     untrained: bool
+    small: StreamingSam2 | None = None
+
+    @property
+    def small_share(self) -> float:
+        """Pixels of a small frame per pixel of a large one, (0, 1]; 1: there are no small ones."""
+        return 1.0 if self.small is None else self.small.token_count / self.streaming.token_count
 
 
 def load_sam2(config: ModelConfig) -> LoadedSam2:
@@ -67,23 +79,54 @@ def load_sam2(config: ModelConfig) -> LoadedSam2:
         path = find_checkpoint(config)
         load_weights(model, path, config.name)
     model = model.to(device)
-    parts = find_parts(config, model, precision, read_model(file, sized(config)))
-    if parts is not None and device.type == "cpu":
-        precision = torch.float32  # what is left to torch: its own bf16 is slow there
-    streaming = StreamingSam2(model, precision, config.max_prompt_frames, config.memory_frames, parts=parts)
-    return LoadedSam2(streaming, untrained)
+    small = _small(config, file, model)
+
+    def streaming(model: SAM2Base, overrides: dict[str, int]) -> StreamingSam2:
+        parts = find_parts(config, model, precision, read_model(file, overrides))
+        # What is left to torch: its own bf16 is slow on a CPU.
+        rest = torch.float32 if parts is not None and device.type == "cpu" else precision
+        return StreamingSam2(model, rest, config.max_prompt_frames, config.memory_frames, parts=parts)
+
+    return LoadedSam2(
+        streaming(model, sized(config)),
+        untrained,
+        None if small is None else streaming(small, {"image_size": config.small_image_size}),
+    )
 
 
-def sized(config: ModelConfig) -> dict[str, int]:
-    """What `build` overrides for `image_size`. No tensor depends on it: the same weights are good for every size.
+def _small(config: ModelConfig, file: Path, model: SAM2Base) -> SAM2Base | None:
+    """The model for small frames, with the same tensors; None where there are none.
 
     Raises:
         ModelError: not such a size.
     """
-    side = config.image_size
+    if not config.small_image_size:
+        return None
+    overrides = sized(config, "small_image_size")
+    if config.small_image_size >= model.image_size:
+        raise ModelError(
+            f"model.small_image_size is {config.small_image_size}; it must be below the image size, {model.image_size}, or 0."
+        )
+    with torch.random.fork_rng(devices=[]):
+        small = build(file, overrides)
+    small.load_state_dict(model.state_dict(), assign=True)
+    return small.to(model.device)
+
+
+def sized(config: ModelConfig, name: str = "image_size") -> dict[str, int]:
+    """What `build` overrides for an image size. No tensor depends on it: the same weights are good for every size.
+
+    Args:
+        config: settings.
+        name: of the size among them.
+
+    Raises:
+        ModelError: not such a size.
+    """
+    side = getattr(config, name)
     if side and (side < SMALLEST or side % STEP):
         raise ModelError(
-            f"model.image_size is {side}; it must be 0 or a multiple of {STEP} from {SMALLEST} on, since the coarsest map of "
+            f"model.{name} is {side}; it must be 0 or a multiple of {STEP} from {SMALLEST} on, since the coarsest map of "
             f"the image encoder has a stride of {STEP} pixels."
         )
     return {"image_size": side} if side else {}

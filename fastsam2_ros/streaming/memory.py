@@ -7,7 +7,11 @@ from collections import deque
 from dataclasses import dataclass, replace
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
+
+Grid = tuple[int, int]
+"""Rows and columns of the tokens."""
 
 
 @dataclass(frozen=True)
@@ -35,6 +39,28 @@ class MemoryFrame:
         return replace(
             self, features=self.features[rows], tokens=self.tokens[rows], ranking=torch.searchsorted(rows, best)
         )
+
+    def at_grid(self, old: Grid, new: Grid) -> MemoryFrame:
+        """The frame on another grid: a token is the mean of those kept where it is, and as useful as the best of them.
+
+        Args:
+            old: (rows, columns) of its tokens' grid.
+            new: of the grid that it gets.
+        """
+        size, best = len(self.tokens), torch.arange(len(self.tokens), 0, -1, device=self.tokens.device)
+        maps = torch.zeros(2 + self.features.shape[1], old[0] * old[1], device=self.tokens.device)
+        maps[0, self.tokens] = 1.0
+        maps[1, self.tokens if self.ranking is None else self.tokens[self.ranking]] = best / size
+        maps[2:, self.tokens] = self.features.float().T
+        whole = maps.unflatten(1, old)
+        (held, *means), (use,) = (
+            F.adaptive_avg_pool2d(whole, new).flatten(1),
+            F.adaptive_max_pool2d(whole[1:2], new).flatten(1),
+        )
+        tokens = held.nonzero()[:, 0]
+        features = (torch.stack(means[1:])[:, tokens] / held[tokens]).T.to(self.features.dtype)
+        ranking = None if self.ranking is None else use[tokens].argsort(descending=True, stable=True)
+        return replace(self, features=features, tokens=tokens, ranking=ranking)
 
     def size_bytes(self) -> int:
         """Bytes that it takes, but for what all frames share."""
@@ -102,6 +128,11 @@ class TargetMemory:
         self.recent.append(frame)
         self.left_out = 0
         self.recent_pointers.append((frame.index, pointer))
+
+    def to_grid(self, old: Grid, new: Grid) -> None:
+        """Bring all frames to another grid (`MemoryFrame.at_grid`)."""
+        self.prompts = [frame.at_grid(old, new) for frame in self.prompts]
+        self.recent = deque((frame.at_grid(old, new) for frame in self.recent), self.recent.maxlen)
 
     def layout(self, index: int) -> tuple[int, int]:
         """How many spatial tokens and how many pointers frame `index` will attend to."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import pytest
 
 from fastsam2_ros.config import PruningConfig
@@ -179,6 +181,48 @@ def test_a_fixed_ratio_has_no_deadline():
 def test_without_a_rate_no_step_is_late():
     deadline = Deadline(PruningConfig(max_keep_ratio=0.9))
     assert {deadline.update(9.0) for _ in range(5)} == {1.0}
+
+
+def sizes_under_load(load: float, fixed: float = 0.06, seconds: float = 20.0) -> list[tuple[bool, bool]]:
+    """As `under_load`, with small frames of a quarter of the pixels: whether a step was small, and in time."""
+    deadline, now, step, steps = Deadline(PruningConfig(target_rate=10.0), 0.25), 0.0, fixed, []
+    while now < 3 * seconds:
+        small = deadline.small
+        ceiling = deadline.update(step)
+        step = (fixed + 0.02 * ceiling) * (0.3 if small else 1.0) * (load if now < seconds else 1.0)
+        steps.append((small, step <= 0.1))
+        now += max(step, 0.1)
+    return steps
+
+
+def test_where_the_floor_is_not_enough_frames_are_small_within_two_seconds():
+    steps = sizes_under_load(load=3.0)
+    first = steps.index((True, True))
+    assert first * 0.24 <= 2.0
+    loaded = steps[first : first + 150]
+    assert sum(in_time for _, in_time in loaded) >= 0.95 * len(loaded)
+    assert all(small for small, _ in loaded)
+
+
+def test_frames_are_large_again_after_the_load_and_stay_so():
+    steps = sizes_under_load(load=3.0)
+    assert steps[-1] == (False, True)
+    changes = sum(one[0] != other[0] for one, other in itertools.pairwise(steps))
+    assert changes == 2
+
+
+def test_where_fewer_tokens_are_enough_frames_stay_large():
+    assert not any(small for small, _ in sizes_under_load(load=1.4))
+
+
+def test_what_small_frames_cannot_hold_is_told():
+    deadline = Deadline(PruningConfig(target_rate=10.0), 0.25)
+    told = []
+    while len(told) < 20:
+        deadline.update(0.5 if deadline.small else 1.0)
+        told.append((deadline.small, deadline.missed))
+    assert (False, True) not in told
+    assert told[-1] == (True, True)
 
 
 @pytest.mark.parametrize("uncertain", [True, False])

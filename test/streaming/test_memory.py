@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 import torch
 
 from fastsam2_ros.streaming.memory import MemoryFrame, TargetMemory
@@ -130,3 +131,52 @@ def test_a_frame_that_was_left_out_can_be_prompted():
     memory.skip(3)
     memory.add_prompt(frame(3), torch.tensor([3.0]), TOKENS)
     assert [(each.index, distance) for each, distance in memory.frames(4)] == [(0, 0), (3, 0), (1, 3), (2, 2)]
+
+
+def on_grid(side: int, tokens: list[int] | None = None, ranking: list[int] | None = None) -> MemoryFrame:
+    """A frame whose features are the row and the column of the token, in shares of the picture."""
+    chosen = torch.arange(side * side) if tokens is None else torch.tensor(tokens)
+    features = torch.stack((chosen // side, chosen % side), dim=1).float().add(0.5) / side
+    return MemoryFrame(3, features.bfloat16(), chosen, None if ranking is None else torch.tensor(ranking))
+
+
+@pytest.mark.parametrize(("old", "new"), [(4, 2), (2, 4), (8, 6), (6, 8), (32, 16)])
+def test_on_another_grid_tokens_are_where_they_were(old, new):
+    moved = on_grid(old).at_grid((old, old), (new, new))
+    assert torch.equal(moved.tokens, torch.arange(new * new))
+    assert moved.features.dtype == torch.bfloat16
+    # No nearer than half a token of the coarser grid.
+    assert (moved.features.float() - on_grid(new).features.float()).abs().max() <= 0.5 / min(old, new) + 0.01
+
+
+def test_on_a_coarser_grid_a_token_is_the_mean_of_those_that_were_kept():
+    moved = on_grid(4, [0, 1, 10]).at_grid((4, 4), (2, 2))
+    assert moved.tokens.tolist() == [0, 3]
+    assert moved.features.tolist() == [[0.125, 0.25], [0.625, 0.625]]
+    assert moved.ranking is None
+
+
+def test_on_a_finer_grid_a_token_is_all_that_are_in_it():
+    moved = on_grid(2, [1]).at_grid((2, 2), (4, 4))
+    assert moved.tokens.tolist() == [2, 3, 6, 7]
+    assert moved.features.tolist() == [[0.25, 0.75]] * 4
+
+
+def test_on_another_grid_the_best_tokens_are_still_the_best():
+    """Of three cells, the last holds the best token beside a bad one, the first the second best."""
+    moved = on_grid(4, [0, 3, 10, 15], ranking=[3, 0, 1, 2]).at_grid((4, 4), (2, 2))
+    assert moved.tokens.tolist() == [0, 1, 3]
+    assert moved.ranking.tolist() == [2, 0, 1]
+    assert moved.keep(2).tokens.tolist() == [0, 3]
+
+
+def test_a_memory_goes_to_another_grid_as_a_whole_and_its_copy_does_not():
+    memory = TargetMemory(6, 2, 15)
+    memory.add_prompt(on_grid(4), torch.zeros(4), 3)
+    memory.add(on_grid(4), torch.ones(4), 3)
+    copy, limit = memory.copy(), memory.recent.maxlen
+    memory.to_grid((4, 4), (2, 2))
+    assert [len(each.tokens) for each, _ in memory.frames(4)] == [4, 4]
+    assert [len(each.tokens) for each, _ in copy.frames(4)] == [16, 16]
+    assert memory.recent.maxlen == limit
+    assert len(memory.pointers(4)) == 2

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from torch import Tensor
 
-Grid = tuple[int, int]
-"""Rows and columns of the tokens."""
+from fastsam2_ros.streaming.memory import Grid
+
+__all__ = ["Grid", "scaled"]
 
 
 def scaled(values: Tensor) -> Tensor:
