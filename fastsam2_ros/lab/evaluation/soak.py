@@ -1,4 +1,4 @@
-"""`fastsam2 soak`: memory, time of a step, threads and open files must not grow with the length of the video."""
+"""`fastsam2 soak`: memory, processor time of a step, threads and open files must not grow with the length of the video."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class Soak:
     Attributes:
         resident: resident memory of the process after each frame, bytes.
         bank: memory of the tracker's targets after each frame, bytes.
-        seconds: of each step.
+        seconds: processor time of each step: the clock goes with whatever else the machine does.
         threads, files: of the process after each frame.
         highest_id: that any target had.
     """
@@ -79,13 +79,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> None:
-    """Track generated pictures and print memory and time early and late."""
+    """Track generated pictures and print memory and processor time early and late."""
     if arguments.frames <= WARM_FRAMES:
         raise InputError(
             f"--frames is {arguments.frames}; it must be above {WARM_FRAMES}, after which growth is measured."
         )
     soak = run_soak(arguments.frames, arguments.targets, arguments.model, arguments.changes, arguments.minutes)
-    table = Table("frame", "resident, MB", "targets' memory, MB", "step, ms", "threads", "files")
+    table = Table("frame", "resident, MB", "targets' memory, MB", "step, ms of processor", "threads", "files")
     last = len(soak.seconds) - WINDOW
     for start in sorted({0, WARM_FRAMES, last // 2, last}):
         rows = slice(start, start + WINDOW)
@@ -100,7 +100,7 @@ def run(arguments: argparse.Namespace) -> None:
     console = Console()
     console.print(table)
     console.print(
-        f"{len(soak.seconds)} frames in {sum(soak.seconds) / 60:.1f} minutes of steps. "
+        f"{len(soak.seconds)} frames in {sum(soak.seconds) / 60:.1f} minutes of processor time. "
         f"After frame {WARM_FRAMES} resident memory grew by {soak.growth() / MEGABYTE:.1f} MB, "
         f"and a step takes {soak.slowdown():.2f} times as long. The highest id was {soak.highest_id}."
     )
@@ -130,13 +130,14 @@ def run_soak(frames: int, targets: int, model: str, changes: bool = False, minut
     for index in _numbers(frames, minutes):
         if changes and index % CHANGE_FRAMES == 0:
             _change(tracker, index // CHANGE_FRAMES)
-        result = tracker.step(np.roll(video[index % len(video)], index, axis=1), index * 33_000_000)
+        frame, begin = np.roll(video[index % len(video)], index, axis=1), time.process_time()
+        result = tracker.step(frame, index * 33_000_000)
+        soak.seconds.append(time.process_time() - begin)
         if index == WARM_FRAMES - 1:
             gc.collect()
         usage = ProcessUsage.of()
         soak.resident.append(usage.resident)
         soak.bank.append(tracker.memory_bytes)
-        soak.seconds.append(sum(result.stage_seconds.values()))
         soak.threads.append(usage.threads)
         soak.files.append(usage.files)
         soak.highest_id = max([soak.highest_id, *(each.id for each in result.objects)])
