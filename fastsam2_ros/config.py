@@ -76,7 +76,7 @@ class ModelConfig:
     small_image_size: int = option(
         0,
         "Side of a second, smaller square, pixels: a multiple of 32 from 256 on. Frames are scaled to it while fewer tokens do "
-        "not hold pruning.target_rate; what is tracked goes on. 0: none.",
+        "not hold pruning.target_rate, without which it does nothing; what is tracked goes on. 0: none.",
         minimum=0,
         maximum=1024,
         live=False,

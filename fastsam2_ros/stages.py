@@ -57,7 +57,7 @@ class Stages:
         self._config = config
         self._clock = clock
         self._sam = sam.streaming
-        self._small_share = sam.small_share
+        self._small_side = sam.small_side
         self.grid = self._sam.grid
         self._search = search
         self.untrained = sam.untrained or search.untrained
@@ -69,7 +69,7 @@ class Stages:
 
     def blank_state(self, targets: TargetList) -> TrackerState:
         """Before the first frame."""
-        deadline = Deadline(self._config.pruning, self._small_share)
+        deadline = Deadline(self._config.pruning, self._small_side)
         return TrackerState(self.grid, targets, MotionEstimator(), deadline, self._search.new_relevance())
 
     def encode(self, frames: Sequence[npt.NDArray[np.uint8]]) -> list[FrameFeatures]:
@@ -120,10 +120,11 @@ class Stages:
         ceiling = state.deadline.update(state.step_seconds, highest)
         frame = None if features is None else EncodedFrame(rgb, features, ceiling)
         if state.deadline.missed:
+            frames = "small frames" if state.deadline.small else "frames"
             warnings.append(
                 f"pruning.target_rate, {self._config.pruning.target_rate:g}, is not held: with the fewest tokens that "
-                "pruning.min_keep_ratio allows steps take longer. Lower it, or take a smaller model.image_size or model, or a "
-                "model.small_image_size for such times."
+                f"pruning.min_keep_ratio allows, steps with {frames} take longer. Lower it, or take a smaller model or size of "
+                "frames (model.image_size, model.small_image_size)."
             )
         for row, target in enumerate(tracked):
             target.pruning.next_keep_ratio(motion.magnitude_of(row), motion.elapsed, ceiling)
@@ -182,6 +183,7 @@ def _confirmed(
         result = last.result_at(stamp_ns, state.index, watch.seconds, warnings)
     state.last = last.again()
     state.index += 1
+    state.deadline.update(sum(watch.seconds.values()))  # it was in time, which counts
     return state, result
 
 

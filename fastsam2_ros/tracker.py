@@ -25,7 +25,7 @@ from fastsam2_ros.stages import Stages
 from fastsam2_ros.stopwatch import Stopwatch
 from fastsam2_ros.streaming.loading import LoadedSam2, load_sam2
 from fastsam2_ros.streaming.prompts import check_box, check_mask
-from fastsam2_ros.streaming.values import FrameFeatures
+from fastsam2_ros.streaming.values import FrameFeatures, Grid
 from fastsam2_ros.targets import Request, Target, TargetList
 from fastsam2_ros.torch_settings import neutral_torch
 
@@ -62,9 +62,9 @@ class TextTracker:
         self._sam = sam.streaming
         self._search = search
         self._in_step = False
-        self._new_stages = partial(_stages, sam, search, finder=None, scorer=scorer, clock=clock)
+        self._new_stages = partial(_both_stages, sam, search, finder=None, scorer=scorer, clock=clock)
         with neutral_torch(inference=False):
-            self._stages, self._small = self._new_stages(config)
+            self._stages, self._small_stages = self._new_stages(config)
             self._state = self._stages.blank_state(TargetList(config.max_targets))
 
     @classmethod
@@ -112,6 +112,14 @@ class TextTracker:
         return tuple(self._state.targets.targets)
 
     @property
+    def next_grid(self) -> Grid:
+        """(rows, columns) of the tokens of the next frame: fewer while `pruning.target_rate` wants small frames. Only what is
+        alike in this is to be encoded together (`encode`).
+        """
+        small = self._small_stages
+        return small.grid if small is not None and self._state.deadline.small else self._stages.grid
+
+    @property
     def memory_bytes(self) -> int:
         """Bytes that the memory of all targets takes, and of the frames that their looks are known from."""
         total = sum({id(look.tokens): look.tokens.nbytes for target in self.targets for look in target.looks}.values())
@@ -134,14 +142,15 @@ class TextTracker:
             raise InputError(f"{', '.join(fixed)} cannot be changed once the models are loaded; load them anew.")
         state = self._state.copy()
         state.targets.limit = config.max_targets
-        state.deadline = Deadline(config.pruning, self._loaded.small_share)
+        if config.pruning != self.config.pruning:
+            state.deadline = Deadline(config.pruning, self._loaded.small_side)
         state.last = None
         for target in state.targets.targets:
             target.pruning.budget.config = config.pruning
         with neutral_torch(inference=False):
             stages, small = self._new_stages(config)
             stages.text_cue.aim(state)
-        self.config, self._stages, self._small, self._state = config, stages, small, state
+        self.config, self._stages, self._small_stages, self._state = config, stages, small, state
 
     def find_with(self, finder: Finder | None) -> None:
         """Find targets by this from now on, such as a detector's boxes (`language.detections`); None: by the language model.
@@ -264,7 +273,7 @@ class TextTracker:
             _check_frame(frame)
         watch = Stopwatch(self.device, self._clock)
         with neutral_torch(), watch.stage("encode"):
-            encoded = self._sized(None).encode(frames)
+            encoded = self._stages_for(self.next_grid).encode(frames)
         return [replace(each, seconds=watch.seconds["encode"] / len(frames)) for each in encoded]
 
     def needs_encoder(self, stamp_ns: int) -> bool:
@@ -301,7 +310,7 @@ class TextTracker:
         self._in_step = True
         try:
             with neutral_torch():
-                stages = self._sized(features)
+                stages = self._stages_for(self.next_grid if features is None else features.grid)
                 state, result = stages.advance(self._state.copy(), frame, stamp_ns, features, view_tokens)
         finally:
             self._in_step = False
@@ -315,12 +324,10 @@ class TextTracker:
         targets.clear()
         self._state = replace(self._stages.blank_state(targets), index=self._state.index)
 
-    def _sized(self, features: FrameFeatures | None) -> Stages:
-        """Those of the size that a frame is encoded at: as the deadline wants it, where it is not encoded yet."""
-        if self._small is None:
-            return self._stages
-        small = self._state.deadline.small if features is None else features.grid == self._small.grid
-        return self._small if small else self._stages
+    def _stages_for(self, grid: Grid) -> Stages:
+        """Those for frames of that grid."""
+        small = self._small_stages
+        return small if small is not None and grid == small.grid else self._stages
 
     def _refuse_in_step(self, method: str) -> None:
         """What the step works on takes the place of everything at its end: a change beside it would be lost."""
@@ -328,7 +335,7 @@ class TextTracker:
             raise InputError(f"{method} was called within a step, by a scorer or finder; call it after the step.")
 
 
-def _stages(
+def _both_stages(
     sam: LoadedSam2,
     search: TextSearch,
     config: TrackerConfig,

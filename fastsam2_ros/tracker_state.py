@@ -13,8 +13,7 @@ from fastsam2_ros.language.search import TextRelevance
 from fastsam2_ros.pruning.budget import Deadline
 from fastsam2_ros.pruning.motion import MotionEstimator
 from fastsam2_ros.stillness import LastLook
-from fastsam2_ros.streaming.memory import Grid
-from fastsam2_ros.streaming.values import FrameFeatures
+from fastsam2_ros.streaming.values import FrameFeatures, Grid
 from fastsam2_ros.targets import TargetList
 
 
@@ -29,7 +28,7 @@ class TrackerState:
         index: of the next frame.
         since_keyframe: seconds since a keyframe of the text cue was last tried for its own sake.
         failed_keyframes: of those, in a row.
-        step_seconds: what the last step took; 0 before the first.
+        step_seconds: what the last step took; 0 before the first, and where that was of a frame on another grid.
         last: what the last frame showed; None where no frame may be skipped.
     """
 
@@ -55,9 +54,11 @@ class TrackerState:
         )
 
     def to_grid(self, grid: Grid) -> None:
-        """Bring what the targets carry to another grid."""
+        """Bring what the targets carry to another grid, and judge steps anew."""
         if grid == self.grid:
             return
+        self.deadline.resized()
+        self.step_seconds = 0.0
         for target in self.targets.targets:
             target.pruning.to_grid(self.grid, grid)
             if target.memory is not None:

@@ -163,15 +163,19 @@ class Worker(Generic[Source]):
         """Encode frames of several cameras as one batch, those that need it and if it can be; whether memory was short."""
         try:
             frames = [frame for frame in frames if frame.tracker.needs_encoder(frame.stamp_ns)]
-            if len(frames) < 2 or any(frame.tracker in self._one_by_one for frame in frames):
+            if any(frame.tracker in self._one_by_one for frame in frames):
                 return False
-            encoded = frames[0].tracker.encode([frame.rgb for frame in frames])
+            for grid in {frame.tracker.next_grid for frame in frames}:
+                alike = [frame for frame in frames if frame.tracker.next_grid == grid]
+                if len(alike) < 2:
+                    continue
+                encoded = alike[0].tracker.encode([frame.rgb for frame in alike])
+                for frame, features in zip(alike, encoded, strict=True):
+                    frame.features = features
         except Exception as error:  # Alone they may well go through; if not, each step tells why.
             self._one_by_one.update(frame.tracker for frame in frames)
             _log.warning("%d frames cannot be encoded together (%s): from now on one by one.", len(frames), error)
             return is_out_of_memory(error)
-        for frame, features in zip(frames, encoded, strict=True):
-            frame.features = features
         return False
 
     def _track(self, frame: _Frame[Source]) -> bool:

@@ -17,6 +17,8 @@ WINDOW = 20
 """Steps of which one may be late."""
 LEAST_LEFT, MOST_LEFT = 0.5, 0.9
 """Share of the ceiling that a late step leaves, whatever it took."""
+MOST_TRIES = 6
+"""After so many failed tries, in a row, to go back to large frames, the time between two no longer doubles."""
 RECOVERY = 1.02
 """What the ceiling is multiplied by in each step after `WINDOW` that were in time."""
 
@@ -95,67 +97,72 @@ class Deadline:
     all targets together.
 
     A late step lowers the ceiling at once, by as much as it was late, and then it stays for `WINDOW` steps without a late one:
-    one late step in so many is what the percentile allows. Where the floor is not enough, frames are made small, and the
-    ceiling is free again; they are so until `WINDOW` steps took so little time that a large frame would be in time too.
-    A fixed `keep_ratio` switches it off.
+    one late step in so many is what the percentile allows. A fixed `keep_ratio` switches it off.
+
+    Where the floor is not enough, frames are made small, and the ceiling is free again. How long a large one would take by then
+    nobody knows: it is tried after `WINDOW` steps that leave room for it, and after twice as many each time that it fails.
 
     Args:
         config: settings.
-        small_share: pixels of a small frame per pixel of a large one, (0, 1]; 1: there are no small ones.
+        small_side: side of a small frame over that of a large one, (0, 1]; 1: there are no small ones.
 
     Attributes:
-        small: the next frame is to be small.
+        small: frames are to be small from the next one on.
     """
 
-    def __init__(self, config: PruningConfig, small_share: float = 1.0) -> None:
+    def __init__(self, config: PruningConfig, small_side: float = 1.0) -> None:
         self.config = config
         self.small = False
-        self._small_share = small_share
-        self._resized = False  # by the last update, so that the last step was of another size than those to come
-        self._begin()
+        self._small_side = small_side
+        self._tries = 0  # to go back to large frames, that failed in a row
+        self._since_resized = 0
+        self.resized()
 
     @property
     def missed(self) -> bool:
         """The rate is not held: of the last `WINDOW` steps more than one was late although its ceiling was the floor."""
         return sum(self._late_at_floor) > 1
 
-    def _begin(self) -> None:
-        """Judge steps anew, with all tokens."""
-        self._ceiling = 1.0
+    def resized(self) -> None:
+        """Frames are of another size from this one on: steps are judged anew."""
+        # Large frames that are tried again begin with few tokens: if that is too much, it is known after two steps.
+        self._ceiling = self.config.min_keep_ratio if self._tries and not self.small else 1.0
         self._seconds: tuple[float, ...] = ()
         self._late_at_floor: tuple[bool, ...] = ()
+        self._since_resized = 0
 
     def update(self, step_seconds: float, highest: float = 1.0) -> float:
         """The highest keep ratio for this frame.
 
         Args:
-            step_seconds: what the last step took; 0: not known.
+            step_seconds: what the last step took; 0: not known, or of a frame of another size.
             highest: (0, 1], the largest keep ratio that a target had in it. A late step lowers the ceiling below that at once.
 
         Returns:
             between `min_keep_ratio` and 1.
         """
         config = self.config
-        known, self._resized = step_seconds > 0 and not self._resized, False
-        if config.target_rate > 0 and known and not config.keep_ratio:
+        if config.target_rate > 0 and step_seconds > 0 and not config.keep_ratio:
             share = 1 / (config.target_rate * step_seconds)  # of the step's time that the period is
             at_floor = self._ceiling <= config.min_keep_ratio
             self._seconds = (*self._seconds[1 - WINDOW :], step_seconds)
             self._late_at_floor = (*self._late_at_floor[1 - WINDOW :], share < 1 and at_floor)
+            self._since_resized += 1
             if share < 1:
                 self._ceiling = min(MOST_LEFT, max(LEAST_LEFT, share)) * min(self._ceiling, highest)
             elif max(self._seconds) * config.target_rate <= 1:
                 self._ceiling *= RECOVERY
             self._ceiling = min(1.0, max(config.min_keep_ratio, self._ceiling))
-            if self._wants_small() != self.small:
-                self.small, self._resized = not self.small, True
-                self._begin()
+            self._choose_size()
         return self._ceiling
 
-    def _wants_small(self) -> bool:
-        """Whether frames are to be small from now on."""
+    def _choose_size(self) -> None:
         if not self.small:
-            return self.missed and self._small_share < 1
-        # No part of a step takes more than in proportion longer but memory attention, which has the ceiling.
-        settled = len(self._seconds) == WINDOW
-        return not settled or max(self._seconds) * self.config.target_rate > self._small_share
+            if self._since_resized == WINDOW:
+                self._tries = 0  # large frames are in time
+            self.small = self.missed and self._small_side < 1
+        elif self._since_resized >= WINDOW * 2 ** min(self._tries, MOST_TRIES):
+            # A step takes longer by the side at least, most of it by its square. One late step in so many is none.
+            roomy = sorted(self._seconds)[-2] * self.config.target_rate <= self._small_side
+            if roomy:
+                self.small, self._tries = False, self._tries + 1

@@ -14,10 +14,10 @@ from fastsam2_ros.language import descriptions
 from fastsam2_ros.language.clip import Clip
 from fastsam2_ros.language.relevance import RelevanceMap, to_grid
 from fastsam2_ros.language.vocabulary import negatives_for
-from fastsam2_ros.pruning.cues import Grid
 from fastsam2_ros.pruning.motion import NOMINAL_SECONDS, WIDTH, Motion, MotionEstimator, small_size
 from fastsam2_ros.pruning.upstream_memory import State
 from fastsam2_ros.streaming.picture import IMAGE_MEAN, IMAGE_STD
+from fastsam2_ros.streaming.values import Grid
 
 MAX_DESCRIPTIONS = 16
 

@@ -11,10 +11,10 @@ from torch import Tensor
 
 from fastsam2_ros.config import PruningConfig
 from fastsam2_ros.pruning.budget import Budget
-from fastsam2_ros.pruning.cues import Grid
 from fastsam2_ros.pruning.router import FrameCues, Router, Scorer, best_tokens
 from fastsam2_ros.pruning.state import PruningState
 from fastsam2_ros.streaming.shares import TokenShares
+from fastsam2_ros.streaming.values import Grid
 from fastsam2_ros.streaming.warp import STILL
 
 

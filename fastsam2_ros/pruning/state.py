@@ -9,7 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from fastsam2_ros.pruning.budget import Budget
-from fastsam2_ros.streaming.memory import Grid
+from fastsam2_ros.streaming.values import Grid
 
 SETTLING_FRAMES = 2
 """Tracked frames after a target was found, or seen again, in which its budget is at its ceiling."""

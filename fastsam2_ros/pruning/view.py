@@ -7,8 +7,8 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from fastsam2_ros.pruning.cues import Grid
 from fastsam2_ros.results import TargetTokens
+from fastsam2_ros.streaming.values import Grid
 
 
 def target_tokens(

@@ -54,9 +54,9 @@ class LoadedSam2:
     small: StreamingSam2 | None = None
 
     @property
-    def small_share(self) -> float:
-        """Pixels of a small frame per pixel of a large one, (0, 1]; 1: there are no small ones."""
-        return 1.0 if self.small is None else self.small.token_count / self.streaming.token_count
+    def small_side(self) -> float:
+        """Side of a small frame over that of a large one, (0, 1]; 1: there are no small ones."""
+        return 1.0 if self.small is None else self.small.grid[0] / self.streaming.grid[0]
 
 
 def load_sam2(config: ModelConfig) -> LoadedSam2:
@@ -71,7 +71,9 @@ def load_sam2(config: ModelConfig) -> LoadedSam2:
     file = find_config(config.name)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(config.seed)
-        model = build(file, sized(config))
+        model = build(file, sized(config.image_size))
+        small_overrides = _small_overrides(config, model)
+        small = build(file, small_overrides) if small_overrides else None
     if untrained:
         make_visible(model)
         _log.warning("SAM 2 '%s' has random weights: its masks mean nothing.", config.name)
@@ -79,7 +81,6 @@ def load_sam2(config: ModelConfig) -> LoadedSam2:
         path = find_checkpoint(config)
         load_weights(model, path, config.name)
     model = model.to(device)
-    small = _small(config, file, model)
 
     def streaming(model: SAM2Base, overrides: dict[str, int]) -> StreamingSam2:
         parts = find_parts(config, model, precision, read_model(file, overrides))
@@ -87,43 +88,38 @@ def load_sam2(config: ModelConfig) -> LoadedSam2:
         rest = torch.float32 if parts is not None and device.type == "cpu" else precision
         return StreamingSam2(model, rest, config.max_prompt_frames, config.memory_frames, parts=parts)
 
-    return LoadedSam2(
-        streaming(model, sized(config)),
-        untrained,
-        None if small is None else streaming(small, {"image_size": config.small_image_size}),
-    )
+    large = streaming(model, sized(config.image_size))
+    if small is None:
+        return LoadedSam2(large, untrained)
+    # One set of weights: the parameters themselves, which an export of either may move to and fro.
+    small.load_state_dict(model.state_dict(keep_vars=True), assign=True)
+    return LoadedSam2(large, untrained, streaming(small.to(device), small_overrides))
 
 
-def _small(config: ModelConfig, file: Path, model: SAM2Base) -> SAM2Base | None:
-    """The model for small frames, with the same tensors; None where there are none.
+def _small_overrides(config: ModelConfig, model: SAM2Base) -> dict[str, int]:
+    """What `build` overrides for small frames; empty where there are none.
 
     Raises:
         ModelError: not such a size.
     """
-    if not config.small_image_size:
-        return None
-    overrides = sized(config, "small_image_size")
+    overrides = sized(config.small_image_size, "small_image_size")
     if config.small_image_size >= model.image_size:
         raise ModelError(
             f"model.small_image_size is {config.small_image_size}; it must be below the image size, {model.image_size}, or 0."
         )
-    with torch.random.fork_rng(devices=[]):
-        small = build(file, overrides)
-    small.load_state_dict(model.state_dict(), assign=True)
-    return small.to(model.device)
+    return overrides
 
 
-def sized(config: ModelConfig, name: str = "image_size") -> dict[str, int]:
+def sized(side: int, name: str = "image_size") -> dict[str, int]:
     """What `build` overrides for an image size. No tensor depends on it: the same weights are good for every size.
 
     Args:
-        config: settings.
-        name: of the size among them.
+        side: pixels; 0: the model's own.
+        name: of the setting that it is.
 
     Raises:
         ModelError: not such a size.
     """
-    side = getattr(config, name)
     if side and (side < SMALLEST or side % STEP):
         raise ModelError(
             f"model.{name} is {side}; it must be 0 or a multiple of {STEP} from {SMALLEST} on, since the coarsest map of "

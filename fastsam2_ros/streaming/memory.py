@@ -10,8 +10,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-Grid = tuple[int, int]
-"""Rows and columns of the tokens."""
+from fastsam2_ros.streaming.values import Grid
 
 
 @dataclass(frozen=True)
@@ -23,12 +22,14 @@ class MemoryFrame:
         features: bf16, (kept, M), memory encoder's output; bf16 as upstream stores it.
         tokens: int64, (kept,), their places in the row-major token grid.
         ranking: int64, (kept,), rows of `features`, the most useful first; None where nothing is ever dropped.
+        made: the grid that it was made on and how it was there, if that is another one than now.
     """
 
     index: int
     features: Tensor
     tokens: Tensor
     ranking: Tensor | None = None
+    made: tuple[Grid, MemoryFrame] | None = None
 
     def keep(self, count: int) -> MemoryFrame:
         """The frame with its `count` most useful tokens, in the order of the grid. The rest is freed."""
@@ -41,31 +42,40 @@ class MemoryFrame:
         )
 
     def at_grid(self, old: Grid, new: Grid) -> MemoryFrame:
-        """The frame on another grid: a token is the mean of those kept where it is, and as useful as the best of them.
+        """The frame on another grid, with the same share of its tokens: those that most was kept of, each the mean of that.
+
+        Back on the grid that it was made on it is what it was there, less what was dropped since.
 
         Args:
             old: (rows, columns) of its tokens' grid.
             new: of the grid that it gets.
         """
-        size, best = len(self.tokens), torch.arange(len(self.tokens), 0, -1, device=self.tokens.device)
-        maps = torch.zeros(2 + self.features.shape[1], old[0] * old[1], device=self.tokens.device)
-        maps[0, self.tokens] = 1.0
-        maps[1, self.tokens if self.ranking is None else self.tokens[self.ranking]] = best / size
-        maps[2:, self.tokens] = self.features.float().T
-        whole = maps.unflatten(1, old)
-        (held, *means), (use,) = (
-            F.adaptive_avg_pool2d(whole, new).flatten(1),
-            F.adaptive_max_pool2d(whole[1:2], new).flatten(1),
-        )
-        tokens = held.nonzero()[:, 0]
-        features = (torch.stack(means[1:])[:, tokens] / held[tokens]).T.to(self.features.dtype)
-        ranking = None if self.ranking is None else use[tokens].argsort(descending=True, stable=True)
-        return replace(self, features=features, tokens=tokens, ranking=ranking)
+        count = max(1, round(len(self.tokens) * (new[0] * new[1]) / (old[0] * old[1])))
+        made = self.made or (old, self)
+        if made[0] == new:
+            return made[1].keep(count)
+        grid, source = made
+        ranked = source.tokens if source.ranking is None else source.tokens[source.ranking]
+        maps = torch.zeros(2 + source.features.shape[1], grid[0] * grid[1], device=source.tokens.device)
+        maps[0, source.tokens] = 1.0
+        maps[1, ranked] = torch.arange(len(ranked), 0, -1, device=maps.device) / len(ranked)
+        maps[2:, source.tokens] = source.features.float().T
+        whole = maps.unflatten(1, grid)
+        pooled = F.adaptive_avg_pool2d(whole, new).flatten(1)
+        held, sums = pooled[0], pooled[2:]
+        use = F.adaptive_max_pool2d(whole[1:2], new).flatten()
+        order = use.argsort(descending=True, stable=True)
+        order = order[held[order].argsort(descending=True, stable=True)][:count]
+        tokens = order[held[order] > 0].sort().values
+        features = (sums[:, tokens] / held[tokens]).T.to(source.features.dtype)
+        ranking = None if source.ranking is None else use[tokens].argsort(descending=True, stable=True)
+        return replace(self, features=features, tokens=tokens, ranking=ranking, made=made)
 
     def size_bytes(self) -> int:
         """Bytes that it takes, but for what all frames share."""
         held = (self.features, self.tokens, self.ranking)
-        return sum(tensor.element_size() * tensor.nelement() for tensor in held if tensor is not None)
+        made = 0 if self.made is None else self.made[1].size_bytes()
+        return made + sum(tensor.element_size() * tensor.nelement() for tensor in held if tensor is not None)
 
 
 class TargetMemory:

@@ -12,6 +12,8 @@ import numpy.typing as npt
 from sam2.modeling.sam2_base import NO_OBJ_SCORE
 from torch import Tensor
 
+Grid = tuple[int, int]
+"""Rows and columns of the tokens."""
 SPECK = 0.02
 """Share of a mask's largest part below which a part is a speck."""
 

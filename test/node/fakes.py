@@ -35,6 +35,7 @@ class CentreTracker:
         self.siblings: list[CentreTracker] = []
         self.batches: list[int] = []
         self.idle = False
+        self.next_grid = (32, 32)
         self._stamp = -1
 
     def warm_up(self) -> None:

@@ -64,6 +64,25 @@ def test_frames_in_which_there_is_nothing_to_do_are_in_no_batch(worker, make, id
     assert [size for each in trackers for size in each.batches] == batches
 
 
+def test_only_frames_of_one_size_are_in_a_batch(worker, make):
+    tracker = CentreTracker()
+    queues, listeners, trackers = make(tracker, 4)
+    trackers[1].next_grid = trackers[2].next_grid = (16, 16)
+    offer_together(worker, queues, *map(frame, range(1, 5)))
+    for listener in listeners:
+        listener.wait_for(lambda listener=listener: listener.results)
+    assert [each.batches for each in trackers] == [[2], [2], [], []]
+
+
+def test_a_frame_of_another_size_than_all_others_is_in_no_batch(worker, make):
+    queues, listeners, trackers = make(CentreTracker(), 2)
+    trackers[1].next_grid = (16, 16)
+    offer_together(worker, queues, frame(1), frame(2))
+    for listener in listeners:
+        listener.wait_for(lambda listener=listener: listener.results)
+    assert [each.batches for each in trackers] == [[], []]
+
+
 def test_a_frame_alone_is_no_batch(two):
     tracker = CentreTracker()
     queues, listeners = two(tracker)

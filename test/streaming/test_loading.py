@@ -236,17 +236,18 @@ def test_the_same_weights_are_good_for_every_size(mini_file):
 
 def test_small_frames_have_the_same_tensors(mini_file):
     loaded = loading.load_sam2(ModelConfig(checkpoint=str(mini_file), device="cpu", small_image_size=256))
-    assert (loaded.streaming.grid, loaded.small.grid, loaded.small_share) == ((32, 32), (16, 16), 0.25)
+    assert (loaded.streaming.grid, loaded.small.grid, loaded.small_side) == ((32, 32), (16, 16), 0.5)
     large, small = (dict(sam.model.named_parameters()) for sam in (loaded.streaming, loaded.small))
-    assert all(small[name].data_ptr() == tensor.data_ptr() for name, tensor in large.items())
+    assert all(small[name] is tensor for name, tensor in large.items())
 
 
 def test_without_a_small_size_there_are_no_small_frames():
     loaded = loading.load_sam2(ModelConfig(checkpoint="untrained", device="cpu"))
-    assert (loaded.small, loaded.small_share) == (None, 1.0)
+    assert (loaded.small, loaded.small_side) == (None, 1.0)
 
 
 @pytest.mark.parametrize(("size", "message"), [(300, "multiple of 32 from 256 on"), (512, "below the image size, 512")])
 def test_small_frames_of_a_size_that_cannot_be(size, message):
+    """Told before a checkpoint is looked for, and maybe downloaded."""
     with pytest.raises(ModelError, match=f"model.small_image_size is {size}; it must be .*{message}"):
-        loading.load_sam2(ModelConfig(checkpoint="untrained", device="cpu", small_image_size=size))
+        loading.load_sam2(ModelConfig(checkpoint="/nowhere.pt", device="cpu", small_image_size=size))

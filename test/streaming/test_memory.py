@@ -150,9 +150,9 @@ def test_on_another_grid_tokens_are_where_they_were(old, new):
 
 
 def test_on_a_coarser_grid_a_token_is_the_mean_of_those_that_were_kept():
-    moved = on_grid(4, [0, 1, 10]).at_grid((4, 4), (2, 2))
-    assert moved.tokens.tolist() == [0, 3]
-    assert moved.features.tolist() == [[0.125, 0.25], [0.625, 0.625]]
+    moved = on_grid(4, [0, 1, 2, 6, 10]).at_grid((4, 4), (2, 2))
+    assert moved.tokens.tolist() == [0]  # a third of 4; as much was kept of the next cell, but later
+    assert moved.features.tolist() == [[0.125, 0.25]]
     assert moved.ranking is None
 
 
@@ -163,11 +163,32 @@ def test_on_a_finer_grid_a_token_is_all_that_are_in_it():
 
 
 def test_on_another_grid_the_best_tokens_are_still_the_best():
-    """Of three cells, the last holds the best token beside a bad one, the first the second best."""
-    moved = on_grid(4, [0, 3, 10, 15], ranking=[3, 0, 1, 2]).at_grid((4, 4), (2, 2))
-    assert moved.tokens.tolist() == [0, 1, 3]
-    assert moved.ranking.tolist() == [2, 0, 1]
-    assert moved.keep(2).tokens.tolist() == [0, 3]
+    """Of each cell one token is kept; the last has the best, the first the second best."""
+    moved = on_grid(4, [0, 3, 8, 15], ranking=[3, 0, 1, 2]).at_grid((4, 4), (2, 2))
+    assert moved.tokens.tolist() == [3]
+    finer = on_grid(2, [0, 1, 3], ranking=[2, 0, 1]).at_grid((2, 2), (4, 4))
+    assert finer.keep(4).tokens.tolist() == [10, 11, 14, 15]
+    assert finer.keep(8).tokens.tolist() == [0, 1, 4, 5, 10, 11, 14, 15]
+
+
+@pytest.mark.parametrize(("old", "new"), [(32, 16), (32, 24), (32, 20), (64, 16), (16, 32)])
+def test_on_another_grid_the_share_of_the_tokens_is_the_same(old, new):
+    """So that targets whose frames had as many tokens go on as one batch."""
+    generator = torch.Generator().manual_seed(0)
+    for kept in (1, old * old // 7, old * old // 3, old * old):
+        drawn = [torch.randperm(old * old, generator=generator)[:kept].sort().values.tolist() for _ in range(3)]
+        frames = [on_grid(old, tokens, torch.randperm(kept, generator=generator).tolist()) for tokens in drawn]
+        counts = {len(each.at_grid((old, old), (new, new)).tokens) for each in frames}
+        assert counts == {max(1, round(kept * new**2 / old**2))}
+
+
+def test_back_on_its_grid_a_frame_is_what_it_was_less_what_was_dropped_meanwhile():
+    frame = on_grid(8, list(range(0, 64, 2)), ranking=list(range(31, -1, -1)))
+    small = frame.at_grid((8, 8), (4, 4))
+    assert torch.equal(small.at_grid((4, 4), (8, 8)).features, frame.features)
+    assert torch.equal(small.at_grid((4, 4), (6, 6)).at_grid((6, 6), (8, 8)).tokens, frame.tokens)
+    assert torch.equal(small.keep(4).at_grid((4, 4), (8, 8)).tokens, frame.keep(16).tokens)
+    assert small.size_bytes() > frame.size_bytes()
 
 
 def test_a_memory_goes_to_another_grid_as_a_whole_and_its_copy_does_not():

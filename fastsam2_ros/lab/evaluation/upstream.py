@@ -24,7 +24,7 @@ def load_predictor(config: ModelConfig, vos_optimized: bool = False) -> SAM2Vide
     kind = {"_target_": PREDICTOR_VOS, "compile_image_encoder": True} if vos_optimized else {"_target_": PREDICTOR}
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(config.seed)
-        predictor = loading.build(loading.find_config(config.name), {**kind, **loading.sized(config)})
+        predictor = loading.build(loading.find_config(config.name), {**kind, **loading.sized(config.image_size)})
     if config.checkpoint == UNTRAINED:
         loading.make_visible(predictor)
         wake(predictor, config.seed)

@@ -175,7 +175,8 @@ class Sam2Task:
         plan = Plan.draw(batch.frames.shape[1], stage.masks, told, generator)
         autocast = torch.autocast(device.type, self._precision, enabled=self._precision != torch.float32)
         # A CPU takes two to three times as long for the gradients of convolutions per channel in bf16 as in fp32.
-        with autocast, full_precision(trunk) if self._goes_on else nullcontext():
+        slow_in_bf16 = self._goes_on and device.type == "cpu"
+        with autocast, full_precision(trunk) if slow_in_bf16 else nullcontext():
             unrolled = unroll(model, batch.to(device), plan, generator)
         # Nothing in SAM 2 keeps the image's features small, and beside large ones nobody hears where a prompt is.
         loud = (unrolled.loudness / LOUDNESS - 1).clamp(min=0)

@@ -206,7 +206,7 @@ def three_masks(model: SAM2Base, wanted: bool) -> Iterator[None]:
 @contextmanager
 def full_precision(module: nn.Module) -> Iterator[None]:
     """Compute a module in fp32 within autocast."""
-    inner = module.forward
+    inner, own = module.forward, vars(module).get("forward")
 
     def forward(images: Tensor) -> Any:
         with torch.autocast(images.device.type, enabled=False):
@@ -216,7 +216,10 @@ def full_precision(module: nn.Module) -> Iterator[None]:
     try:
         yield
     finally:
-        del module.forward
+        if own is None:
+            del module.forward
+        else:
+            module.forward = own
 
 
 def _first_prompt(kind: str, masks: Tensor, generator: torch.Generator) -> dict[str, Tensor]:

@@ -6,10 +6,10 @@ to the text, and uncertainty; the last mask is the prior.
 
 from fastsam2_ros.pruning.cues.appearance import appearance, prototype
 from fastsam2_ros.pruning.cues.context import local_context
-from fastsam2_ros.pruning.cues.grid import Grid
 from fastsam2_ros.pruning.cues.mask import mask_prior
 from fastsam2_ros.pruning.cues.text import text_relevance
 from fastsam2_ros.pruning.cues.uncertainty import uncertainty
+from fastsam2_ros.streaming.values import Grid
 
 CUES = ("mask", "context", "appearance", "text", "uncertainty")
 """Their names, in the order in which their maps are stacked. `pruning.NAME_weight` is the weight of each."""

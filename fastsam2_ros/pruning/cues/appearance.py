@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch.nn.functional as F
 from torch import Tensor
 
-from fastsam2_ros.pruning.cues.grid import Grid
+from fastsam2_ros.streaming.values import Grid
 
 
 def appearance(tokens: Tensor, prototypes: Tensor) -> Tensor:

@@ -6,7 +6,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from fastsam2_ros.pruning.cues.grid import Grid, scaled
+from fastsam2_ros.pruning.cues.grid import scaled
+from fastsam2_ros.streaming.values import Grid
 
 
 def local_context(tokens: Tensor, grid: Grid) -> Tensor:

@@ -1,12 +1,8 @@
-"""What the cues share: the token grid, a camera at rest, and one scale."""
+"""What the cues share: one scale."""
 
 from __future__ import annotations
 
 from torch import Tensor
-
-from fastsam2_ros.streaming.memory import Grid
-
-__all__ = ["Grid", "scaled"]
 
 
 def scaled(values: Tensor) -> Tensor:

@@ -10,7 +10,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from fastsam2_ros.pruning.cues.grid import Grid
+from fastsam2_ros.streaming.values import Grid
 from fastsam2_ros.streaming.warp import STILL, moved
 
 

@@ -8,7 +8,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from fastsam2_ros.pruning.cues.grid import Grid, scaled
+from fastsam2_ros.pruning.cues.grid import scaled
+from fastsam2_ros.streaming.values import Grid
 from fastsam2_ros.streaming.warp import STILL, moved
 
 

@@ -149,3 +149,12 @@ def test_full_precision_ends_with_an_error_inside():
         layer(torch.zeros(3))
     with torch.autocast("cpu", torch.bfloat16):
         assert layer(torch.randn(2, 4)).dtype == torch.bfloat16
+
+
+def test_full_precision_within_itself_and_over_another_forward():
+    layer, plain = torch.nn.Linear(4, 4), torch.nn.Linear(4, 4)
+    layer.forward = plain.forward
+    given = torch.randn(2, 4)
+    with full_precision(layer), full_precision(layer):
+        assert torch.equal(layer(given), plain(given))
+    assert layer.forward == plain.forward
