@@ -83,7 +83,7 @@ def load_sam2(config: ModelConfig) -> LoadedSam2:
     model = model.to(device)
 
     def streaming(model: SAM2Base, overrides: dict[str, int]) -> StreamingSam2:
-        parts = find_parts(config, model, precision, read_model(file, overrides))
+        parts = find_parts(config, model, exported_precision(config, precision), read_model(file, overrides))
         # What is left to torch: its own bf16 is slow on a CPU.
         rest = torch.float32 if parts is not None and device.type == "cpu" else precision
         return StreamingSam2(model, rest, config.max_prompt_frames, config.memory_frames, parts=parts)
@@ -187,6 +187,20 @@ def find_precision(name: str, device: torch.device) -> torch.dtype:
     if name == "bf16" or (name == "auto" and on_gpu and has_bf16):
         return torch.bfloat16
     return torch.float32
+
+
+def exported_precision(config: ModelConfig, precision: torch.dtype) -> torch.dtype:
+    """That of the parts which a backend computes.
+
+    OpenVINO's image encoder takes half as long in bf16 on a CPU that has it, and masks and finds are as good
+    (docs/performance.md).
+
+    Args:
+        config: settings.
+        precision: of `find_precision`, which is what torch computes in.
+    """
+    able = config.backend in ("auto", "openvino") and cpu_features.has_bf16()
+    return torch.bfloat16 if config.precision == "auto" and precision == torch.float32 and able else precision
 
 
 def find_config(name: str) -> Path:

@@ -234,6 +234,30 @@ def test_the_same_weights_are_good_for_every_size(mini_file):
     assert all(torch.equal(states[0][key], states[1][key]) for key in states[1])
 
 
+@pytest.mark.parametrize(
+    ("given", "has_bf16", "precision"),
+    [
+        ({}, True, torch.bfloat16),
+        ({}, False, torch.float32),
+        ({"precision": "fp32"}, True, torch.float32),
+        ({"backend": "openvino"}, True, torch.bfloat16),
+        ({"backend": "openvino"}, False, torch.float32),
+        ({"backend": "onnxruntime"}, True, torch.float32),
+    ],
+)
+def test_the_precision_of_what_a_backend_computes_on_a_cpu(monkeypatch, given, has_bf16, precision):
+    monkeypatch.setattr("fastsam2_ros.streaming.cpu_features.has_bf16", lambda: has_bf16)
+    assert loading.exported_precision(ModelConfig(**given), torch.float32) == precision
+
+
+def test_the_precision_of_what_a_backend_computes_on_a_gpu_is_that_of_the_rest(monkeypatch):
+    monkeypatch.setattr("fastsam2_ros.streaming.cpu_features.has_bf16", lambda: True)
+    assert loading.exported_precision(ModelConfig(), torch.bfloat16) == torch.bfloat16
+    assert (
+        loading.exported_precision(ModelConfig(backend="onnxruntime", precision="fp16"), torch.float16) == torch.float16
+    )
+
+
 def test_small_frames_have_the_same_tensors(mini_file):
     loaded = loading.load_sam2(ModelConfig(checkpoint=str(mini_file), device="cpu", small_image_size=256))
     assert (loaded.streaming.grid, loaded.small.grid, loaded.small_side) == ((32, 32), (16, 16), 0.5)

@@ -44,7 +44,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--still", type=int, default=0, metavar="N", help="ours in a still scene too, with max_skip N (default: not)"
     )
-    parser.add_argument("--precision", nargs="+", default=["fp32"], choices=("fp32", "bf16"), help="(default: fp32)")
+    parser.add_argument(
+        "--precision",
+        nargs="+",
+        default=["auto"],
+        choices=("auto", "fp32", "bf16"),
+        help="model.precision; auto is upstream's fp32 on a CPU (default: auto)",
+    )
     parser.add_argument("--backends", nargs="+", default=["auto"], help="model.backend of ours (default: auto)")
     parser.add_argument(
         "--against",

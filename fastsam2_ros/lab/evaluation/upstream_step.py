@@ -16,6 +16,7 @@ from fastsam2_ros.config import ModelConfig
 from fastsam2_ros.lab.evaluation.upstream import load_predictor
 from fastsam2_ros.results import Box
 from fastsam2_ros.stopwatch import Stopwatch
+from fastsam2_ros.streaming.loading import find_precision
 from fastsam2_ros.streaming.picture import IMAGE_MEAN, IMAGE_STD
 
 _STAGES = {
@@ -48,7 +49,7 @@ class UpstreamStep:
     ) -> None:
         self._predictor = load_predictor(model, vos_optimized)
         self._device = self._predictor.device
-        self._bf16 = precision == "bf16"
+        self._bf16 = find_precision(precision, self._device) == torch.bfloat16
         self._watch = Stopwatch(self._device, clock)
         for method, stage in _STAGES.items():
             setattr(self._predictor, method, self._timed(getattr(self._predictor, method), stage))

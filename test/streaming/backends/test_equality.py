@@ -172,7 +172,7 @@ def test_the_digest_is_of_the_weights(model) -> None:
 def tokens(file: Path, backend: str) -> torch.Tensor:
     """Of a frame, by a model of random weights for images of 256 pixels."""
     frame = np.random.default_rng(0).integers(0, 256, (96, 128, 3), np.uint8)
-    config = ModelConfig(str(file), UNTRAINED, device="cpu", image_size=256, backend=backend)
+    config = ModelConfig(str(file), UNTRAINED, device="cpu", precision="fp32", image_size=256, backend=backend)
     return loading.load_sam2(config).streaming.encode(frame).tokens
 
 
