@@ -60,8 +60,8 @@ class ModelConfig:
     device: str = option("auto", "torch device: auto (CUDA where there is one), cpu, cuda, cuda:1 ...", live=False)
     precision: str = option(
         "auto",
-        "auto: bf16 on CUDA devices that have it, else fp32; on CPUs that have bf16, openvino's image encoder alone computes "
-        "in it. fp16 is for CUDA devices that lack bf16.",
+        "auto: bf16 on CUDA devices that have it, else fp32; on x86 CPUs that have bf16, openvino's image encoder alone "
+        "computes in it. fp16 is for CUDA devices that lack bf16.",
         choices=("auto", "fp32", "bf16", "fp16"),
         live=False,
     )

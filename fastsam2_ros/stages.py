@@ -101,7 +101,8 @@ class Stages:
         """
         watch = Stopwatch(self._sam.device, self._clock)
         warnings: list[str] = []
-        state.to_grid(self.grid)
+        with watch.stage("motion"):
+            state.to_grid(self.grid)
         if features is None and not view_tokens and state.last is not None:
             with watch.stage("motion"):
                 holds = state.last.holds(rgb, state.targets, self._config.max_skip)

@@ -58,7 +58,7 @@ class TrackerState:
         if grid == self.grid:
             return
         self.deadline.resized()
-        self.step_seconds = 0.0
+        self.step_seconds, self.last = 0.0, None
         for target in self.targets.targets:
             target.pruning.to_grid(self.grid, grid)
             if target.memory is not None:

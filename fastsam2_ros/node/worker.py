@@ -161,21 +161,25 @@ class Worker(Generic[Source]):
 
     def _encode(self, frames: Sequence[_Frame[Source]]) -> bool:
         """Encode frames of several cameras as one batch, those that need it and if it can be; whether memory was short."""
+        by_size: dict[tuple[int, int], list[_Frame[Source]]] = {}
+        for frame in frames:
+            by_size.setdefault(frame.tracker.next_grid, []).append(frame)
+        short = [self._encode_alike(alike) for alike in by_size.values()]
+        return any(short)
+
+    def _encode_alike(self, frames: Sequence[_Frame[Source]]) -> bool:
+        """Those of one size; whether memory was short."""
         try:
             frames = [frame for frame in frames if frame.tracker.needs_encoder(frame.stamp_ns)]
-            if any(frame.tracker in self._one_by_one for frame in frames):
+            if len(frames) < 2 or any(frame.tracker in self._one_by_one for frame in frames):
                 return False
-            for grid in {frame.tracker.next_grid for frame in frames}:
-                alike = [frame for frame in frames if frame.tracker.next_grid == grid]
-                if len(alike) < 2:
-                    continue
-                encoded = alike[0].tracker.encode([frame.rgb for frame in alike])
-                for frame, features in zip(alike, encoded, strict=True):
-                    frame.features = features
+            encoded = frames[0].tracker.encode([frame.rgb for frame in frames])
         except Exception as error:  # Alone they may well go through; if not, each step tells why.
             self._one_by_one.update(frame.tracker for frame in frames)
             _log.warning("%d frames cannot be encoded together (%s): from now on one by one.", len(frames), error)
             return is_out_of_memory(error)
+        for frame, features in zip(frames, encoded, strict=True):
+            frame.features = features
         return False
 
     def _track(self, frame: _Frame[Source]) -> bool:

@@ -100,7 +100,8 @@ class Deadline:
     one late step in so many is what the percentile allows. A fixed `keep_ratio` switches it off.
 
     Where the floor is not enough, frames are made small, and the ceiling is free again. How long a large one would take by then
-    nobody knows: it is tried after `WINDOW` steps that leave room for it, and after twice as many each time that it fails.
+    nobody knows: it is tried after `WINDOW` steps that leave room for it, and after twice as many each time that this does not
+    last as long.
 
     Args:
         config: settings.
@@ -157,11 +158,13 @@ class Deadline:
         return self._ceiling
 
     def _choose_size(self) -> None:
+        patience = WINDOW * 2 ** min(self._tries, MOST_TRIES)
         if not self.small:
-            if self._since_resized == WINDOW:
-                self._tries = 0  # large frames are in time
-            self.small = self.missed and self._small_side < 1
-        elif self._since_resized >= WINDOW * 2 ** min(self._tries, MOST_TRIES):
+            if self.missed and self._small_side < 1:
+                self.small, self._late_at_floor = True, ()  # small frames may well hold the rate
+            elif self._since_resized == patience:
+                self._tries = 0  # the last try did not fail
+        elif self._since_resized >= patience:
             # A step takes longer by the side at least, most of it by its square. One late step in so many is none.
             roomy = sorted(self._seconds)[-2] * self.config.target_rate <= self._small_side
             if roomy:

@@ -192,14 +192,14 @@ def find_precision(name: str, device: torch.device) -> torch.dtype:
 def exported_precision(config: ModelConfig, precision: torch.dtype) -> torch.dtype:
     """That of the parts which a backend computes.
 
-    OpenVINO's image encoder takes half as long in bf16 on a CPU that has it, and masks and finds are as good
+    OpenVINO's image encoder takes half as long in bf16 where the CPU has it, and masks and finds are as good
     (docs/performance.md).
 
     Args:
         config: settings.
         precision: of `find_precision`, which is what torch computes in.
     """
-    able = config.backend in ("auto", "openvino") and cpu_features.has_bf16()
+    able = config.backend in ("auto", "openvino") and cpu_features.openvino_has_bf16()
     return torch.bfloat16 if config.precision == "auto" and precision == torch.float32 and able else precision
 
 

@@ -37,8 +37,15 @@ class MemoryFrame:
             return self
         best = self.ranking[:count]
         rows = best.sort().values
+        made = self.made
+        if made is not None:
+            made = made[0], made[1].keep(max(1, round(len(made[1].tokens) * count / len(self.tokens))))
         return replace(
-            self, features=self.features[rows], tokens=self.tokens[rows], ranking=torch.searchsorted(rows, best)
+            self,
+            features=self.features[rows],
+            tokens=self.tokens[rows],
+            ranking=torch.searchsorted(rows, best),
+            made=made,
         )
 
     def at_grid(self, old: Grid, new: Grid) -> MemoryFrame:
@@ -50,11 +57,11 @@ class MemoryFrame:
             old: (rows, columns) of its tokens' grid.
             new: of the grid that it gets.
         """
-        count = max(1, round(len(self.tokens) * (new[0] * new[1]) / (old[0] * old[1])))
         made = self.made or (old, self)
         if made[0] == new:
-            return made[1].keep(count)
+            return made[1]
         grid, source = made
+        count = max(1, round(len(self.tokens) * (new[0] * new[1]) / (old[0] * old[1])))
         ranked = source.tokens if source.ranking is None else source.tokens[source.ranking]
         maps = torch.zeros(2 + source.features.shape[1], grid[0] * grid[1], device=source.tokens.device)
         maps[0, source.tokens] = 1.0

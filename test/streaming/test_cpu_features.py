@@ -33,3 +33,10 @@ def test_bf16_on_a_cpu_that_lacks_it_is_refused_with_the_way_out(monkeypatch: py
     monkeypatch.setattr(cpu_features, "has_bf16", lambda: False)
     with pytest.raises(ModelError, match=r"this CPU lacks.*fp32"):
         loading.find_precision("bf16", torch.device("cpu"))
+
+
+@pytest.mark.parametrize(("architecture", "able"), [("x86_64", True), ("aarch64", False)])
+def test_openvino_computes_in_bf16_on_x86_alone(monkeypatch, architecture, able):
+    monkeypatch.setattr(cpu_features, "machine", lambda: architecture)
+    monkeypatch.setattr(cpu_features, "has_bf16", lambda: True)
+    assert cpu_features.openvino_has_bf16() is able

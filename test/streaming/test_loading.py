@@ -246,16 +246,25 @@ def test_the_same_weights_are_good_for_every_size(mini_file):
     ],
 )
 def test_the_precision_of_what_a_backend_computes_on_a_cpu(monkeypatch, given, has_bf16, precision):
-    monkeypatch.setattr("fastsam2_ros.streaming.cpu_features.has_bf16", lambda: has_bf16)
+    monkeypatch.setattr("fastsam2_ros.streaming.cpu_features.openvino_has_bf16", lambda: has_bf16)
     assert loading.exported_precision(ModelConfig(**given), torch.float32) == precision
 
 
 def test_the_precision_of_what_a_backend_computes_on_a_gpu_is_that_of_the_rest(monkeypatch):
-    monkeypatch.setattr("fastsam2_ros.streaming.cpu_features.has_bf16", lambda: True)
+    monkeypatch.setattr("fastsam2_ros.streaming.cpu_features.openvino_has_bf16", lambda: True)
     assert loading.exported_precision(ModelConfig(), torch.bfloat16) == torch.bfloat16
     assert (
         loading.exported_precision(ModelConfig(backend="onnxruntime", precision="fp16"), torch.float16) == torch.float16
     )
+
+
+def test_both_sizes_are_exported_in_bf16_and_torch_computes_the_rest_in_fp32(monkeypatch, mini_file):
+    asked = []
+    monkeypatch.setattr("fastsam2_ros.streaming.cpu_features.openvino_has_bf16", lambda: True)
+    monkeypatch.setattr(loading, "find_parts", lambda _, model, precision, settings: asked.append(precision))
+    loaded = loading.load_sam2(ModelConfig(checkpoint=str(mini_file), device="cpu", small_image_size=256))
+    assert asked == [torch.bfloat16] * 2
+    assert {loaded.streaming.precision, loaded.small.precision} == {torch.float32}
 
 
 def test_small_frames_have_the_same_tensors(mini_file):

@@ -191,6 +191,21 @@ def test_back_on_its_grid_a_frame_is_what_it_was_less_what_was_dropped_meanwhile
     assert small.size_bytes() > frame.size_bytes()
 
 
+@pytest.mark.parametrize(("old", "new"), [(32, 16), (32, 20), (64, 16)])
+def test_a_frame_of_which_nothing_was_dropped_comes_back_whole(old, new):
+    generator = torch.Generator().manual_seed(0)
+    for kept in range(1, old * old, old * old // 9):
+        tokens = torch.randperm(old * old, generator=generator)[:kept].sort().values.tolist()
+        frame = on_grid(old, tokens, torch.randperm(kept, generator=generator).tolist())
+        assert frame.at_grid((old, old), (new, new)).at_grid((new, new), (old, old)) is frame
+
+
+def test_what_is_dropped_of_a_frame_on_another_grid_is_freed_there_too():
+    frame = on_grid(32, list(range(1024)), ranking=list(range(1024)))
+    small = frame.at_grid((32, 32), (16, 16))
+    assert small.keep(16).size_bytes() < 0.1 * small.size_bytes()
+
+
 def test_a_memory_goes_to_another_grid_as_a_whole_and_its_copy_does_not():
     memory = TargetMemory(6, 2, 15)
     memory.add_prompt(on_grid(4), torch.zeros(4), 3)

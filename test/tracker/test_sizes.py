@@ -69,6 +69,9 @@ def test_under_a_load_frames_are_small_and_after_it_large_again(loaded):
     assert under_load[-1].tokens_total == SMALL
     assert after[-1].tokens_total == LARGE
     every = at_first + under_load + after
+    assert not any(
+        "is not held" in warning for result in every for warning in result.warnings if result.tokens_total == LARGE
+    )
     assert {tuple(each.id for each in result.objects) for result in every} == {(1, 2)}
     assert all(each.mask.shape == SIZE for result in every for each in result.objects)
     total = [result.tokens_total for result in every]

@@ -11,6 +11,7 @@ from rich.table import Table
 
 from fastsam2_ros.lab.evaluation.bench_scene import SIZE
 from fastsam2_ros.lab.evaluation.bench_steps import UPSTREAM, Setting, Timing
+from fastsam2_ros.streaming import cpu_features
 
 STAGES = ("encode", "motion", "route", "attend", "decode", "remember", "resize")
 _SHORT = ("enc", "mot", "route", "att", "dec", "mem", "size")
@@ -83,6 +84,8 @@ def markdown(timings: Sequence[Timing], command: str, machine: str, clock: str, 
         f"Mean ms per frame of {SIZE[1]}x{SIZE[0]}, in {clock} time; memory full, variants frame by frame in turn.",
         "Upstream is the step of `SAM2VideoPredictor`: encoder once per frame, everything else target by",
         "target. `peak MB` is the most memory of a process that ran this variant alone: resident on a CPU, allocated on a GPU.",
+        "Precision auto on a CPU: fp32, but for OpenVINO's image encoder, which computes in bf16 where the CPU has it: "
+        + ("this one has." if cpu_features.openvino_has_bf16() else "this one has not."),
         "",
         "| " + " | ".join(HEADER) + " |",
         "|" + " --- |" * len(HEADER),

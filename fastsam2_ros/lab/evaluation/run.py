@@ -21,6 +21,7 @@ from fastsam2_ros.lab.evaluation.metrics import contour_accuracy, region_similar
 from fastsam2_ros.lab.evaluation.neighbours import NearestNeighbours
 from fastsam2_ros.lab.evaluation.ours import DESCRIPTION, FIRST_MASK, Ours, Steps
 from fastsam2_ros.lab.evaluation.sequences import Dataset, VideoSequence
+from fastsam2_ros.streaming import cpu_features
 
 Method = Ours | FirstMask | NearestNeighbours | StoredMasks
 Record = dict[str, Any]
@@ -73,6 +74,7 @@ def plan(
             "method": {"kind": type(method).__name__, **asdict(method)},
             "max_frames": max_frames,
             "files": _files(method),
+            "bf16": cpu_features.openvino_has_bf16(),
             "version": __version__,
         }
         text = json.dumps(settings, indent=1, sort_keys=True, default=str)

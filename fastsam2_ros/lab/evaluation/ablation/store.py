@@ -18,6 +18,7 @@ from fastsam2_ros.lab.evaluation.ablation.measure import Measurement, measure
 from fastsam2_ros.lab.evaluation.ablation.policies import Variant
 from fastsam2_ros.lab.evaluation.sequences import Dataset
 from fastsam2_ros.pruning.budget import BUDGET_OPTIONS
+from fastsam2_ros.streaming import cpu_features
 from fastsam2_ros.streaming.checkpoints import find_checkpoint
 from fastsam2_ros.streaming.loading import find_device
 
@@ -67,7 +68,13 @@ def key(variant: Variant) -> str:
     config = variant.config
     model = replace(config.model, device=str(find_device(config.model.device)))
     settings = {**asdict(replace(config, model=model)), "pruning": _decisive(config.pruning)}
-    content = {"config": settings, "random": variant.random_tokens, "files": _digests(config), "version": __version__}
+    content = {
+        "config": settings,
+        "random": variant.random_tokens,
+        "files": _digests(config),
+        "bf16": cpu_features.openvino_has_bf16(),
+        "version": __version__,
+    }
     return sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:16]
 
 
