@@ -66,7 +66,7 @@ def test_a_released_checkpoint_by_its_official_name_and_keys(tmp_path, monkeypat
         return str(path)
 
     monkeypatch.setattr("huggingface_hub.hf_hub_download", download)
-    loaded = loading.load_sam2(ModelConfig(name="tiny", revision="abc", device="cpu"))
+    loaded = loading.load_sam2(ModelConfig(name="tiny", revision="abc", device="cpu", backend="torch"))
     assert asked == [("facebook/sam2.1-hiera-tiny", "sam2.1_hiera_tiny.pt", "abc")]
     assert torch.equal(weights_of(loaded)["maskmem_tpos_enc"], state["maskmem_tpos_enc"])
     assert loaded.streaming.token_count == 4096

@@ -16,7 +16,7 @@ from fastsam2_ros.streaming.loading import load_sam2
 from fastsam2_ros.tracker import TextTracker
 
 DENSE = TrackerConfig(
-    model=ModelConfig(name="mini", device="cpu"),
+    model=ModelConfig(name="mini", device="cpu", precision="fp32"),
     pruning=PruningConfig(keep_ratio=1.0),
     language=LanguageConfig(name=NONE),
 )
