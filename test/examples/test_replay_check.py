@@ -20,7 +20,9 @@ def footage(tmp_path_factory):
     return folder / "world"
 
 
-@pytest.mark.parametrize(("bar", "seconds", "passed"), [("0", "1000", 2), ("1.01", "0", 0)], ids=["well", "neither"])
+@pytest.mark.parametrize(
+    ("bar", "seconds", "passed"), [("0", "1000", 2), ("1.01", "1000", 1), ("0", "0", 1)], ids=["well", "J&F", "time"]
+)
 def test_it_fails_below_the_bar_and_above_the_time(footage, bar, seconds, passed):
     # MODEL is empty where make hands it on without a value.
     environment = {**os.environ, "MODEL": "", "DATASET": str(footage), "BAR": bar, "SECONDS": seconds}
