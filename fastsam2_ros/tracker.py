@@ -62,9 +62,9 @@ class TextTracker:
         self._sam = sam.streaming
         self._search = search
         self._in_step = False
-        self._new_stages = partial(_both_stages, sam, search, finder=None, scorer=scorer, clock=clock)
+        self._new_stages = partial(Stages, finder=None, scorer=scorer, clock=clock)
         with neutral_torch(inference=False):
-            self._stages, self._small_stages = self._new_stages(config)
+            self._stages, self._small_stages = self._both_stages(config)
             self._state = self._stages.blank_state(TargetList(config.max_targets))
 
     @classmethod
@@ -148,7 +148,7 @@ class TextTracker:
         for target in state.targets.targets:
             target.pruning.budget.config = config.pruning
         with neutral_torch(inference=False):
-            stages, small = self._new_stages(config)
+            stages, small = self._both_stages(config)
             stages.text_cue.aim(state)
         self.config, self._stages, self._small_stages, self._state = config, stages, small, state
 
@@ -165,7 +165,7 @@ class TextTracker:
         """Let the models run once, so that the first frame takes no longer than the others. Targets stay as they are."""
         frame = np.zeros((480, 640, 3), np.uint8)
         with neutral_torch():
-            for stages in self._new_stages(self.config):  # their log of errors is not that of the steps
+            for stages in self._both_stages(self.config):  # their log of errors is not that of the steps
                 if stages is not None:
                     self._run_once(stages, frame)
 
@@ -324,6 +324,11 @@ class TextTracker:
         targets.clear()
         self._state = replace(self._stages.blank_state(targets), index=self._state.index)
 
+    def _both_stages(self, config: TrackerConfig) -> tuple[Stages, Stages | None]:
+        """For frames as they are, and for small ones, where there are such."""
+        sam, of = self._loaded, partial(self._new_stages, search=self._search, config=config)
+        return of(sam), None if sam.small is None else of(LoadedSam2(sam.small, sam.untrained))
+
     def _stages_for(self, grid: Grid) -> Stages:
         """Those for frames of that grid."""
         small = self._small_stages
@@ -333,23 +338,6 @@ class TextTracker:
         """What the step works on takes the place of everything at its end: a change beside it would be lost."""
         if self._in_step:
             raise InputError(f"{method} was called within a step, by a scorer or finder; call it after the step.")
-
-
-def _both_stages(
-    sam: LoadedSam2,
-    search: TextSearch,
-    config: TrackerConfig,
-    *,
-    finder: Finder | None,
-    scorer: Scorer | None,
-    clock: Callable[[], float],
-) -> tuple[Stages, Stages | None]:
-    """For frames as they are, and for small ones, where there are such; arguments as for `Stages`."""
-
-    def of(sam: LoadedSam2) -> Stages:
-        return Stages(sam, search, config, finder=finder, scorer=scorer, clock=clock)
-
-    return of(sam), None if sam.small is None else of(LoadedSam2(sam.small, sam.untrained))
 
 
 def _check_frame(frame: npt.NDArray[np.uint8]) -> None:

@@ -24,13 +24,13 @@ TRACKED = tuple((number, LEVELS[number % len(LEVELS)]) for number in range(9))
 FOUND = tuple((number, LEVELS[number % len(LEVELS)]) for number in range(12))
 """Of what is found by its description."""
 FRAMES, STRIDE = 10, 3
-ENOUGH = 0.77
-"""Mean J over all sequences. What ships has .794 with every token and .787 by the budget: a loss of .03 is noticed."""
+ENOUGH = 0.773
+"""Mean J over all sequences. What ships has .802 with every token and .791 by the budget: a loss of .03 is noticed."""
 NAMES = {"blackswan": "black swan", "camel": "camel", "car-shadow": "car", "dog": "dog"}
 REAL_FILES = (("JPEGImages", "jpg"), ("Annotations", "png"))
 REAL_FRAMES = range(0, 40, 5)
 REAL_ENOUGH = 0.846
-"""Mean J over the real sequences by the budget: what ships has .866."""
+"""Mean J over the real sequences by the budget: what ships has .871."""
 
 
 @cache
@@ -139,7 +139,7 @@ def founds(swapped: bool = False) -> int:
 
 
 def test_what_ships_finds_what_is_described() -> None:
-    assert founds() >= 7  # of 12; 8 when this was written
+    assert founds() >= 7  # of 12; 8 when this was written, 7 with what ships now
 
 
 def test_swapped_colours_would_be_noticed() -> None:
