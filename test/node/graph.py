@@ -130,6 +130,16 @@ class Graph:
             self.taken[topic].append(message)
             self._changed.notify_all()
 
+    def in_executor(self, function):
+        """What the function gives in the executor's own thread, between two looks at what is ready.
+
+        An `ActionClient` must be made there: rclpy adds it to its node before it is whole, and a look then ends the executor.
+        """
+        task = self.executor.create_task(function)
+        task.add_done_callback(self.notify)
+        self.wait_for(task.done)
+        return task.result()
+
     def wait_for(self, condition, timeout=30.0):
         with self._changed:
             assert self._changed.wait_for(condition, timeout), f"it did not happen within {timeout} s"

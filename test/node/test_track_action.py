@@ -24,7 +24,7 @@ class Planner:
 
     def __init__(self, graph, action="fastsam2_tracker/track"):
         self.graph = graph
-        self.client = ActionClient(graph.peer, Track, action)
+        self.client = graph.in_executor(lambda: ActionClient(graph.peer, Track, action))
         self.feedback, self.goals = [], []
         for camera in graph.node.cameras.values():
             camera.commands.begin = self._noting(camera.commands.begin)
