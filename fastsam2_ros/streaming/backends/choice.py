@@ -68,7 +68,6 @@ def _exported(
         "weights": weights_digest(model),
         "settings": settings,
         "image_size": int(model.image_size),
-        "precision": str(precision),
         "backend": runtime.version,
         "torch": torch.__version__,
         "fastsam2_ros": __version__,

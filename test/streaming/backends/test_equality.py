@@ -134,6 +134,15 @@ def test_openvino_encodes_in_bf16_where_that_is_asked_for_and_decodes_in_fp32(mo
     assert close(decoded.low_res, theirs.low_res)
 
 
+def test_an_export_is_for_every_precision(model, caplog) -> None:
+    pytest.importorskip("openvino")
+    if not cpu_features.has_bf16():
+        pytest.skip("this CPU has no bf16")
+    for precision in (torch.float32, torch.bfloat16):
+        find_parts(ModelConfig(backend="openvino"), model, precision, SETTINGS)
+    assert len(list(cache_folder().iterdir())) == len(caplog.messages) == 1  # that it is exported
+
+
 @pytest.mark.parametrize("backend", MODULES)
 def test_a_missing_package_is_told_with_its_extra(backend: str, model, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in [name for name in sys.modules if name.startswith("fastsam2_ros.streaming.backends.o")]:
