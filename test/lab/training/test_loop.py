@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+from copy import deepcopy
 from dataclasses import replace
+from functools import cache
 
 import pytest
 import torch
@@ -31,6 +33,16 @@ class QuickTask(Sam2Task):
         return {"J": 0.25}
 
 
+@cache
+def _made() -> QuickTask:
+    return QuickTask()
+
+
+def quick() -> QuickTask:
+    """A task from nothing, whose start is computed once."""
+    return deepcopy(_made())
+
+
 def settings(out, **more) -> Settings:
     return Settings(out, CPU, steps=4, warmup=2, validations=2, **more)
 
@@ -38,14 +50,14 @@ def settings(out, **more) -> Settings:
 @pytest.fixture(scope="module")
 def whole(tmp_path_factory):
     out = tmp_path_factory.mktemp("whole")
-    trainer = Trainer(QuickTask(), settings(out))
+    trainer = Trainer(quick(), settings(out))
     trainer.run()
     return trainer
 
 
 def test_a_resumed_run_equals_an_uninterrupted_one(whole, tmp_path):
-    Trainer(QuickTask(), settings(tmp_path, stop_after=3)).run()
-    resumed = Trainer(QuickTask(), settings(tmp_path))
+    Trainer(quick(), settings(tmp_path, stop_after=3)).run()
+    resumed = Trainer(quick(), settings(tmp_path))
     assert resumed.state.step == 3
     resumed.run()
     assert resumed.state.step == 4
@@ -55,8 +67,8 @@ def test_a_resumed_run_equals_an_uninterrupted_one(whole, tmp_path):
 
 
 def test_a_course_that_is_made_longer_is_validated_to_its_end(tmp_path):
-    Trainer(QuickTask(), replace(settings(tmp_path), steps=2)).run()
-    longer = Trainer(QuickTask(), settings(tmp_path))
+    Trainer(quick(), replace(settings(tmp_path), steps=2)).run()
+    longer = Trainer(quick(), settings(tmp_path))
     longer.run()
     assert [row["step"] for row in longer.state.log if "val J" in row] == [1, 2, 4]
 
@@ -70,7 +82,7 @@ def test_the_trunk_stays_as_it_is_until_a_training_goes_on_from_weights(whole, t
     first, second = (
         {name for name, value in after.items() if name.startswith(TRUNK) and not torch.equal(value, start[name])}
         for after, start in (
-            (whole.model.state_dict(), QuickTask().model.state_dict()),
+            (whole.model.state_dict(), quick().model.state_dict()),
             (trainer.model.state_dict(), before),
         )
     )
@@ -84,7 +96,7 @@ def test_the_trunk_stays_as_it_is_until_a_training_goes_on_from_weights(whole, t
     assert resumed.state.step == 2
     resumed.run()
     with pytest.raises(InputError, match="resumed with --weights"):
-        Trainer(QuickTask(), replace(settings(tmp_path), steps=3))
+        Trainer(quick(), replace(settings(tmp_path), steps=3))
 
 
 def test_a_training_that_goes_on_has_a_course_of_its_own_and_needs_no_other_weights(monkeypatch):
@@ -127,18 +139,18 @@ def test_curves_are_drawn_where_terms_come_and_go(tmp_path):
 
 
 def test_a_training_starts_from_a_files_weights(whole):
-    task = QuickTask()
+    task = quick()
     start_from(task, whole.settings.out / "mini.safetensors")
     average = whole.average.state_dict()
     assert all(torch.equal(value, average[name].half().float()) for name, value in task.model.state_dict().items())
 
 
 def test_a_training_that_goes_on_leaves_early_stages_out_and_a_checkpoint_knows_it(tmp_path):
-    trainer = Trainer(QuickTask(), settings(tmp_path, begun=0.5, stop_after=2))
+    trainer = Trainer(quick(), settings(tmp_path, begun=0.5, stop_after=2))
     assert trainer.progress == 0.5
     trainer.run()
     assert {row["phase"] for row in trainer.state.log} == {trainer.task.phases[1].name}
-    resumed = Trainer(QuickTask(), settings(tmp_path))
+    resumed = Trainer(quick(), settings(tmp_path))
     assert resumed.progress == 0.75
     resumed.run()
     assert resumed.state.step == 4
@@ -148,7 +160,7 @@ def test_a_training_that_goes_on_leaves_early_stages_out_and_a_checkpoint_knows_
 def test_weights_of_another_model_are_no_start(tmp_path):
     save_file({"logit_scale": torch.ones(())}, tmp_path / "clip.safetensors")
     with pytest.raises(ModelError, match=r"clip\.safetensors cannot be taken as the weights of 'mini'"):
-        start_from(QuickTask(), tmp_path / "clip.safetensors")
+        start_from(quick(), tmp_path / "clip.safetensors")
 
 
 @pytest.mark.parametrize("content", [b"", b"no safetensors", None])
@@ -157,15 +169,15 @@ def test_a_file_that_cannot_be_read_is_no_start(tmp_path, content):
     if content is not None:
         path.write_bytes(content)
     with pytest.raises(ModelError, match=r"weights\.safetensors cannot be taken"):
-        start_from(QuickTask(), path)
+        start_from(quick(), path)
 
 
 def test_a_checkpoint_of_another_training_is_refused(tmp_path):
     torch.save({"model": {}}, tmp_path / CHECKPOINT)
     with pytest.raises(InputError, match="another training"):
-        Trainer(QuickTask(), settings(tmp_path))
+        Trainer(quick(), settings(tmp_path))
 
 
 def test_training_needs_an_end(tmp_path):
     with pytest.raises(InputError, match="minutes or steps"):
-        Trainer(QuickTask(), replace(settings(tmp_path), steps=0))
+        Trainer(quick(), replace(settings(tmp_path), steps=0))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from copy import deepcopy
+
 import pytest
 import torch
 
@@ -105,9 +107,9 @@ def test_the_loss_of_one_clip_falls(model, generator):
 
 def test_loud_features_cost(model, generator):
     """From `LOUDNESS` on by what is above it; quiet ones cost nothing."""
-    costs = {}
+    costs, made = {}, Sam2Task(torch.device("cpu"))
     for factor in (0.1, 1.0, 4.0):
-        task = Sam2Task(torch.device("cpu"))
+        task = deepcopy(made)
         final = task.model.image_encoder.neck.convs[1].conv  # of the level that prompts and memory meet
         with torch.no_grad():
             for tensor in final.parameters():
