@@ -19,6 +19,7 @@ from torch import Tensor
 from fastsam2_ros.config import LanguageConfig
 from fastsam2_ros.errors import InputError
 from fastsam2_ros.language import dense, weights
+from fastsam2_ros.language.pyramid import Pyramid
 from fastsam2_ros.language.vocabulary import TEMPLATES
 from fastsam2_ros.results import Box
 from fastsam2_ros.streaming.trunk import fold
@@ -92,11 +93,18 @@ class Clip:
         )
 
     @torch.inference_mode()
-    def embed_texts(self, descriptions: Sequence[str], templates: Sequence[str] = TEMPLATES) -> Tensor:
+    def embed_texts(
+        self, descriptions: Sequence[str], templates: Sequence[str] = TEMPLATES, *, keep: bool = True
+    ) -> Tensor:
         """Embed descriptions, each put into every template and averaged.
 
+        Args:
+            descriptions: texts.
+            templates: sentences with a place for each.
+            keep: for the next call with the same description; not where there are so many that they would drive out others.
+
         Returns:
-            float32 (n, D), unit norm. Kept for the next call with the same description.
+            float32 (n, D), unit norm.
         """
         key = tuple(templates)
         missing = [text for text in dict.fromkeys(descriptions) if (text, key) not in self._texts]
@@ -109,9 +117,10 @@ class Clip:
         rows = []
         for text in descriptions:
             row = new[text] if text in new else self._texts[text, key]
-            self._texts[text, key] = row
-            self._texts.move_to_end((text, key))
             rows.append(row)
+            if keep:
+                self._texts[text, key] = row
+                self._texts.move_to_end((text, key))
         while len(self._texts) > CACHED_TEXTS:
             self._texts.popitem(last=False)
         return torch.stack(rows) if rows else torch.zeros(0, dense.width(self._model.visual), device=self._device)
@@ -189,6 +198,8 @@ class Clip:
         tower = self._model.visual
         if masks is None or not isinstance(tower, TimmModel):
             return self._model.encode_image(crops)
+        if isinstance(tower.trunk, Pyramid):
+            return tower.head(tower.trunk.within(crops, masks)[:, 0])
         maps = tower.trunk.forward_features(crops)
         return tower.head(dense.mean_within(maps, F.adaptive_avg_pool2d(masks, (maps.shape[2], maps.shape[3]))))
 

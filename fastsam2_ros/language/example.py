@@ -39,9 +39,11 @@ class WithExamples:
         """See `ImageTextEncoder`."""
         return self._clip.logit_scale
 
-    def embed_texts(self, descriptions: Sequence[str], templates: Sequence[str] = TEMPLATES) -> Tensor:
+    def embed_texts(
+        self, descriptions: Sequence[str], templates: Sequence[str] = TEMPLATES, *, keep: bool = True
+    ) -> Tensor:
         """See `ImageTextEncoder`."""
-        embedded = self._clip.embed_texts(descriptions, templates).clone()
+        embedded = self._clip.embed_texts(descriptions, templates, keep=keep).clone()
         for row, description in enumerate(descriptions):
             if description in self._examples:
                 embedded[row] = self._examples[description]

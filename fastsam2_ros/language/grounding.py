@@ -31,6 +31,10 @@ CROPS = 8
 """Masks per description that CLIP looks at; each costs a pass of the image tower."""
 PROMPTS_AT_ONCE = 32
 """Prompts in one batch of the mask decoder, which needs at least 4 MB for each at 1024 pixels."""
+ALTERNATIVE_SLACK = 0.04
+"""What is taken from a candidate's similarity to alternatives, before they count as negatives: with mini's `min_margin` of -.06
+one refuses what it fits better than the description by .1. Both were chosen on generated frames and COCO's photographs.
+"""
 REGION_IOU, REGION_SLOPE = 0.35, 20.0
 """A region of the relevance map is a mask too, for when SAM 2 has no good one: the IoU that is expected of it, and logits per
 relevance. SAM 2's own masks of high predicted IoU go before it.
@@ -49,7 +53,8 @@ class Grounding:
         labels: int32 (3,), in SAM's convention.
         score: [0, 1], mask quality times the crop's probability of being the description to the power of `TRUST`.
         margin: cosine similarity of the crop with the description minus that with the best negative, [-2, 2]; the
-            description in other colours and patterns (`contrasts`) counts as one.
+            description in other colours and patterns (`contrasts`) counts as one, and so do its alternatives,
+            with `ALTERNATIVE_SLACK`.
     """
 
     description: str
@@ -77,6 +82,7 @@ def ground(
     dense: Tensor | None = None,
     others: Sequence[str] = (),
     unlike: Sequence[Sequence[str]] | None = None,
+    alternatives: Sequence[Tensor | None] = (),
     narrow: Callable[[list[tuple[int, Grounding]]], list[tuple[int, Grounding]]] = lambda found: found,
 ) -> list[Grounding | None]:
     """Find each description in a frame. An object goes to the description that fits it best, and to no other.
@@ -88,6 +94,7 @@ def ground(
         dense: `clip.dense_features(frame)`, where the caller has it already.
         others: further negatives: descriptions of what is not wanted.
         unlike: negatives of each description alone; None: its `contrasts`.
+        alternatives: of each description, texts of what else a candidate might be, float32 (k, D), unit norm (`Alternatives`).
         narrow: leaves some of the judged candidates, each with the index of its description (`relations.decide`).
 
     Returns:
@@ -105,7 +112,7 @@ def ground(
     if found:
         masks = torch.stack([grounding.mask for _, grounding in found])
         crops = clip.embed_crops(frame, [grounding.box for _, grounding in found], masks)
-        found = narrow(_judge(found, crops, texts, negatives, own, clip.logit_scale))
+        found = narrow(_judge(found, crops, texts, negatives, own, alternatives, clip.logit_scale))
     return _assign(found, len(descriptions), config.min_margin)
 
 
@@ -179,18 +186,22 @@ def _judge(
     texts: Tensor,
     negatives: Tensor,
     own: Sequence[Tensor],
+    alternatives: Sequence[Tensor | None],
     logit_scale: float,
 ) -> list[tuple[int, Grounding]]:
     """With CLIP's word on every crop: its margin, and a power of its probability as a factor of the score.
 
-    `own`: negatives of each description alone, (k, D).
+    `own`: negatives of each description alone, (k, D); `alternatives`: likewise, where there are any.
     """
     judged = []
     for crop, (index, each) in zip(crops.float(), found, strict=True):
         against = torch.cat((negatives, own[index])).to(crop).float() @ crop
         similarity = texts.to(crop).float() @ crop
         probability = torch.softmax(logit_scale * torch.cat((similarity, against)), dim=0)[index]
-        margin = float(similarity[index] - against.max())
+        best, others = against.max(), alternatives[index] if alternatives else None
+        if others is not None and len(others):
+            best = torch.maximum(best, (others.to(crop).float() @ crop).max() - ALTERNATIVE_SLACK)
+        margin = float(similarity[index] - best)
         judged.append((index, replace(each, score=each.score * float(probability) ** TRUST, margin=margin)))
     return judged
 

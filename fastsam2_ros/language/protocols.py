@@ -48,8 +48,8 @@ class ImageTextEncoder(Protocol):
     def logit_scale(self) -> float:
         """What cosine similarities are multiplied by before a softmax."""
 
-    def embed_texts(self, descriptions: Sequence[str], templates: Sequence[str] = ...) -> Tensor:
-        """float32 (n, D), unit norm."""
+    def embed_texts(self, descriptions: Sequence[str], templates: Sequence[str] = ..., *, keep: bool = True) -> Tensor:
+        """float32 (n, D), unit norm; kept for the next call."""
 
     def dense_features(self, frame: npt.NDArray[np.uint8]) -> Tensor:
         """float32 (D, h, w), unit norm along D, over the whole frame."""

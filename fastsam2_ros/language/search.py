@@ -11,8 +11,9 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from fastsam2_ros.config import LanguageConfig
+from fastsam2_ros.config import MINI, LanguageConfig
 from fastsam2_ros.errors import InputError
+from fastsam2_ros.language.alternatives import Alternatives
 from fastsam2_ros.language.clip import Clip
 from fastsam2_ros.language.describe import describe
 from fastsam2_ros.language.descriptions import key
@@ -41,6 +42,9 @@ class TextSearch:
         self.config = config = config.suited()
         self._clip = None if config.name == NONE else Clip.load(config, device)
         self._nouns = read_nouns(config.vocabulary) if config.vocabulary else NOUNS
+        # How far apart texts of other meanings are is known of mini's alone.
+        known = self._clip is not None and config.name == MINI
+        self._alternatives = Alternatives(self._clip, self._nouns) if known and self._clip is not None else None
         if self._clip is not None:
             self._clip.embed_texts(NEGATIVES)  # while the models load anyway, and not with the first search
 
@@ -102,6 +106,10 @@ class TextSearch:
             others=[other for other in (parse(each)[0] for each in others) if key(other) not in mine],
             # A picture is far nearer to pictures than to any text: the colours of what it is called say nothing of it.
             unlike=[contrasts(name) if each.example is None else () for name, each in zip(names, wanted, strict=True)],
+            alternatives=[
+                None if self._alternatives is None or each.example is not None else self._alternatives.of(name)
+                for name, each in zip(names, wanted, strict=True)
+            ],
             narrow=lambda judged: decide(judged, relations, least, (frame.shape[0], frame.shape[1])),
         )
         return [

@@ -238,8 +238,9 @@ def _load(model: torch.nn.Module, tensors: dict[str, torch.Tensor], source: Sour
         model.load_state_dict(tensors, strict=True)
     except (RuntimeError, KeyError, AttributeError, ValueError) as error:
         raise ModelError(
-            f"The weights {source.checkpoint} do not belong to the open_clip model {source.name}; language.name and "
-            f"language.weights must name the same one. ({_short(error)})"
+            f"The weights {source.checkpoint} do not belong to the open_clip model {source.name}, or to another version of it; "
+            "language.name and language.weights must name the same one, and mini's are of this version of the package where "
+            f"language.weights is empty. ({_short(error)})"
         ) from error
 
 

@@ -42,7 +42,7 @@ class ColourClip:
 
     logit_scale = 20.0
 
-    def embed_texts(self, descriptions, templates=TEMPLATES):
+    def embed_texts(self, descriptions, templates=TEMPLATES, *, keep=True):
         known = {name: self._vector(np.array([[rgb]], np.uint8))[:, 0, 0] for name, rgb in COLOURS.items()}
         gray = self._vector(np.array([[GRAY]], np.uint8))[:, 0, 0]
         rows = [next((v for name, v in known.items() if name in text), gray) for text in descriptions]

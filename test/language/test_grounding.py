@@ -16,9 +16,9 @@ CONFIG = LanguageConfig(min_margin=0.1)
 THREE = scene(red=(20, 20, 30, 20), green=(100, 20, 30, 20), blue=(60, 80, 30, 20))
 
 
-def find(frame, *descriptions, clip=None, segmenter=None, config=CONFIG, dense=None):
+def find(frame, *descriptions, clip=None, segmenter=None, config=CONFIG, dense=None, **negatives):
     clip, segmenter = clip or ColourClip(), segmenter or ColourSegmenter()
-    return ground(frame, ColourFeatures(frame), descriptions, clip, segmenter, config, dense)
+    return ground(frame, ColourFeatures(frame), descriptions, clip, segmenter, config, dense, **negatives)
 
 
 @pytest.mark.parametrize(
@@ -162,7 +162,7 @@ def test_the_real_clip_fits(clip):
 class HardlySeesRed(ColourClip):
     """Red is hardly more to it than a kind of blue."""
 
-    def embed_texts(self, descriptions, templates=TEMPLATES):
+    def embed_texts(self, descriptions, templates=TEMPLATES, *, keep=True):
         red, blue = super().embed_texts(["red", "blue"])
         rows = super().embed_texts(descriptions)
         rows[["red" in text for text in descriptions]] = F.normalize(red + 1.2 * blue, dim=0)
@@ -174,6 +174,32 @@ def test_the_other_colours_of_a_description_are_negatives_of_it():
     assert find(frame, "red box", clip=HardlySeesRed()) == [None]
     # Beside the common negatives alone it would be red enough: where no noun follows, there is nothing to contrast with.
     assert find(frame, "red", clip=HardlySeesRed()) != [None]
+
+
+@pytest.mark.parametrize(
+    ("others", "slack", "found"),
+    [
+        ((), 0.0, True),
+        (("green",), 0.0, True),
+        (("blue",), 0.0, False),
+        (("green", "blue"), 0.0, False),
+        (("blue",), 2.0, True),
+    ],
+    ids=["none", "fits worse", "fits better", "one fits better", "not by more than the slack"],
+)
+def test_what_is_rather_something_else_is_not_found(monkeypatch, others, slack, found):
+    monkeypatch.setattr("fastsam2_ros.language.grounding.ALTERNATIVE_SLACK", slack)
+    frame, clip = scene(blue=(60, 80, 30, 20)), HardlySeesRed()
+    (result,) = find(frame, "red", clip=clip, alternatives=[clip.embed_texts(others)])
+    assert (result is not None) is found
+
+
+def test_each_description_has_alternatives_of_its_own():
+    frame, clip = scene(blue=(60, 80, 30, 20), green=(100, 20, 30, 20)), HardlySeesRed()
+    found = find(frame, "red", "green", clip=clip, alternatives=[None, clip.embed_texts(("black",))])
+    assert [each is None for each in found] == [False, False]
+    found = find(frame, "red", "green", clip=clip, alternatives=[clip.embed_texts(("blue",)), None])
+    assert [each is None for each in found] == [True, False]
 
 
 class DoubtfulSegmenter(ColourSegmenter):

@@ -10,7 +10,8 @@ import torch.nn.functional as F
 from fastsam2_ros.config import LanguageConfig
 from fastsam2_ros.lab.training.clip import MODEL
 from fastsam2_ros.language import weights
-from fastsam2_ros.language.clip import Clip
+from fastsam2_ros.language.clip import MASK_SIDE, Clip
+from fastsam2_ros.language.pyramid import Pyramid
 
 CPU = torch.device("cpu")
 CONFIG = LanguageConfig(name=str(MODEL), weights="untrained")
@@ -48,3 +49,20 @@ def test_a_crop_counts_within_its_mask_alone(clip, frame):
     half = F.normalize(tower.head(tower.trunk.forward_features(crop)[..., :5].mean((2, 3))), dim=-1)
     found = clip.embed_crops(frame, [(86.0, 86.0, 340.0, 340.0)], mask)
     assert (found * half).sum() > 0.9999
+
+
+@torch.inference_mode()
+def test_masked_crops_are_the_tower_s_own_means(clip, frame, monkeypatch):
+    """Each map at its own stride (`Pyramid.within`), and not the coarse map before pooling."""
+    seen = []
+    whole = Pyramid.within
+    monkeypatch.setattr(Pyramid, "within", lambda *given: seen.append(given[2]) or whole(*given))
+    mask = torch.zeros(1, 64, 64, dtype=torch.bool)
+    mask[:, :, 20:25] = True
+    box = (86.0, 86.0, 340.0, 340.0)
+    clip.embed_crops(frame, [box])
+    assert not seen
+    clip.embed_crops(frame, [box], mask)
+    (shares,) = seen
+    assert shares.shape == (1, 1, MASK_SIDE, MASK_SIDE)
+    assert shares.mean().item() == pytest.approx(40 / 408, abs=0.01)  # of the square of 408 pixels

@@ -19,12 +19,13 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from fastsam2_ros.config import UNTRAINED, LanguageConfig
+from fastsam2_ros.errors import InputError
 from fastsam2_ros.lab.synthetic.looks import PATTERNS, SHAPES
-from fastsam2_ros.lab.synthetic.world import HELD_OUT_SEED
+from fastsam2_ros.lab.synthetic.world import HELD_OUT_SEED, generate
 from fastsam2_ros.lab.training import imagenet
 from fastsam2_ros.lab.training.clip_losses import classify, contrast
 from fastsam2_ros.lab.training.clips import stream
-from fastsam2_ros.lab.training.gallery import GROUND, REAL, UNNAMED, WORLD, Gallery, collect
+from fastsam2_ros.lab.training.gallery import GROUND, REAL, UNNAMED, WORLD, Gallery, collect, normalised
 from fastsam2_ros.lab.training.loop import Phase
 from fastsam2_ros.lab.training.nouns import SYNONYMS
 from fastsam2_ros.lab.training.phrases import WORDS
@@ -34,6 +35,7 @@ from fastsam2_ros.language.clip import encode_texts
 from fastsam2_ros.language.vocabulary import COLOURS, NEGATIVES, TEMPLATES
 from fastsam2_ros.shipped import MINI_CLIP
 from fastsam2_ros.streaming import trunk
+from fastsam2_ros.streaming.backends.choice import weights_digest
 
 MODEL = MINI_CLIP.with_suffix(".json")
 GALLERY = "gallery.pt"
@@ -46,6 +48,10 @@ GAP = 10.0
 OTHERWISE = 0.5
 """How much of what a real thing has beside the mean is given to a thing that is made up of a class's features."""
 NAMED_AT_ONCE = 2
+DRAWN, SAMPLE = 29, 24
+"""Seed of the trunk's random features, the same for every training, and scenes whose maps they are drawn for, from the middle
+of the seeds that are trained on.
+"""
 # Negatives that speak of things in the world would be wrong now and then.
 _NEGATIVES = tuple(text for text in NEGATIVES if not set(text.split()) & WORDS)
 _MIX = {WORLD: 0.3, REAL: 0.4, UNNAMED: 0.12, GROUND: 0.18}
@@ -88,6 +94,9 @@ class ClipTask:
         seed: of weights, scenes and phrases.
         real: folder with `train` and `val` of real pictures; None: the generated world and the classes' names alone.
         shape: of the batches.
+
+    Raises:
+        InputError: the features that are kept in `out` are of another trunk.
     """
 
     name = "mini_clip"
@@ -108,6 +117,7 @@ class ClipTask:
         classifier = imagenet.load(imagenet.package_file())
         tower = self.model.visual
         tower.trunk.load_classifier(classifier)
+        tower.trunk.draw(_sample(), torch.Generator().manual_seed(DRAWN))
         tower.trunk.requires_grad_(False)
         self._weight, self._bias = classifier.classifier.weight.detach(), classifier.classifier.bias.detach()
         train, val = (None, None) if real is None else (real / "train", real / "val")
@@ -196,11 +206,16 @@ class ClipTask:
     # ---- pieces ----
 
     def _features(self, path: Path, real: Path | None, scenes: int, first: int | None = None) -> Gallery:
+        """Raises `InputError` where what is kept was seen by another trunk."""
+        folded = trunk.copy_folded(self.model.visual.trunk)
         if path.exists():
             gallery = Gallery.load(path)
+            if gallery.trunk != weights_digest(folded):
+                raise InputError(
+                    f"What {path} keeps was seen by another version of the trunk; remove it, or name another --out."
+                )
         else:
             path.parent.mkdir(parents=True, exist_ok=True)
-            folded = trunk.copy_folded(self.model.visual.trunk)
             gallery = collect(folded, self.model.visual.image_size[0], real, scenes, self._seed, first)
             gallery.save(path)
         return gallery.also_called(SYNONYMS)
@@ -287,6 +302,12 @@ class ClipTask:
         classes = rng.permutation(len(self._weight))[: shape.classes]
         statements += self._speaker.of_classes(rng, classes)
         return NamingBatch(torch.tensor(rows), statements, torch.from_numpy(classes))
+
+
+def _sample() -> Tensor:
+    """Scenes of the generated world, as the trunk takes them."""
+    frames = [generate(HELD_OUT_SEED // 2 + index, 1 + index % 3, 1, (288, 384)).frames[0] for index in range(SAMPLE)]
+    return normalised(torch.from_numpy(np.stack(frames)))
 
 
 def _batch(task: ClipTask, number: int) -> NamingBatch:

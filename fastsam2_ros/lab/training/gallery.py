@@ -6,7 +6,7 @@ generated world, of photographs with masks, and of named pictures. Objects of ph
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,6 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from fastsam2_ros.images import RgbImage
@@ -26,8 +25,8 @@ from fastsam2_ros.lab.training.crops import square_crop
 from fastsam2_ros.lab.training.nouns import clean
 from fastsam2_ros.lab.training.phrases import attributes
 from fastsam2_ros.lab.training.stills import Ids, open_stills
-from fastsam2_ros.language.dense import mean_within
 from fastsam2_ros.language.vocabulary import COLOURS
+from fastsam2_ros.streaming.backends.choice import weights_digest
 from fastsam2_ros.streaming.picture import IMAGE_MEAN, IMAGE_STD
 
 Mask = npt.NDArray[np.uint8]
@@ -63,6 +62,7 @@ class Gallery:
         cells: bool (n,), of the map before pooling rather than crops.
         words: what the columns of `names` stand for.
         synonyms: those of them that came by `also_called`: nothing is known of where such a thing is not.
+        trunk: which trunk saw them (`weights_digest`).
     """
 
     features: Tensor
@@ -74,6 +74,7 @@ class Gallery:
     cells: Tensor
     words: list[str]
     synonyms: list[str] = field(default_factory=list)
+    trunk: str = ""
 
     @property
     def own_words(self) -> Tensor:
@@ -157,6 +158,7 @@ def collect(trunk: Any, side: int, real: Path | None, scenes: int, seed: int, fi
         of("origin"),
         torch.tensor(eye.cells),
         words,
+        trunk=weights_digest(trunk),
     )
 
 
@@ -181,13 +183,13 @@ class _Eye:
         """Each crop as a whole, and what is within its mask."""
         if not self._waiting:
             return
-        maps = self._maps(np.stack([image for image, _ in self._waiting]))
-        masks = [np.full(image.shape[:2], 255, np.uint8) if mask is None else mask for image, mask in self._waiting]
-        shares = F.adaptive_avg_pool2d(
-            torch.from_numpy(np.stack(masks))[:, None].float() / 255, (maps.shape[2], maps.shape[3])
-        )
+        images = torch.from_numpy(np.stack([image for image, _ in self._waiting]))
         masked = [place for place, (_, mask) in enumerate(self._waiting) if mask is not None]
-        self.features += [maps.mean((2, 3)).half(), mean_within(maps, shares)[masked].half()]
+        whole = np.full(images.shape[1:3], 255, np.uint8)
+        masks = [np.stack((whole, whole if mask is None else mask)) for _, mask in self._waiting]
+        shares = torch.from_numpy(np.stack(masks)).float() / 255
+        means = self._seen(images, lambda pixels: self._trunk.within(pixels, shares)).half()
+        self.features += [means[:, 0], means[masked, 1]]
         self.things += [*self._crops, *(self._crops[place] for place in masked)]
         self.cells += [False] * (len(self._crops) + len(masked))
         self._waiting, self._crops = [], []
@@ -196,7 +198,7 @@ class _Eye:
         """Cells that one thing covers; number 0 is the background."""
         self.flush()
         square = np.asarray(cv2.resize(image, (SIDE, SIDE), interpolation=cv2.INTER_AREA), np.uint8)
-        map_of = self._maps(square[None])[0]
+        map_of = self._seen(torch.from_numpy(square[None]), self._trunk.forward_features)[0]
         grid, maps = map_of.shape[-1], map_of.flatten(1).T  # (cells, C)
         for number, thing in things.items():
             share = cv2.resize((ids == number).astype(np.float32), (grid, grid), interpolation=cv2.INTER_AREA).ravel()
@@ -207,11 +209,16 @@ class _Eye:
             self.cells += [True] * len(chosen)
 
     @torch.no_grad()
-    def _maps(self, images: npt.NDArray[np.uint8]) -> Tensor:
-        mean, std = (torch.tensor(value)[:, None, None] for value in (IMAGE_MEAN, IMAGE_STD))
-        pixels = (torch.from_numpy(images).permute(0, 3, 1, 2).float() / 255 - mean) / std
+    def _seen(self, images: Tensor, look: Callable[[Tensor], Tensor]) -> Tensor:
+        """What a look at normalised pixels gives, of images uint8 (B, H, W, 3)."""
         with torch.autocast("cpu", torch.bfloat16):
-            return self._trunk.forward_features(pixels.contiguous(memory_format=torch.channels_last)).float()
+            return look(normalised(images)).float()
+
+
+def normalised(images: Tensor) -> Tensor:
+    """uint8 (B, H, W, 3), RGB, as the trunk takes it: float32 (B, 3, H, W), channels last."""
+    mean, std = (torch.tensor(value)[:, None, None] for value in (IMAGE_MEAN, IMAGE_STD))
+    return ((images.permute(0, 3, 1, 2).float() / 255 - mean) / std).contiguous(memory_format=torch.channels_last)
 
 
 def _see_world(rng: np.random.Generator, eye: _Eye, side: int, index: int, seed: int) -> None:

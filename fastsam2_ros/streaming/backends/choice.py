@@ -10,6 +10,7 @@ from pathlib import Path
 
 import torch
 from sam2.modeling.sam2_base import SAM2Base
+from torch import nn
 
 from fastsam2_ros import __version__
 from fastsam2_ros.config import UNTRAINED, ModelConfig
@@ -116,7 +117,7 @@ def _runtime(backend: str, device: torch.device, precision: torch.dtype) -> Runt
         ) from error
 
 
-def weights_digest(model: SAM2Base) -> str:
+def weights_digest(model: nn.Module) -> str:
     """SHA-256 of a model's weights."""
     digest = sha256()
     for name, tensor in model.state_dict().items():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -10,6 +11,7 @@ import torch
 from language.fakes import crops_of
 
 from fastsam2_ros.config import LanguageConfig
+from fastsam2_ros.errors import InputError
 from fastsam2_ros.lab.training import gallery
 from fastsam2_ros.lab.training.clip import GALLERY, MODEL, ClipTask, NamingShape
 from fastsam2_ros.lab.training.clip_losses import MARGIN, classify, contrast
@@ -114,6 +116,13 @@ def test_features_are_kept(trained, monkeypatch):
     monkeypatch.setattr(gallery, "collect", None)
     task = ClipTask(CPU, trainer.settings.out, shape=SHAPE)
     assert torch.equal(task.batch(3).rows, trainer.task.batch(3).rows)
+
+
+def test_features_that_another_trunk_saw_are_not_taken(trained, tmp_path):
+    kept = Gallery.load(trained[0].settings.out / GALLERY)
+    replace(kept, trunk="another").save(tmp_path / GALLERY)
+    with pytest.raises(InputError, match=r"gallery\.pt keeps was seen by another version"):
+        ClipTask(CPU, tmp_path, shape=SHAPE)
 
 
 @pytest.fixture
