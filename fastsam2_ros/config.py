@@ -202,8 +202,8 @@ class LanguageConfig:
     )
     vocabulary: str = option(
         "",
-        "Path of a text file with names, one a line, that a box's automatic description is chosen from; with mini, what fits one "
-        "of them clearly better than its description is not found. Empty: those that come with the package.",
+        "Path of a text file with names, one a line, that a box's automatic description is chosen from; with mini, what fits "
+        "one of them clearly better than its description is not found. Empty: those that come with the package.",
         live=False,
     )
     max_candidates: int = option(8, "Peaks of relevance that are tried as prompts.", minimum=1, maximum=64)
