@@ -21,20 +21,8 @@ SHORT = 3
 """Words of a description, at most, whose last one is taken for its noun where no known noun is in it."""
 GENERAL = (
     *("thing", "object", "one", "item", "something", "stuff", "part", "plant", "people", "pedestrian", "animal", "pet"),
-    *(
-        "vehicle",
-        "fruit",
-        "vegetable",
-        "food",
-        "drink",
-        "toy",
-        "tool",
-        "machine",
-        "device",
-        "furniture",
-        "container",
-        "clothe",
-    ),
+    *("vehicle", "fruit", "vegetable", "food", "drink", "furniture", "container", "clothe"),
+    *("toy", "tool", "machine", "device"),
 )
 """What these mean are many kinds of things: being one of them is no reason against it. (Singular.)"""
 

@@ -200,8 +200,7 @@ class Clip:
             return self._model.encode_image(crops)
         if isinstance(tower.trunk, Pyramid):
             return tower.head(tower.trunk.within(crops, masks)[:, 0])
-        maps = tower.trunk.forward_features(crops)
-        return tower.head(dense.mean_within(maps, F.adaptive_avg_pool2d(masks, (maps.shape[2], maps.shape[3]))))
+        return tower.head(dense.mean_within(tower.trunk.forward_features(crops), masks)[:, 0])
 
     def _encode_texts(self, sentences: Sequence[str]) -> Tensor:
         """(n, D)."""

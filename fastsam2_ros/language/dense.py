@@ -38,10 +38,11 @@ def patch_size(tower: VisionTransformer | TimmModel) -> tuple[int, int]:
     return int(height), int(width)
 
 
-def mean_within(maps: Tensor, shares: Tensor) -> Tensor:
-    """Mean of maps (B, C, h, w) over their cells, weighted by (B, 1, h, w), [0, 1]; of all cells where all weigh 0: (B, C)."""
-    weights = torch.where(shares.sum((2, 3), keepdim=True) > 0, shares, 1.0).to(maps)
-    return (maps * weights).sum((2, 3)) / weights.sum((2, 3))
+def mean_within(maps: Tensor, masks: Tensor) -> Tensor:
+    """Means of maps (B, C, h, w) within masks (B, n, H, W), [0, 1], of any size; of an empty one all cells count: (B, n, C)."""
+    shares = F.adaptive_avg_pool2d(masks, (maps.shape[2], maps.shape[3])).flatten(2)
+    weights = torch.where(shares.sum(2, keepdim=True) > 0, shares, 1.0).to(maps)
+    return weights @ maps.flatten(2).mT / weights.sum(2, keepdim=True)
 
 
 def width(tower: VisionTransformer | TimmModel) -> int:

@@ -15,6 +15,7 @@ import torch.nn.functional as F
 from timm.models import register_model
 from torch import Tensor, nn
 
+from fastsam2_ros.language.dense import mean_within
 from fastsam2_ros.streaming.trunk import create
 
 STRIDE = 16
@@ -98,12 +99,7 @@ class Pyramid(nn.Module):
         Returns:
             (B, n, num_features).
         """
-        rows = []
-        for each in self._maps(images):
-            shares = F.adaptive_avg_pool2d(masks, (each.shape[2], each.shape[3])).flatten(2)  # (B, n, cells)
-            weights = torch.where(shares.sum(2, keepdim=True) > 0, shares, 1.0).to(each)
-            rows.append(weights @ each.flatten(2).mT / weights.sum(2, keepdim=True))
-        return self.standardised(torch.cat(rows, dim=-1))
+        return self.standardised(torch.cat([mean_within(each, masks) for each in self._maps(images)], dim=-1))
 
     def load_classifier(self, classifier: nn.Module) -> None:
         """Take the weights of timm's whole model of the same name."""

@@ -118,7 +118,9 @@ def test_a_convolutional_towers_places_average_to_its_image_encoding(convolution
     torch.testing.assert_close((features.permute(0, 2, 3, 1) * places).sum(-1), places.norm(dim=-1))
 
 
-def test_means_within_shares_by_hand():
-    maps = torch.tensor([[[[1.0, 2.0], [3.0, 4.0]]]]).expand(2, 1, 2, 2)
-    shares = torch.tensor([[[[1.0, 0.5], [0.0, 0.0]]], [[[0.0, 0.0], [0.0, 0.0]]]])
-    assert dense.mean_within(maps, shares).tolist() == [[pytest.approx(4 / 3)], [2.5]]
+def test_means_within_masks_by_hand():
+    maps = torch.tensor([[[[1.0, 2.0], [3.0, 4.0]]]])
+    masks = torch.tensor([[[[1.0, 0.5], [0.0, 0.0]], [[0.0, 0.0], [0.0, 0.0]]]])  # two; the other one is empty
+    assert dense.mean_within(maps, masks).tolist() == [[[pytest.approx(4 / 3)], [2.5]]]
+    finer = masks.repeat_interleave(3, 2).repeat_interleave(3, 3)
+    torch.testing.assert_close(dense.mean_within(maps, finer), dense.mean_within(maps, masks))
