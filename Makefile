@@ -7,10 +7,10 @@ RUN := scripts/run
 export VIDEO BAG DESCRIPTION MODEL CHECKPOINT
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test hard bench clean
+.PHONY: help setup demo test hard bench bench-gpu clean
 
 help: ## list the targets
-	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/'
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/'
 
 setup: ## make the environment: .venv with ROS 2 and torch, and the built package in install/
 	@$(PYTHON) scripts/setup_environment.py
@@ -35,6 +35,13 @@ hard: setup ## kills, floods, full disks, bad input and bombs over ROS 2; takes 
 
 bench: setup ## time a step by stage beside upstream's; table and JSON in docs/results/. ARGS= for fastsam2 bench
 	@$(RUN) fastsam2 bench $(ARGS)
+
+# Upstream's compiled form last and for one target alone: compiling takes minutes.
+bench-gpu: setup ## the same on an NVIDIA GPU, beside upstream's compiled form too, and the tests that need one. ARGS= as above
+	@$(RUN) fastsam2 bench --device cuda --models mini tiny --targets 1 4 --keep 0 1 --precision bf16 \
+		--backends torch cuda_graphs --frames 30 $(ARGS)
+	@$(RUN) pytest -n 2 -q -k cuda test/streaming test/pruning test/language test/tracker
+	@$(RUN) fastsam2 bench --device cuda --models tiny --keep 1 --precision bf16 --vos-optimized --frames 30 $(ARGS)
 
 clean: ## remove builds, caches and outputs; .venv stays
 	rm -rf build install log out .hypothesis .pytest_cache .mypy_cache .ruff_cache

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from statistics import fmean
 
 import numpy as np
@@ -112,7 +113,7 @@ class Stages:
         with watch.stage("encode"):
             if features is None and not self.idle(state, state.motion.interval(stamp_ns)[0]):
                 features = self._sam.encode(rgb)
-        watch.seconds["encode"] += 0.0 if features is None else features.seconds
+        watch.add("encode", 0.0 if features is None else features.seconds)
         tracked = [target for target in state.targets.targets if target.memory is not None]
         with watch.stage("motion"):
             motion = state.motion.update(rgb, stamp_ns, _where(tracked))
@@ -148,7 +149,8 @@ class Stages:
         keep_ratio = fmean(ratios or [Budget(self._config.pruning).update(0.0, 0.0, True, ceiling)])
         state.index += 1
         # Fewer tokens make no start and no search any shorter: the deadline is that of tracking.
-        state.step_seconds = sum(seconds for stage, seconds in watch.seconds.items() if stage not in FINDING_STAGES)
+        stage_seconds = watch.seconds()
+        state.step_seconds = sum(seconds for stage, seconds in stage_seconds.items() if stage not in FINDING_STAGES)
         result = TrackResult(
             stamp_ns=stamp_ns,
             size=size,
@@ -158,7 +160,7 @@ class Stages:
             keep_ratio=keep_ratio,
             tokens_kept=token_count(keep_ratio, self._sam.token_count),
             tokens_total=self._sam.token_count,
-            stage_seconds=watch.seconds,
+            stage_seconds=stage_seconds,
             warnings=tuple(warnings),
             untrained=self.untrained,
             attention=tuple(attention),
@@ -181,11 +183,12 @@ def _confirmed(
     state.since_keyframe += motion.seconds
     with watch.stage("resize"):
         warnings = tuple(_stamp_warnings(stamp_ns, motion))
-        result = last.result_at(stamp_ns, state.index, watch.seconds, warnings)
+        result = last.result_at(stamp_ns, state.index, warnings)
     state.last = last.again()
     state.index += 1
-    state.deadline.update(sum(watch.seconds.values()))  # it was in time, which counts
-    return state, result
+    seconds = watch.seconds()
+    state.deadline.update(sum(seconds.values()))  # it was in time, which counts
+    return state, replace(result, stage_seconds=seconds)
 
 
 def _stamp_warnings(stamp_ns: int, motion: Motion) -> list[str]:

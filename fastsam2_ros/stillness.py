@@ -65,15 +65,15 @@ class LastLook:
         """After one more frame that it holds for."""
         return replace(self, skipped=self.skipped + 1)
 
-    def result_at(self, stamp_ns: int, index: int, seconds: dict[str, float], warnings: tuple[str, ...]) -> TrackResult:
-        """The result of a later frame that it holds for; arguments as the attributes of `TrackResult`."""
+    def result_at(self, stamp_ns: int, index: int, warnings: tuple[str, ...]) -> TrackResult:
+        """The result of a later frame that it holds for; arguments as the attributes of `TrackResult`, times left out."""
         return replace(
             self.result,
             stamp_ns=stamp_ns,
             frame_index=index,
             objects=_copied(self.result),
             motion=0.0,
-            stage_seconds=seconds,
+            stage_seconds={},
             warnings=warnings,
             attention=(),
             attention_flops=0.0,

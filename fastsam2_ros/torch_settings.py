@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 
 import torch
+from torch import nn
 
 _lock = threading.Lock()
 _users: list[torch.dtype] = []
@@ -38,6 +39,18 @@ def computing_in(precision: torch.dtype, device: torch.device) -> AbstractContex
     """Autocast to a precision; without effect where that is float32."""
     enabled = precision != torch.float32
     return torch.autocast(device.type, dtype=precision if enabled else torch.bfloat16, enabled=enabled)
+
+
+def hold_weights_in(precision: torch.dtype, model: nn.Module) -> None:
+    """Hold in a precision what autocast would bring to it with every frame: weights of convolutions and linear layers.
+
+    `computing_in` that precision gives what it gave before, but for weights that are multiplied with one another first
+    (`neck`). Models that share parameters go on sharing them.
+    """
+    for each in model.modules():
+        if isinstance(each, (nn.Linear, nn.Conv2d, nn.ConvTranspose2d)):
+            for parameter in each.parameters(recurse=False):
+                parameter.data = parameter.data.to(precision)
 
 
 def _enter() -> None:

@@ -274,7 +274,8 @@ class TextTracker:
         watch = Stopwatch(self.device, self._clock)
         with neutral_torch(), watch.stage("encode"):
             encoded = self._stages_for(self.next_grid).encode(frames)
-        return [replace(each, seconds=watch.seconds["encode"] / len(frames)) for each in encoded]
+        seconds = watch.seconds()["encode"] / len(frames)
+        return [replace(each, seconds=seconds) for each in encoded]
 
     def needs_encoder(self, stamp_ns: int) -> bool:
         """Whether a frame of this stamp, nanoseconds, is to be encoded: something is tracked, given, or due to be searched.

@@ -38,6 +38,8 @@ class _PretendedCuda(FakeTensorMode):
     ) -> Any:
         if self._judging or func is torch.ops.prim.device.default:  # a part of an operation, without a value
             return super().__torch_dispatch__(func, types, args, kwargs or {})
+        if func in (torch.ops.aten.pin_memory.default, torch.ops.aten._pin_memory.default):  # needs a driver
+            return args[0].clone()
         flat, spec = tree_flatten((tuple(args), dict(kwargs or {})))
         if not any(_is_on_cuda(each) for each in flat):
             return func(*args, **(kwargs or {}))
@@ -107,6 +109,8 @@ def pretended_cuda() -> Iterator[torch.device]:
         "torch.cuda.device_count": 1,
         "torch.cuda.is_bf16_supported": True,
         "torch.cuda.synchronize": None,
+        "torch.cuda.current_stream": None,
+        "torch.cuda.Event": mock.Mock(**{"elapsed_time.return_value": 0.0}),
         "torch.cuda.amp.common.amp_definitely_not_available": False,
     }
     _forget_cached()

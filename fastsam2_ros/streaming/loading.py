@@ -20,6 +20,7 @@ from fastsam2_ros.streaming.boxes import END_AT_BOXES
 from fastsam2_ros.streaming.checkpoints import HUB_IDS, find_checkpoint
 from fastsam2_ros.streaming.configuration import read_model
 from fastsam2_ros.streaming.model import StreamingSam2
+from fastsam2_ros.torch_settings import hold_weights_in
 from fastsam2_ros.weights import read_tensors
 
 _MINI = Path(__file__).with_name("mini.yaml")
@@ -88,12 +89,14 @@ def load_sam2(config: ModelConfig) -> LoadedSam2:
         rest = torch.float32 if parts is not None and device.type == "cpu" else precision
         return StreamingSam2(model, rest, config.max_prompt_frames, config.memory_frames, parts=parts)
 
-    large = streaming(model, sized(config.image_size))
-    if small is None:
-        return LoadedSam2(large, untrained)
-    # One set of weights: the parameters themselves, which an export of either may move to and fro.
-    small.load_state_dict(model.state_dict(keep_vars=True), assign=True)
-    return LoadedSam2(large, untrained, streaming(small.to(device), small_overrides))
+    large, smaller = streaming(model, sized(config.image_size)), None
+    if small is not None:
+        # One set of weights: the parameters themselves, which an export of either may move to and fro.
+        small.load_state_dict(model.state_dict(keep_vars=True), assign=True)
+        smaller = streaming(small.to(device), small_overrides)
+    if large.precision != torch.float32:
+        hold_weights_in(large.precision, model)
+    return LoadedSam2(large, untrained, smaller)
 
 
 def _small_overrides(config: ModelConfig, model: SAM2Base) -> dict[str, int]:

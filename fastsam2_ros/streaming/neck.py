@@ -81,7 +81,8 @@ def _product(first: nn.Conv2d, second: nn.Conv2d) -> tuple[Tensor, Tensor]:
     """Weight and bias of two 1x1 convolutions in a row; made anew for each batch, so that they follow the model's."""
     (weight, bias), (next_weight, next_bias) = _parameters(first), _parameters(second)
     with torch.autocast(weight.device.type, enabled=False):
-        return next_weight @ weight, next_weight @ bias + next_bias
+        weight, next_weight = weight.float(), next_weight.float()  # `hold_weights_in` may have made less of them
+        return next_weight @ weight, next_weight @ bias.float() + next_bias.float()
 
 
 def _linear(grid_map: Tensor, weight: Tensor, bias: Tensor) -> Tensor:

@@ -12,8 +12,10 @@ from safetensors.torch import save_file
 
 from fastsam2_ros.config import ModelConfig
 from fastsam2_ros.errors import ModelError
-from fastsam2_ros.streaming import loading
+from fastsam2_ros.streaming import cpu_features, loading
+from fastsam2_ros.streaming.model import StreamingSam2
 from fastsam2_ros.streaming.prompts import Prompt
+from fastsam2_ros.torch_settings import neutral_torch
 
 
 @pytest.fixture(scope="module")
@@ -284,3 +286,36 @@ def test_small_frames_of_a_size_that_cannot_be(size, message):
     """Told before a checkpoint is looked for, and maybe downloaded."""
     with pytest.raises(ModelError, match=f"model.small_image_size is {size}; it must be .*{message}"):
         loading.load_sam2(ModelConfig(checkpoint="/nowhere.pt", device="cpu", small_image_size=size))
+
+
+def test_in_bf16_weights_are_held_in_it_and_give_what_they_gave(noise_frame):
+    """The finest maps are of weights that are multiplied with one another, rounded before or after; the rest to the bit."""
+    given = {"checkpoint": "untrained", "device": "cpu", "backend": "torch", "image_size": 256}
+    if not cpu_features.has_bf16():
+        pytest.skip("this CPU has no bf16")
+    ours = loading.load_sam2(ModelConfig(precision="bf16", **given)).streaming
+    theirs = StreamingSam2(loading.load_sam2(ModelConfig(precision="fp32", **given)).streaming.model, torch.bfloat16)
+    assert ours.model.sam_mask_decoder.conv_s0.weight.dtype == torch.bfloat16
+    assert theirs.model.sam_mask_decoder.conv_s0.weight.dtype == torch.float32
+    with neutral_torch():
+        mine, other = ours.encode(noise_frame), theirs.encode(noise_frame)
+        assert torch.equal(mine.tokens, other.tokens)
+        assert all((a - b).abs().max() <= 2**-6 * b.abs().max() for a, b in zip(mine.maps, other.maps, strict=True))
+        decoded = [sam.decode(other, other.tokens[None]) for sam in (ours, theirs)]
+        assert torch.equal(decoded[0].low_res, decoded[1].low_res)
+        memories = [sam.new_memory() for sam in (ours, theirs)]
+        for sam, memory in zip((ours, theirs), memories, strict=True):
+            sam.remember(other, decoded[1], [memory], 0)
+        assert torch.equal(memories[0].recent[0].features, memories[1].recent[0].features)
+
+
+def test_both_sizes_of_frames_share_the_weights_that_are_held_in_bf16():
+    if not cpu_features.has_bf16():
+        pytest.skip("this CPU has no bf16")
+    sizes = {"image_size": 512, "small_image_size": 256}
+    loaded = loading.load_sam2(
+        ModelConfig(checkpoint="untrained", device="cpu", backend="torch", precision="bf16", **sizes)
+    )
+    weights = [sam.model.sam_mask_decoder.conv_s0.weight for sam in (loaded.streaming, loaded.small)]
+    assert weights[0].data_ptr() == weights[1].data_ptr()
+    assert weights[1].dtype == torch.bfloat16

@@ -50,6 +50,7 @@ class UpstreamStep:
         self._predictor = load_predictor(model, vos_optimized)
         self._device = self._predictor.device
         self._bf16 = find_precision(precision, self._device) == torch.bfloat16
+        self._clock = clock
         self._watch = Stopwatch(self._device, clock)
         for method, stage in _STAGES.items():
             setattr(self._predictor, method, self._timed(getattr(self._predictor, method), stage))
@@ -68,7 +69,7 @@ class UpstreamStep:
         Returns:
             seconds by stage, with our names.
         """
-        self._watch.seconds = {}
+        self._watch = Stopwatch(self._device, self._clock)
         with torch.autocast(self._device.type, torch.bfloat16, enabled=self._bf16):
             with self._watch.stage("encode"):
                 self.state["images"] = {self._index: self._normalised(frame)}
@@ -81,7 +82,7 @@ class UpstreamStep:
             else:
                 self._propagate()
         self._index += 1
-        return dict(self._watch.seconds)
+        return self._watch.seconds()
 
     def _propagate(self) -> None:
         masks = []

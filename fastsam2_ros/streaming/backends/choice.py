@@ -17,6 +17,7 @@ from fastsam2_ros.config import UNTRAINED, ModelConfig
 from fastsam2_ros.errors import ModelError
 from fastsam2_ros.streaming.backends import exportable
 from fastsam2_ros.streaming.backends.cache import load_cached
+from fastsam2_ros.streaming.backends.cuda_graphs import graphed_parts
 from fastsam2_ros.streaming.backends.parts import ExportedParts, Runtime
 
 _AUTO = "openvino"
@@ -41,6 +42,8 @@ def find_parts(
     """
     if config.backend == "torch":
         return None
+    if config.backend == "cuda_graphs":
+        return _graphed(config.name, model, precision)
     if config.backend != "auto":
         return _exported(config.backend, config.name, model, precision, settings)
     # Random weights are for a try, which an export would only delay.
@@ -55,15 +58,29 @@ def find_parts(
         return None
 
 
-def _exported(
-    backend: str, name: str, model: SAM2Base, precision: torch.dtype, settings: Mapping[str, object]
-) -> ExportedParts:
+def _graphed(name: str, model: SAM2Base, precision: torch.dtype) -> ExportedParts:
     """See `find_parts`."""
+    if model.device.type != "cuda":
+        raise ModelError(
+            f"model.backend cuda_graphs is for CUDA GPUs, and the model is on {model.device}; set it to auto."
+        )
+    _check_fits("cuda_graphs", name, model)
+    return graphed_parts(model, precision)
+
+
+def _check_fits(backend: str, name: str, model: SAM2Base) -> None:
     if not exportable.fits(model):
         raise ModelError(
             f"model.backend {backend} knows the necks and the memory of SAM 2's released models, and {name} has others; set it "
             "to torch."
         )
+
+
+def _exported(
+    backend: str, name: str, model: SAM2Base, precision: torch.dtype, settings: Mapping[str, object]
+) -> ExportedParts:
+    """See `find_parts`."""
+    _check_fits(backend, name, model)
     runtime = _runtime(backend, model.device, precision)
     about = {
         "weights": weights_digest(model),

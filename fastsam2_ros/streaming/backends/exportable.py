@@ -21,7 +21,7 @@ def fits(model: SAM2Base) -> bool:
 
 
 def parts(model: SAM2Base) -> dict[str, tuple[nn.Module, tuple[Tensor, ...]]]:
-    """Each part of a model that `fits`, on the CPU, with inputs of the shapes that it takes; named as in `ExportedParts`."""
+    """Each part of a model that `fits`, with inputs on the CPU of the shapes that it takes; named as in `ExportedParts`."""
     side, grid, width = int(model.image_size), model.sam_image_embedding_size, int(model.hidden_dim)
     decoder = model.sam_mask_decoder
     finest, fine = (each.out_channels for each in (decoder.conv_s0, decoder.conv_s1))

@@ -96,11 +96,12 @@ def measure(sequence: VideoSequence, policies: Mapping[str, Variant], dense: Var
         watch = Stopwatch(encoder.device)
         with watch.stage("encode"):
             features = encoder.encode(frame)
+        encoding = watch.seconds()["encode"]
         given = starting(sequence, index)
         truth = sequence.footage.truth(index) if index in judged else Truth({})
         numbers = [number for number, frames in counted.items() if index in frames]
         for run in every:
-            labels = run.step(frame, stamp_ns, features, given, watch.seconds["encode"])
+            labels = run.step(frame, stamp_ns, features, given, encoding)
             run.judge(index, labels, truth, numbers)
     reference.finish(reference)
     for run in every:
