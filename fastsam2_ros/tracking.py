@@ -16,6 +16,7 @@ from fastsam2_ros.pruning.view import target_tokens
 from fastsam2_ros.results import AttentionCounts, TargetTokens
 from fastsam2_ros.seen import least_scores, remember_look
 from fastsam2_ros.stopwatch import Stopwatch
+from fastsam2_ros.strays import without_strays
 from fastsam2_ros.streaming.memory import TargetMemory
 from fastsam2_ros.streaming.model import StreamingSam2
 from fastsam2_ros.streaming.shares import TokenShares
@@ -78,6 +79,8 @@ class Tracking:
             conditioned = self._sam.condition(features, memories, state.index, tokens, before, motion.camera)
         with watch.stage("decode"):
             decoded = self._sam.decode(features, conditioned)
+            if self._config.seen_score:
+                decoded = without_strays(decoded, [each.mask if each.certain else None for each in carried], motion)
             looks = looks_of(features.picture, features, decoded.low_res)
             visible = (decoded.object_score > 0) & (decoded.covered > 0)
             visible &= decoded.score >= least_scores(tracked, looks, self._config.seen_score).to(visible.device)

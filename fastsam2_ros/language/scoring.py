@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import cv2
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -16,6 +17,9 @@ SAME_MASK = 0.8
 """Masks whose IoU is above this are one and the same."""
 PART_OF = 0.5
 """A mask of which a larger share lies in another is a part of it."""
+
+LARGE_PART = 0.3
+"""Of a mask that lies in two places, the smaller part as a share of the larger one, from which on it is two things."""
 
 
 @dataclass(frozen=True)
@@ -65,6 +69,20 @@ def distinct(logits: Tensor, order: list[int], limit: int) -> list[int]:
             if len(kept) == limit:
                 break
     return kept
+
+
+def parts_apart(logits: Tensor) -> list[Tensor]:
+    """The two largest parts of a mask, logits (h, w), as masks of that form, where they lie apart and either is large.
+
+    SAM 2 draws one mask over look-alikes that stand side by side; a thing that something covers in the middle is rare.
+    """
+    inside = (logits > 0).byte().cpu().numpy()
+    _, labels, stats, _ = cv2.connectedComponentsWithStats(inside, connectivity=4)
+    areas = stats[1:, cv2.CC_STAT_AREA]
+    largest = (-areas).argsort()[:2]
+    if len(largest) < 2 or areas[largest[1]] < LARGE_PART * areas[largest[0]]:
+        return []
+    return [torch.from_numpy(labels == part + 1).to(logits) for part in largest]
 
 
 def mask_iou(first: Tensor, second: Tensor) -> float:

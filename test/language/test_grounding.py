@@ -1,5 +1,6 @@
 from dataclasses import replace
 
+import cv2
 import numpy as np
 import pytest
 import torch
@@ -10,7 +11,7 @@ from fastsam2_ros.language import scoring
 from fastsam2_ros.language.grounding import ANYTHING, LEAST_QUALITY, REGION_IOU, ground
 from fastsam2_ros.language.vocabulary import TEMPLATES
 
-from .fakes import ColourClip, ColourFeatures, ColourSegmenter, scene
+from .fakes import COLOURS, ColourClip, ColourFeatures, ColourSegmenter, scene
 
 CONFIG = LanguageConfig(min_margin=0.1)
 THREE = scene(red=(20, 20, 30, 20), green=(100, 20, 30, 20), blue=(60, 80, 30, 20))
@@ -221,3 +222,36 @@ def test_a_mask_of_low_quality_is_taken_only_where_anything_is(monkeypatch):
     assert find(THREE, "red box", segmenter=DoubtfulSegmenter(LEAST_QUALITY + 0.2)) != [None]
     anything = replace(CONFIG, min_margin=ANYTHING)
     assert find(THREE, "red box", segmenter=DoubtfulSegmenter(0.05), config=anything) != [None]
+
+
+class GroupingSegmenter(ColourSegmenter):
+    """Its best mask is always of everything of one colour."""
+
+    def segment(self, features, points, labels, size):
+        logits, _ = super().segment(features, points, labels, size)
+        frame = torch.from_numpy(cv2.resize(features.frame, (64, 64), interpolation=cv2.INTER_NEAREST).astype(int))
+        for row, (xy, label) in enumerate(zip(points, labels, strict=True)):
+            x, y = (xy[int((label == 1).nonzero()[0])] * 64 / torch.tensor([size[1], size[0]])).int().tolist()
+            logits[row, 1] = torch.where((frame - frame[y, x]).abs().sum(2) < 30, 8.0, -8.0)
+        return logits, torch.tensor([0.5, 0.95, 0.1]).repeat(len(points), 1)
+
+
+def test_of_look_alikes_that_one_mask_lies_on_one_is_found():
+    frame = scene(red=(20, 40, 30, 40))
+    frame[40:80, 90:120] = COLOURS["red"]
+    (found,) = find(frame, "red box", segmenter=GroupingSegmenter())
+    assert any(found.box == pytest.approx(box, abs=3) for box in ((20, 40, 30, 40), (90, 40, 30, 40)))
+    assert found.margin >= CONFIG.min_margin
+
+
+def test_what_is_covered_in_the_middle_stays_whole_where_no_mask_is_of_a_half():
+    """SAM 2 alone can tell: to this one the halves are no things of their own."""
+
+    class Whole(GroupingSegmenter):
+        def segment(self, features, points, labels, size):
+            logits, ious = super().segment(features, points, labels, size)
+            return logits[:, 1:2].expand(-1, 3, -1, -1).clone(), ious
+
+    frame = scene(red=(20, 40, 100, 40), green=(60, 20, 20, 80))
+    (found,) = find(frame, "red box", segmenter=Whole())
+    assert found.box == pytest.approx((20, 40, 100, 40), abs=3)

@@ -77,3 +77,18 @@ def test_empty_masks_have_nothing_in_common():
 def test_a_part_overlaps_its_whole_entirely():
     assert scoring.mask_overlap(mask(8, 8, 8, 8), mask(8, 8, 2, 4)) == 1
     assert scoring.mask_overlap(mask(8, 8, 2, 4), mask(9, 8, 8, 8)) == 0.5
+
+
+def test_a_mask_on_two_places_has_two_parts():
+    both = torch.maximum(mask(2, 2, 10, 8), mask(2, 20, 10, 6))
+    parts = scoring.parts_apart(both)
+    assert scoring.mask_iou(parts[0], mask(2, 2, 10, 8)) == scoring.mask_iou(parts[1], mask(2, 20, 10, 6)) == 1
+
+
+@pytest.mark.parametrize(
+    "single",
+    [mask(2, 2, 10, 8), torch.maximum(mask(2, 2, 10, 8), mask(20, 20, 3, 3)), mask(0, 0, 0, 0)],
+    ids=["one piece", "a small part beside", "empty"],
+)
+def test_a_mask_on_one_place_has_none(single):
+    assert scoring.parts_apart(single) == []
