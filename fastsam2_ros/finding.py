@@ -22,7 +22,7 @@ from fastsam2_ros.seen import BETTER_LOOK, FOUND_LOOK, least_look, remember_look
 from fastsam2_ros.streaming.model import StreamingSam2
 from fastsam2_ros.streaming.prompts import Prompt, box_mask, clip_box
 from fastsam2_ros.streaming.values import Decoded, masks_at
-from fastsam2_ros.targets import Request, Target
+from fastsam2_ros.targets import SIGHTINGS, Request, Target
 from fastsam2_ros.text_cue import TextCue
 from fastsam2_ros.tracker_state import EncodedFrame, TrackerState
 
@@ -75,11 +75,14 @@ class Finding:
         return state
 
     def search(self, state: TrackerState, frame: EncodedFrame, warnings: list[str]) -> TrackerState:
-        """Search what is not found yet, or not again: all of it while nothing is tracked, else what waits longest."""
+        """Search what is not found yet, or not again: all of it while nothing is tracked, else one.
+
+        That is one that was sighted, or the one that waits longest.
+        """
         targets = state.targets.targets
         due = [place for place, target in enumerate(targets) if target.to_search(self._config)]
         if any(target.shown for target in targets):
-            due = sorted(due, key=lambda place: -targets[place].since_search)[:1]
+            due = sorted(due, key=lambda place: (targets[place].sighted is None, -targets[place].since_search))[:1]
         if due:
             found: dict[int, Grounding] = {}
             state = self._attempt(state, partial(self._search_for, places=due, frame=frame, found=found), warnings)
@@ -89,6 +92,8 @@ class Finding:
                 )
             for place in due:
                 target = state.targets.targets[place]
+                if place not in found:
+                    target.sight(None)
                 target.searched(found=target.shown)
         lost = [place for place, each in enumerate(state.targets.targets) if each.to_search_by_look(self._config)]
         if lost:
@@ -186,6 +191,10 @@ class Finding:
         target, features = state.targets.targets[place], frame.features
         if _held(grounding.mask_logits, state.targets.targets):
             target.refused = "what was found is tracked already"
+            target.sight(None)
+            return
+        if not target.sight(grounding.mask_logits):
+            target.refused = f"something was found, and is looked at again ({target.sightings} of {SIGHTINGS})"
             return
         (mask,) = masks_at(grounding.mask_logits[None, None], features.size)
         decoded = self._sam.decode_prompt(features, Prompt.from_mask(mask))

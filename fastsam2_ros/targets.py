@@ -13,6 +13,7 @@ from fastsam2_ros.config import TrackerConfig
 from fastsam2_ros.errors import InputError
 from fastsam2_ros.language import descriptions
 from fastsam2_ros.language.finder import Wanted
+from fastsam2_ros.language.scoring import mask_iou
 from fastsam2_ros.look import SAME_LOOK, Look
 from fastsam2_ros.pruning.state import PruningState
 from fastsam2_ros.results import Box, TrackedObject, TrackState
@@ -28,6 +29,14 @@ SLOWEST_SEARCH = 4.0
 
 JUST_LOST_SECONDS = 3.0
 """For so long after a target was last seen, it is searched twice as often as `search_interval` says: most come back soon."""
+
+SIGHTINGS = 3
+"""Frames in a row in which something that was searched in vain before has to be found in one place: the more often a text is
+looked for that is not there, the surer something is taken for it once.
+"""
+
+SAME_PLACE = 0.1
+"""IoU of the masks of two frames in a row above which both are of one thing: it may have moved by most of its width."""
 
 LOOK_INTERVAL = 0.19
 """Seconds between two searches by look in that time; then `search_interval`."""
@@ -59,6 +68,8 @@ class Target:
         unlike: seconds since it was last seen and looked like itself.
         since_look: seconds since it was last searched by its look.
         refused: why what the last search found was not taken; empty: nothing was found, it was taken, or seen since.
+        sighted: mask logits, (h, w), of what the last search found, where it is not taken yet; None: there is no such thing.
+        sightings: in how many frames in a row it was found.
     """
 
     description: str
@@ -72,6 +83,8 @@ class Target:
     example: Tensor | None = None
     failed_searches: int = 0
     refused: str = ""
+    sighted: Tensor | None = None
+    sightings: int = 0
     looks: tuple[Look, ...] = ()
     alike: float = 1.0
     alike_first: float = 1.0
@@ -85,6 +98,7 @@ class Target:
 
     def found(self) -> None:
         """It was prompted in this frame, which `pruning` knows already."""
+        self.sight(None)
         self.state = TrackState.TRACKING if self.pruning.certain else TrackState.UNCERTAIN
         self.alike, self.unlike = 1.0, 0.0
 
@@ -121,12 +135,31 @@ class Target:
     def searched(self, found: bool) -> None:
         """It was searched in this frame."""
         self.since_search = 0.0
-        self.failed_searches = 0 if found else self.failed_searches + 1
+        if found:
+            self.failed_searches = 0
+        elif self.sighted is None:
+            self.failed_searches += 1
+
+    def sight(self, mask: Tensor | None) -> bool:
+        """Whether what a search found is to be taken: by the first search, with a look that it is known by, or at last.
+
+        Args:
+            mask: its logits, (h, w); None: nothing was found that could be taken.
+        """
+        if mask is None:
+            self.sighted, self.sightings = None, 0
+            return False
+        if self.looks or not self.failed_searches:
+            return True
+        same = self.sighted is not None and mask_iou(mask, self.sighted) > SAME_PLACE
+        self.sighted, self.sightings = mask, self.sightings + 1 if same else 1
+        return self.sightings >= SIGHTINGS
 
     def to_search(self, config: TrackerConfig, seconds: float = 0.0) -> bool:
         """Whether it is to be looked for in this frame; seconds: since the last one, where `observe` does not know it yet."""
         just_lost = self.memory is not None and self.pruning.unseen < JUST_LOST_SECONDS
         interval = config.search_interval / 2 if just_lost else interval_after(self.failed_searches, config)
+        interval = interval if self.sighted is None else 0.0
         return self.searchable and self.state == TrackState.SEARCHING and self.since_search + seconds >= interval
 
     def to_search_by_look(self, config: TrackerConfig) -> bool:

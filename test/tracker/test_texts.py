@@ -12,6 +12,7 @@ from fastsam2_ros.language.grounding import Grounding
 from fastsam2_ros.language.search import NONE, TextSearch
 from fastsam2_ros.results import TrackState
 from fastsam2_ros.streaming.loading import LoadedSam2
+from fastsam2_ros.targets import SIGHTINGS
 from fastsam2_ros.tracker import TextTracker
 
 from .planted import BOX, SIZE, STEP, steps
@@ -58,7 +59,40 @@ def test_what_is_not_found_is_sought_ever_more_rarely(make, video, search):
         27,
     ]
     search.present.add("mug")
-    assert steps(tracker, video, 2, first=32)[-1].objects[0].state == TrackState.TRACKING
+    (*sighted, found) = [result.objects[0] for result in steps(tracker, video, 1 + SIGHTINGS, first=32)[1:]]
+    assert [each.state for each in sighted] == [TrackState.SEARCHING] * (SIGHTINGS - 1)
+    assert (
+        sighted[0].reason == "not found yet; 6 searches in vain; something was found, and is looked at again (1 of 3)"
+    )
+    assert found.state == TrackState.TRACKING
+
+
+def test_what_is_found_once_among_searches_in_vain_is_not_taken(make, video, search):
+    tracker = make(search_interval=0.0)
+    tracker.set_target("mug")
+    for index in range(20):
+        search.present = {"mug"} if index % 3 else set()
+        assert tracker.step(video[index % len(video)], index * STEP).objects[0].id == 0
+
+
+def test_what_is_found_now_here_now_there_is_not_taken(make, video, search):
+    tracker = make(search_interval=0.0)
+    tracker.set_target("mug")
+    steps(tracker, video, 1)
+    search.present.add("mug")
+    for index in range(1, 8):
+        search.places["mug"] = index % 2
+        assert tracker.step(video[index % len(video)], index * STEP).objects[0].id == 0
+    assert steps(tracker, video, SIGHTINGS, first=8)[-1].objects[0].id == 1
+
+
+def test_what_was_sighted_is_looked_at_again_before_others_are_searched(make, video, search):
+    tracker = make("mug", search_interval=0.0)
+    tracker.set_target("mug; cup; spoon")
+    steps(tracker, video, 3)
+    search.present.add("cup")
+    results = steps(tracker, video, 4, first=3)
+    assert "cup" in [each.description for each in results[-1].objects if each.id]
 
 
 def test_while_something_is_tracked_a_frame_has_one_search_at_most(make, video, search):
