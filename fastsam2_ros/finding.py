@@ -6,6 +6,8 @@ import logging
 from collections.abc import Callable, Sequence
 from functools import partial
 
+import numpy as np
+import numpy.typing as npt
 from torch import Tensor
 
 from fastsam2_ros.config import TrackerConfig
@@ -18,6 +20,7 @@ from fastsam2_ros.language.search import NONE, TextSearch
 from fastsam2_ros.look import Look, likeness, looks_of
 from fastsam2_ros.pruning.pruner import TokenPruner
 from fastsam2_ros.refinding import find_by_look
+from fastsam2_ros.results import Box
 from fastsam2_ros.seen import BETTER_LOOK, FOUND_LOOK, least_look, remember_look
 from fastsam2_ros.streaming.model import StreamingSam2
 from fastsam2_ros.streaming.prompts import Prompt, box_mask, clip_box
@@ -74,26 +77,28 @@ class Finding:
             state = self._attempt(state, partial(self._start, request=request, frame=frame), warnings)
         return state
 
-    def search(self, state: TrackerState, frame: EncodedFrame, warnings: list[str]) -> TrackerState:
+    def search(
+        self, state: TrackerState, frame: EncodedFrame, camera: npt.NDArray[np.float64], warnings: list[str]
+    ) -> TrackerState:
         """Search what is not found yet, or not again: all of it while nothing is tracked, else one.
 
-        That is one that was sighted, or the one that waits longest.
+        That is one that is to be looked at again, or the one that waits longest. camera: `Motion.camera` since the last frame.
         """
         targets = state.targets.targets
         due = [place for place, target in enumerate(targets) if target.to_search(self._config)]
         if any(target.shown for target in targets):
-            due = sorted(due, key=lambda place: (targets[place].sighted is None, -targets[place].since_search))[:1]
+            due = sorted(due, key=lambda place: (not targets[place].to_look_again, -targets[place].since_search))[:1]
         if due:
             found: dict[int, Grounding] = {}
             state = self._attempt(state, partial(self._search_for, places=due, frame=frame, found=found), warnings)
-            for place, grounding in found.items():
-                state = self._attempt(
-                    state, partial(self._take_up, place=place, grounding=grounding, frame=frame), warnings
-                )
             for place in due:
+                grounding, target = found.get(place), state.targets.targets[place]
+                if target.sight(None if grounding is None else _shares(grounding.box, frame.features.size), camera):
+                    change = partial(self._take_up, place=place, grounding=found[place], frame=frame)
+                    state = self._attempt(state, change, warnings)
+                elif target.to_look_again:
+                    target.refused = f"something was found, and is looked at again ({target.sightings} of {SIGHTINGS})"
                 target = state.targets.targets[place]
-                if place not in found:
-                    target.sight(None)
                 target.searched(found=target.shown)
         lost = [place for place, each in enumerate(state.targets.targets) if each.to_search_by_look(self._config)]
         if lost:
@@ -191,10 +196,6 @@ class Finding:
         target, features = state.targets.targets[place], frame.features
         if _held(grounding.mask_logits, state.targets.targets):
             target.refused = "what was found is tracked already"
-            target.sight(None)
-            return
-        if not target.sight(grounding.mask_logits):
-            target.refused = f"something was found, and is looked at again ({target.sightings} of {SIGHTINGS})"
             return
         (mask,) = masks_at(grounding.mask_logits[None, None], features.size)
         decoded = self._sam.decode_prompt(features, Prompt.from_mask(mask))
@@ -226,6 +227,12 @@ class Finding:
         self._sam.remember_prompt(features, decoded, target.memory, state.index, shares, ranked)
         target.found()
         state.targets.number(target)
+
+
+def _shares(box: Box, size: tuple[int, int]) -> Box:
+    """A box in pixels of a frame of `size` (H, W), as shares of it."""
+    (height, width), (x, y, w, h) = size, box
+    return x / width, y / height, w / width, h / height
 
 
 def _held(mask_logits: Tensor, targets: Sequence[Target]) -> bool:

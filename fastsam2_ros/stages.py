@@ -141,7 +141,7 @@ class Stages:
         with watch.stage("ground"):
             state = state if frame is None else self.finding.ground(state, frame, warnings)
         with watch.stage("search"):
-            state = state if frame is None else self.finding.search(state, frame, warnings)
+            state = state if frame is None else self.finding.search(state, frame, motion.camera, warnings)
         with watch.stage("resize"):
             objects = _objects(state.targets.targets, size, self._config)
 

@@ -18,12 +18,13 @@ class Stopwatch:
 
     Args:
         device: that computes.
-        clock: seconds; by itself those that pass. Any other one is read on the CPU, whatever the device.
+        clock: seconds; by itself those that pass. For any other one the GPU is waited for at both ends of a stage.
     """
 
     def __init__(self, device: torch.device, clock: Callable[[], float] = time.perf_counter) -> None:
         self._clock = clock
-        self._cuda = device if device.type == "cuda" and clock is time.perf_counter else None
+        self._cuda = device if device.type == "cuda" else None
+        self._by_events = self._cuda is not None and clock is time.perf_counter
         self._added: dict[str, float] = {}
         self._marks: list[tuple[str, Any, Any]] = []
 
@@ -43,15 +44,17 @@ class Stopwatch:
 
     def seconds(self) -> dict[str, float]:
         """By stage, in the order in which they began. Waits for the GPU, once."""
-        if self._cuda is not None:
+        if self._by_events:
             torch.cuda.synchronize(self._cuda)
         for name, start, end in self._marks:
-            self.add(name, end - start if self._cuda is None else start.elapsed_time(end) / 1000)
+            self.add(name, start.elapsed_time(end) / 1000 if self._by_events else end - start)
         self._marks.clear()
         return dict(self._added)
 
     def _mark(self) -> Any:
-        if self._cuda is None:
+        if not self._by_events:
+            if self._cuda is not None:
+                torch.cuda.synchronize(self._cuda)
             return self._clock()
         event = torch.cuda.Event(enable_timing=True)
         event.record(torch.cuda.current_stream(self._cuda))

@@ -27,44 +27,49 @@ MARGIN = 0.05
 """How far from where it was a target is looked for, beside its motion: the square root of its area times this."""
 
 
-def without_strays(decoded: Decoded, before: Sequence[Tensor | None], motion: Motion) -> Decoded:
+def without_strays(decoded: Decoded, before: Sequence[Tensor | None], motion: Motion, size: tuple[int, int]) -> Decoded:
     """Masks without the parts that lie apart from where the target was, where it is whole there.
 
     Args:
         decoded: of a frame.
         before: by target, its mask logits in the last frame, (1, h, w); None where it was not seen for certain.
-        motion: since then; `Motion.displacements` are of the same targets.
+        motion: since then; `Motion.displacements` are of the same targets, and where one is None, nothing is left out.
+        size: (H, W) of the frame.
     """
     inside = (decoded.low_res[:, 0] > 0).cpu().numpy()
-    strays = [
-        None if each is None else _strays(now, each, motion, displacement or 0.0)
-        for now, each, displacement in zip(inside, before, motion.displacements, strict=True)
-    ]
-    if all(each is None for each in strays):
-        return decoded
-    dropped = torch.from_numpy(np.stack([np.zeros_like(inside[0]) if each is None else each for each in strays]))
-    low = dropped[:, None].to(decoded.low_res.device)
-    high = F.interpolate(low.float(), decoded.high_res.shape[2:], mode="nearest") > 0
-    absent = decoded.low_res.new_tensor(NO_OBJ_SCORE)
-    return replace(decoded, low_res=decoded.low_res.where(~low, absent), high_res=decoded.high_res.where(~high, absent))
+    # From diagonals of the frame to cells of the mask, which is square: along the frame's shorter side these are more.
+    cells = inside.shape[1] * float(np.hypot(*size)) / min(size)
+    low_res, high_res = decoded.low_res.clone(), decoded.high_res.clone()
+    left_out = False
+    for row, (mask, displacement) in enumerate(zip(before, motion.displacements, strict=True)):
+        if mask is None or displacement is None:
+            continue
+        strays = _strays(inside[row], mask, motion.camera, displacement * cells)
+        if strays is not None:
+            left_out = True
+            low_res[row, 0][torch.from_numpy(strays).to(low_res.device)] = NO_OBJ_SCORE
+            # As upstream makes it of the other: nothing is left along the edge of what was left out.
+            high_res[row] = F.interpolate(low_res[row][None], high_res.shape[2:], mode="bilinear", align_corners=False)[
+                0
+            ]
+    return replace(decoded, low_res=low_res, high_res=high_res) if left_out else decoded
 
 
 def _strays(
-    inside: npt.NDArray[np.bool_], before: Tensor, motion: Motion, displacement: float
+    inside: npt.NDArray[np.bool_], before: Tensor, camera: npt.NDArray[np.float64], moved_by: float
 ) -> npt.NDArray[np.bool_] | None:
-    """Of one mask, bool (h, w); None where there are none."""
+    """Of one mask, bool (h, w); None where there are none. moved_by: in its cells."""
     count, parts = cv2.connectedComponents(inside.view(np.uint8))
-    if count <= 2:
-        return None
     last = before > 0
     area = float(last.sum())
-    was = (moved(last[None].float(), motion.camera)[0, 0] > 0.5).cpu().numpy()
-    reach = round(MARGIN * area**0.5 + displacement * float(np.hypot(*inside.shape)))
-    near = cv2.dilate(was.view(np.uint8), cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * reach + 1, 2 * reach + 1)))
-    sizes = np.bincount(parts.ravel(), minlength=count)
-    own = np.bincount(parts[near > 0], minlength=count) >= OWN * sizes
-    found = own[parts] & inside
-    if not area or found.sum() < WHOLE * area:
+    if count <= 2 or not area:
         return None
+    was = (moved(last[None].float(), camera)[0, 0] > 0.5).cpu().numpy()
+    if not was.any():
+        return None
+    distance = cv2.distanceTransform((~was).view(np.uint8), cv2.DIST_L2, 5)
+    near = distance <= MARGIN * area**0.5 + moved_by
+    own = np.bincount(parts[near], minlength=count) >= OWN * np.bincount(parts.ravel(), minlength=count)
+    found = own[parts] & inside
     strays = inside & ~found
-    return strays if strays.any() else None
+    return strays if strays.any() and found.sum() >= WHOLE * area else None

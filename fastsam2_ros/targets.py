@@ -13,11 +13,11 @@ from fastsam2_ros.config import TrackerConfig
 from fastsam2_ros.errors import InputError
 from fastsam2_ros.language import descriptions
 from fastsam2_ros.language.finder import Wanted
-from fastsam2_ros.language.scoring import mask_iou
 from fastsam2_ros.look import SAME_LOOK, Look
 from fastsam2_ros.pruning.state import PruningState
 from fastsam2_ros.results import Box, TrackedObject, TrackState
 from fastsam2_ros.streaming.memory import TargetMemory
+from fastsam2_ros.streaming.warp import STILL
 
 MAX_ID = 65535
 """Ids have to fit the 16 bits of the labels image."""
@@ -31,12 +31,9 @@ JUST_LOST_SECONDS = 3.0
 """For so long after a target was last seen, it is searched twice as often as `search_interval` says: most come back soon."""
 
 SIGHTINGS = 3
-"""Frames in a row in which something that was searched in vain before has to be found in one place: the more often a text is
+"""Searches in a row in which something that was searched in vain before has to be found in one place: the more often a text is
 looked for that is not there, the surer something is taken for it once.
 """
-
-SAME_PLACE = 0.1
-"""IoU of the masks of two frames in a row above which both are of one thing: it may have moved by most of its width."""
 
 LOOK_INTERVAL = 0.19
 """Seconds between two searches by look in that time; then `search_interval`."""
@@ -68,8 +65,8 @@ class Target:
         unlike: seconds since it was last seen and looked like itself.
         since_look: seconds since it was last searched by its look.
         refused: why what the last search found was not taken; empty: nothing was found, it was taken, or seen since.
-        sighted: mask logits, (h, w), of what the last search found, where it is not taken yet; None: there is no such thing.
-        sightings: in how many frames in a row it was found.
+        sighted: box, as shares of the frame, of what the last search found and is not taken yet; None: there is no such thing.
+        sightings: how many searches in a row found it.
     """
 
     description: str
@@ -83,7 +80,7 @@ class Target:
     example: Tensor | None = None
     failed_searches: int = 0
     refused: str = ""
-    sighted: Tensor | None = None
+    sighted: Box | None = None
     sightings: int = 0
     looks: tuple[Look, ...] = ()
     alike: float = 1.0
@@ -98,7 +95,7 @@ class Target:
 
     def found(self) -> None:
         """It was prompted in this frame, which `pruning` knows already."""
-        self.sight(None)
+        self.sighted, self.sightings = None, 0
         self.state = TrackState.TRACKING if self.pruning.certain else TrackState.UNCERTAIN
         self.alike, self.unlike = 1.0, 0.0
 
@@ -133,33 +130,37 @@ class Target:
         return Wanted(self.description, self.example)
 
     def searched(self, found: bool) -> None:
-        """It was searched in this frame."""
+        """It was searched in this frame, and `sight` knows of what was found."""
         self.since_search = 0.0
         if found:
             self.failed_searches = 0
-        elif self.sighted is None:
+        elif not self.to_look_again:
             self.failed_searches += 1
+            self.sighted, self.sightings = None, 0
 
-    def sight(self, mask: Tensor | None) -> bool:
+    @property
+    def to_look_again(self) -> bool:
+        """Something was found that is taken when the next searches find it too."""
+        return 0 < self.sightings < SIGHTINGS
+
+    def sight(self, box: Box | None, camera: npt.NDArray[np.float64] = STILL) -> bool:
         """Whether what a search found is to be taken: by the first search, with a look that it is known by, or at last.
 
         Args:
-            mask: its logits, (h, w); None: nothing was found that could be taken.
+            box: of it, as shares of the frame; None: nothing was found.
+            camera: `Motion.camera` since the last frame.
         """
-        if mask is None:
-            self.sighted, self.sightings = None, 0
-            return False
-        if self.looks or not self.failed_searches:
+        if box is not None and (self.looks or not self.failed_searches):
             return True
-        same = self.sighted is not None and mask_iou(mask, self.sighted) > SAME_PLACE
-        self.sighted, self.sightings = mask, self.sightings + 1 if same else 1
+        same = box is not None and (self.sighted is None or _touch(_moved(self.sighted, camera), box))
+        self.sighted, self.sightings = (box, self.sightings + 1) if same else (None, 0)
         return self.sightings >= SIGHTINGS
 
     def to_search(self, config: TrackerConfig, seconds: float = 0.0) -> bool:
         """Whether it is to be looked for in this frame; seconds: since the last one, where `observe` does not know it yet."""
         just_lost = self.memory is not None and self.pruning.unseen < JUST_LOST_SECONDS
         interval = config.search_interval / 2 if just_lost else interval_after(self.failed_searches, config)
-        interval = interval if self.sighted is None else 0.0
+        interval = 0.0 if self.to_look_again else interval
         return self.searchable and self.state == TrackState.SEARCHING and self.since_search + seconds >= interval
 
     def to_search_by_look(self, config: TrackerConfig) -> bool:
@@ -202,6 +203,22 @@ class Target:
         searches = f"{self.failed_searches} search{'' if self.failed_searches == 1 else 'es'} in vain"
         known = "not found yet" if self.memory is None else unseen
         return "; ".join(part for part in (known, searches, self.refused) if part)
+
+
+def _moved(box: Box, camera: npt.NDArray[np.float64]) -> Box:
+    """To where the camera's motion has put its middle; both as shares of the frame."""
+    x, y, width, height = box
+    middle = camera @ (x + width / 2, y + height / 2, 1.0)
+    return float(middle[0]) - width / 2, float(middle[1]) - height / 2, width, height
+
+
+def _touch(one: Box, other: Box) -> bool:
+    """Whether boxes overlap: within a frame, a thing may move by its width."""
+    apart = (
+        abs(a + b / 2 - c - d / 2) - (b + d) / 2
+        for a, b, c, d in zip(one[:2], one[2:], other[:2], other[2:], strict=True)
+    )
+    return max(apart) <= 0
 
 
 @dataclass(frozen=True)

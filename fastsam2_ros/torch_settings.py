@@ -35,10 +35,11 @@ def neutral_torch(inference: bool = True) -> Iterator[None]:
         yield
 
 
-def computing_in(precision: torch.dtype, device: torch.device) -> AbstractContextManager[None]:
-    """Autocast to a precision; without effect where that is float32."""
+def computing_in(precision: torch.dtype, device: torch.device, cache: bool = True) -> AbstractContextManager[None]:
+    """Autocast to a precision; without effect where that is float32. cache: of weights that were cast."""
     enabled = precision != torch.float32
-    return torch.autocast(device.type, dtype=precision if enabled else torch.bfloat16, enabled=enabled)
+    dtype = precision if enabled else torch.bfloat16
+    return torch.autocast(device.type, dtype=dtype, enabled=enabled, cache_enabled=cache)
 
 
 def hold_weights_in(precision: torch.dtype, model: nn.Module) -> None:

@@ -80,7 +80,8 @@ class Tracking:
         with watch.stage("decode"):
             decoded = self._sam.decode(features, conditioned)
             if self._config.seen_score:
-                decoded = without_strays(decoded, [each.mask if each.certain else None for each in carried], motion)
+                last = [each.mask if each.certain else None for each in carried]
+                decoded = without_strays(decoded, last, motion, features.size)
             looks = looks_of(features.picture, features, decoded.low_res)
             visible = (decoded.object_score > 0) & (decoded.covered > 0)
             visible &= decoded.score >= least_scores(tracked, looks, self._config.seen_score).to(visible.device)

@@ -66,6 +66,7 @@ def recorded_cuda() -> Iterator[list[RecordedGraph]]:
         "CUDAGraph": new,
         "graph": lambda graph, **_: graph,
         "Stream": mock.Mock(),
+        "device": lambda _: nullcontext(),
         "stream": lambda _: nullcontext(),
         "current_stream": mock.Mock(),
     }

@@ -79,10 +79,12 @@ def test_a_gpus_work_is_its_stages_and_is_waited_for_once() -> None:
         assert gpu.waits == 1
 
 
-def test_another_clock_than_the_wall_is_read_whatever_the_device() -> None:
+def test_by_another_clock_a_gpu_is_waited_for_at_both_ends_of_a_stage() -> None:
     times = iter([0.0, 3.0])
-    watch = Stopwatch(CUDA, lambda: next(times))
-    with watch.stage("encode"):
-        pass
-    with mock.patch.object(torch.cuda, "synchronize"):
+    gpu = Gpu()
+    with mock.patch.object(torch.cuda, "synchronize", gpu.synchronize):
+        watch = Stopwatch(CUDA, lambda: next(times))
+        with watch.stage("encode"):
+            pass
+        assert gpu.waits == 2
         assert watch.seconds() == {"encode": 3.0}

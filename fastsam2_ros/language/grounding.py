@@ -56,7 +56,7 @@ class Grounding:
         score: [0, 1], mask quality times the crop's probability of being the description to the power of `TRUST`.
         margin: cosine similarity of the crop with the description minus that with the best negative, [-2, 2]; the
             description in other colours and patterns (`contrasts`) counts as one, and so do its alternatives,
-            with `ALTERNATIVE_SLACK`.
+            with `ALTERNATIVE_SLACK`. Of one of two things that a mask lies on, that of both, if it is larger.
     """
 
     description: str
@@ -114,11 +114,8 @@ def ground(
     if found:
         masks = torch.stack([grounding.mask for _, grounding in found])
         crops = clip.embed_crops(frame, [grounding.box for _, grounding in found], masks)
-        found = _judge(found, crops, texts, negatives, own, alternatives, clip.logit_scale)
-    return [
-        each and _single(each, [other for index, other in found if index == row])
-        for row, each in enumerate(_assign(narrow(found), len(descriptions), config.min_margin))
-    ]
+        found = narrow(_taken_apart(_judge(found, crops, texts, negatives, own, alternatives, clip.logit_scale)))
+    return _assign(found, len(descriptions), config.min_margin)
 
 
 def _token_relevance(
@@ -230,18 +227,17 @@ def _assign(found: list[tuple[int, Grounding]], descriptions: int, min_margin: f
     return results
 
 
-def _single(found: Grounding, candidates: Sequence[Grounding]) -> Grounding:
-    """One of two things, where a mask lies on both: of what fits one of its parts, the best; itself where nothing does.
-
-    What the description fits is both of them together, so a candidate need not fit it as well.
-    """
-    parts = scoring.parts_apart(found.mask_logits)
-    fitting = [
-        each
-        for each in candidates
-        if any(scoring.mask_iou(each.mask_logits, part) > SAME_PART for part in parts)
-        and not scoring.parts_apart(each.mask_logits)
+def _taken_apart(found: list[tuple[int, Grounding]]) -> list[tuple[int, Grounding]]:
+    """Without masks that lie on two places, where others are of one of these: those count as fitting the text as well."""
+    parts = [scoring.parts_apart(each.mask_logits) for _, each in found]
+    margins, whole = [each.margin for _, each in found], [True] * len(found)
+    for row, (index, both) in enumerate(found):
+        for other, (same, each) in enumerate(found):
+            alike = any(scoring.mask_iou(each.mask_logits, part) > SAME_PART for part in parts[row])
+            if same == index and not parts[other] and alike:
+                margins[other], whole[row] = max(margins[other], both.margin), False
+    return [
+        (index, replace(each, margin=margin))
+        for (index, each), margin, one in zip(found, margins, whole, strict=True)
+        if one
     ]
-    if not fitting:
-        return found
-    return replace(max(fitting, key=lambda each: each.score), margin=found.margin)

@@ -77,7 +77,7 @@ def parts_apart(logits: Tensor) -> list[Tensor]:
     SAM 2 draws one mask over look-alikes that stand side by side; a thing that something covers in the middle is rare.
     """
     inside = (logits > 0).byte().cpu().numpy()
-    _, labels, stats, _ = cv2.connectedComponentsWithStats(inside, connectivity=4)
+    _, labels, stats, _ = cv2.connectedComponentsWithStats(inside)
     areas = stats[1:, cv2.CC_STAT_AREA]
     largest = (-areas).argsort()[:2]
     if len(largest) < 2 or areas[largest[1]] < LARGE_PART * areas[largest[0]]:

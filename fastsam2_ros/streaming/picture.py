@@ -51,8 +51,10 @@ class Preparation:
                 resized = F.interpolate(_planes(frame), size, mode="bicubic", antialias=True)
                 picture = np.ascontiguousarray(resized[0].permute(1, 2, 0).numpy())
             return picture, torch.from_numpy(cv2.LUT(picture, self._table)).permute(2, 0, 1)[None].to(self._device)
-        # From pinned memory the CPU need not wait for the upload.
-        pixels = _planes(frame).pin_memory().to(self._device, non_blocking=True).float()
+        planes = _planes(frame)
+        if self._device.type == "cuda":
+            planes = planes.pin_memory()  # the CPU need not wait for the upload then
+        pixels = planes.to(self._device, non_blocking=True).float()
         resized = F.interpolate(pixels, size, mode="bicubic", antialias=True).clamp(0, 255).round()
         picture = resized[0].permute(1, 2, 0).byte().contiguous().cpu().numpy()
         return picture, self._normalised(resized / 255.0)

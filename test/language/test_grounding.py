@@ -255,3 +255,27 @@ def test_what_is_covered_in_the_middle_stays_whole_where_no_mask_is_of_a_half():
     frame = scene(red=(20, 40, 100, 40), green=(60, 20, 20, 80))
     (found,) = find(frame, "red box", segmenter=Whole())
     assert found.box == pytest.approx((20, 40, 100, 40), abs=3)
+
+
+LEFT_CUP, RIGHT_CUP = (20, 40, 30, 40), (90, 40, 30, 40)
+
+
+def two_cups():
+    frame = scene(red=LEFT_CUP)
+    x, y, width, height = RIGHT_CUP
+    frame[y : y + height, x : x + width] = COLOURS["red"]
+    return frame
+
+
+def test_look_alikes_that_one_mask_lies_on_go_to_one_description_each():
+    found = find(two_cups(), "red box", "red thing", segmenter=GroupingSegmenter())
+    assert sorted(round(each.box[0]) for each in found) == pytest.approx([20, 90], abs=3)
+
+
+@pytest.mark.parametrize(("least", "box"), [(min, LEFT_CUP), (max, RIGHT_CUP)], ids=["left", "right"])
+def test_a_relation_decides_among_look_alikes_that_one_mask_lies_on(least, box):
+    def narrow(judged):
+        return [least(judged, key=lambda pair: pair[1].box[0])]
+
+    (found,) = find(two_cups(), "red box", segmenter=GroupingSegmenter(), narrow=narrow)
+    assert found.box == pytest.approx(box, abs=3)

@@ -39,7 +39,10 @@ class PlantedSearch(TextSearch):
         logits = torch.full((64, 64), -5.0, device=device)
         logits[16:40, left : left + 24] = 5.0
         nothing = torch.zeros(0)
-        return Grounding(description, logits, BOX, nothing, nothing, 0.8, 0.1)
+        box = tuple(
+            side / 64 * pixels for side, pixels in zip((left, 16, 24, 24), (*SIZE[::-1], *SIZE[::-1]), strict=True)
+        )
+        return Grounding(description, logits, box, nothing, nothing, 0.8, 0.1)
 
 
 def hide(sam, monkeypatch):

@@ -6,13 +6,16 @@ import numpy as np
 import pytest
 import torch
 
-from fastsam2_ros.config import LanguageConfig, TrackerConfig
+from fastsam2_ros.config import LanguageConfig, PruningConfig, TrackerConfig
 from fastsam2_ros.errors import InputError
 from fastsam2_ros.language.grounding import Grounding
 from fastsam2_ros.language.search import NONE, TextSearch
+from fastsam2_ros.pruning.budget import Budget
+from fastsam2_ros.pruning.state import PruningState
 from fastsam2_ros.results import TrackState
 from fastsam2_ros.streaming.loading import LoadedSam2
-from fastsam2_ros.targets import SIGHTINGS
+from fastsam2_ros.streaming.warp import STILL
+from fastsam2_ros.targets import SIGHTINGS, Target
 from fastsam2_ros.tracker import TextTracker
 
 from .planted import BOX, SIZE, STEP, steps
@@ -80,10 +83,47 @@ def test_what_is_found_now_here_now_there_is_not_taken(make, video, search):
     tracker.set_target("mug")
     steps(tracker, video, 1)
     search.present.add("mug")
-    for index in range(1, 8):
+    for index in range(1, 9):
         search.places["mug"] = index % 2
         assert tracker.step(video[index % len(video)], index * STEP).objects[0].id == 0
-    assert steps(tracker, video, SIGHTINGS, first=8)[-1].objects[0].id == 1
+    assert steps(tracker, video, SIGHTINGS, first=9)[-1].objects[0].id == 1
+
+
+def test_what_is_found_now_here_now_there_takes_no_others_turn(make, video, search):
+    """Twice in each interval is all that it is searched."""
+    tracker = make("mug", search_interval=0.4)
+    tracker.set_target("mug")
+    steps(tracker, video, 1)
+    tracker.set_target("mug; cup; spoon")
+    steps(tracker, video, 3, first=1)
+    search.present.add("cup")
+    search.searched.clear()
+    for index in range(4, 44):
+        search.places["cup"] = 1 + index % 2
+        tracker.step(video[index % len(video)], index * STEP)
+    counts = {name: search.searched.count([name]) for name in ("cup", "spoon")}
+    assert 2 <= counts["spoon"] <= 4  # each time after twice as long, to 1.6 s
+    assert counts["cup"] <= 2 * counts["spoon"] + 2
+
+
+def test_what_cannot_be_taken_up_waits_as_if_it_were_not_found(make, video, search, sam, monkeypatch):
+    tracker = make(search_interval=0.3)
+    tracker.set_target("mug")
+    steps(tracker, video, 1)
+    search.present.add("mug")
+    monkeypatch.setattr(sam, "remember_prompt", lambda *_: 1 / 0)
+    results = steps(tracker, video, 30, first=1)
+    assert len(search.searched) <= 1 + 4 * SIGHTINGS
+    assert "searches in vain" in results[-1].objects[0].reason
+
+
+@pytest.mark.parametrize(
+    ("camera", "taken"), [(STILL, False), (np.array([[1, 0, 0.4], [0, 1, 0]]), True)], ids=["still", "turns"]
+)
+def test_what_was_sighted_moves_with_the_camera(camera, taken):
+    target = Target("mug", True, True, PruningState(Budget(PruningConfig())), failed_searches=1)
+    places = [(0.1 + 0.4 * index, 0.3, 0.2, 0.2) for index in range(SIGHTINGS)]
+    assert [target.sight(box, camera) for box in places][-1] == taken
 
 
 def test_what_was_sighted_is_looked_at_again_before_others_are_searched(make, video, search):

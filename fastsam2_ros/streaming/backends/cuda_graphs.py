@@ -16,6 +16,8 @@ from fastsam2_ros.streaming.backends import exportable
 from fastsam2_ros.streaming.backends.parts import ExportedParts
 from fastsam2_ros.torch_settings import computing_in
 
+_RECORDING = threading.Lock()
+"""CUDA can record one graph at a time in a process."""
 WARM_UP = 3
 """Times that a part runs before it is recorded, so that libraries have chosen their algorithms and made their workspaces."""
 
@@ -47,7 +49,8 @@ class GraphedPart:
         """See `parts.Session`. Inputs have the shapes, types and device of the first ones."""
         with self._lock:  # inputs and outputs have one place each
             if self._graph is None:
-                self._graph = self._record(inputs)
+                with _RECORDING, torch.cuda.device(inputs[0].device):
+                    self._graph = self._record(inputs)
             for own, given in zip(self._inputs, inputs, strict=True):
                 own.copy_(given)
             self._graph.replay()
@@ -64,11 +67,12 @@ class GraphedPart:
         torch.cuda.current_stream(device).wait_stream(stream)
         graph = torch.cuda.CUDAGraph()
         # Other threads may go on allocating memory.
-        with torch.cuda.graph(graph, capture_error_mode="thread_local"):
+        with torch.cuda.graph(graph, stream=stream, capture_error_mode="thread_local"):
             self._outputs = self._compute()
         return graph
 
     def _compute(self) -> Sequence[Tensor]:
-        with computing_in(self._precision, self._inputs[0].device):
+        # Each time by itself, and not in a caller's: what that would keep of casts is gone when the graph is replayed.
+        with computing_in(self._precision, self._inputs[0].device, cache=False):
             outputs = self._module(*self._inputs)
         return [outputs] if isinstance(outputs, Tensor) else list(outputs)
