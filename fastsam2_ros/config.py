@@ -238,7 +238,7 @@ class TrackerConfig:
     seen_score: float = option(
         0.25,
         "Score below which a target counts as out of sight: its mask is not given out, and the frame not remembered. "
-        "Where its look is like the remembered one, .4 of it are enough. 0: masks are as SAM 2 gives them.",
+        "Where its look is like the remembered one, .4 of it are enough. 0: doubtful masks and strays are given out too.",
         minimum=0.0,
         maximum=1.0,
     )

@@ -107,10 +107,18 @@ def test_where_its_motion_is_not_known_nothing_is_left_out():
 def test_motion_is_of_the_frame_and_not_of_its_square():
     """The same share of the diagonal is more cells along the shorter side of a wide frame."""
     rows, columns = CUP
-    beside = rows, slice(columns.stop + 8, columns.stop + 16)
-    result = decoded(logits(CUP, beside))
+    below = slice(rows.stop + 4, rows.stop + 20), columns
+    result = decoded(logits(CUP, below))
     assert without_strays(result, [logits(CUP)], motion(0.1), (360, 1440)) is result
     assert without_strays(result, [logits(CUP)], motion(0.1), SQUARE) is not result
+
+
+def test_what_clings_to_a_look_alike_does_not_lead_to_it():
+    """A strip of it was in the last mask."""
+    rows, columns = OTHER
+    strip = rows, slice(columns.start, columns.start + 3)
+    result = without_strays(decoded(logits(CUP, OTHER)), [logits(CUP, strip)], motion(0.02), SQUARE)
+    assert places(result) == (1, 0)
 
 
 def test_a_camera_that_turned_away_leaves_masks_as_they_are():

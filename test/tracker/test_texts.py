@@ -117,9 +117,10 @@ def test_what_cannot_be_taken_up_waits_as_if_it_were_not_found(make, video, sear
     assert "searches in vain" in results[-1].objects[0].reason
 
 
-@pytest.mark.parametrize(
-    ("camera", "taken"), [(STILL, False), (np.array([[1, 0, 0.4], [0, 1, 0]]), True)], ids=["still", "turns"]
-)
+TURNS = np.array([[1, 0, 0.4], [0, 1, 0]])
+
+
+@pytest.mark.parametrize(("camera", "taken"), [(STILL, False), (TURNS, True)], ids=["still", "turns"])
 def test_what_was_sighted_moves_with_the_camera(camera, taken):
     target = Target("mug", True, True, PruningState(Budget(PruningConfig())), failed_searches=1)
     places = [(0.1 + 0.4 * index, 0.3, 0.2, 0.2) for index in range(SIGHTINGS)]
