@@ -13,38 +13,37 @@ import torch.nn.functional as F
 from sam2.modeling.sam2_base import NO_OBJ_SCORE
 from torch import Tensor
 
-from fastsam2_ros.pruning.motion import Motion
+from fastsam2_ros.pruning.state import PruningState
 from fastsam2_ros.streaming.values import Decoded
 from fastsam2_ros.streaming.warp import moved
 
 WHOLE = 0.8
-"""Of the target's area in the last frame that has to be found where it was, for what lies elsewhere to be another thing: one
-that comes out on the far side of what covers it lies in two places too, but is not whole in either.
+"""Of the target's area when it was last seen in one place, that has to be in one place now for what lies elsewhere to be
+another thing: one that comes out on the far side of what covers it lies in two places too, but is not whole in either.
 """
 OWN = 0.5
-"""Of a part that lies within reach of where the target was, from which on it is the target's."""
-LARGE_PART = 0.2
-"""Of a mask that lies in several places, a part as a share of the largest, from which on others may lie beside it."""
+"""Of a part that lies close to the target, from which on it is the target's."""
+GROWTH = 2.0
+"""A target's area becomes so many times as large in a second, at most; what grows faster has run into another thing."""
+IN_ONE_PLACE = 0.9
+"""Of a mask in its largest part, from which on it is in one place."""
 MARGIN = 0.05
-"""How far from where it was a target is looked for, beside its motion: the square root of its area times this."""
+"""How close that is: the square root of the target's area times this."""
 
 
-def without_strays(decoded: Decoded, before: Sequence[Tensor | None], motion: Motion, size: tuple[int, int]) -> Decoded:
-    """Masks without the parts that lie apart from where the target was, where it is whole there.
+def without_strays(decoded: Decoded, carried: Sequence[PruningState], camera: npt.NDArray[np.float64]) -> Decoded:
+    """Masks without what lies apart from their targets, where these are whole.
 
     Args:
         decoded: of a frame.
-        before: by target, its mask logits in the last frame, (1, h, w); None where it was not seen for certain.
-        motion: since then; `Motion.displacements` are of the same targets, and where one is None, nothing is left out.
-        size: (H, W) of the frame.
+        carried: of each target, as the last frame left it.
+        camera: `Motion.camera` since then.
     """
     inside = (decoded.low_res[:, 0] > 0).cpu().numpy()
     low_res, high_res = decoded.low_res.clone(), decoded.high_res.clone()
     left_out = False
-    for row, (mask, displacement) in enumerate(zip(before, motion.displacements, strict=True)):
-        if mask is None or displacement is None:
-            continue
-        strays = _strays(inside[row], mask, motion.camera, displacement, size)
+    for row, each in enumerate(carried):
+        strays = None if each.mask is None else _strays(inside[row], each.mask, each.whole * inside[row].size, camera)
         if strays is not None:
             left_out = True
             low_res[row, 0][torch.from_numpy(strays).to(low_res.device)] = NO_OBJ_SCORE
@@ -55,43 +54,41 @@ def without_strays(decoded: Decoded, before: Sequence[Tensor | None], motion: Mo
     return replace(decoded, low_res=low_res, high_res=high_res) if left_out else decoded
 
 
+def whole_size(mask: Tensor, before: float, seconds: float) -> float:
+    """`PruningState.whole` after a frame in which the target was seen for certain.
+
+    Args:
+        mask: logits, (1, h, w).
+        before: what it was.
+        seconds: since the last frame.
+    """
+    inside = (mask[0] > 0).byte().cpu().numpy()
+    _, _, stats, _ = cv2.connectedComponentsWithStats(inside)
+    areas = stats[1:, cv2.CC_STAT_AREA]
+    largest = areas.max(initial=0)
+    if largest < IN_ONE_PLACE * max(areas.sum(), 1):
+        return before
+    return min(float(largest / inside.size), before * GROWTH**seconds)
+
+
 def _strays(
-    inside: npt.NDArray[np.bool_],
-    before: Tensor,
-    camera: npt.NDArray[np.float64],
-    displacement: float,
-    size: tuple[int, int],
+    inside: npt.NDArray[np.bool_], before: Tensor, whole: float, camera: npt.NDArray[np.float64]
 ) -> npt.NDArray[np.bool_] | None:
-    """Of one mask, bool (h, w); None where there are none. displacement: in diagonals of the frame, whose size is (H, W)."""
+    """Of one mask, bool (h, w); None where there are none. whole: cells that the target has."""
     count, parts = cv2.connectedComponents(inside.view(np.uint8))
-    last = before > 0
-    area = float(last.sum())
-    if count <= 2 or not area:
+    if count <= 2 or not whole:
         return None
-    was = (moved(last[None].float(), camera)[0, 0] > 0.5).cpu().numpy()
-    near = _near(_large_parts(was), displacement, size)
-    own = np.bincount(parts[near], minlength=count) >= OWN * np.bincount(parts.ravel(), minlength=count)
-    found = own[parts] & inside
-    strays = inside & ~found
-    return strays if strays.any() and found.sum() >= WHOLE * area else None
-
-
-def _large_parts(mask: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
-    """A mask, bool (h, w), without its small parts: what clings to a look-alike must not lead to the whole of it."""
-    _, parts, stats, _ = cv2.connectedComponentsWithStats(mask.view(np.uint8))
-    areas = stats[:, cv2.CC_STAT_AREA]
-    large = areas >= LARGE_PART * areas[1:].max(initial=0)
-    large[0] = False  # beside the mask
-    return np.asarray(large[parts], np.bool_)
-
-
-def _near(was: npt.NDArray[np.bool_], displacement: float, size: tuple[int, int]) -> npt.NDArray[np.bool_]:
-    """Within reach of a mask, bool (h, w), in a frame of size (H, W)."""
-    rows, columns = was.shape
-    # In cells as high as they are wide: masks are square, and frames are not.
-    high = max(1, round(columns * size[0] / size[1]))
-    square = cv2.resize(was.view(np.uint8), (columns, high), interpolation=cv2.INTER_NEAREST)
-    distance = cv2.distanceTransform(1 - square, cv2.DIST_L2, 5)
-    reach = MARGIN * float(square.sum()) ** 0.5 + displacement * float(np.hypot(*size)) * columns / size[1]
-    near = (distance <= reach).view(np.uint8)
-    return cv2.resize(near, (columns, rows), interpolation=cv2.INTER_NEAREST) > 0
+    was = (moved((before > 0)[None].float(), camera)[0, 0] > 0.5).cpu().numpy()
+    shared = np.bincount(parts[was], minlength=count)
+    shared[0] = 0  # beside the mask
+    if not shared.any():
+        return None
+    main = parts == shared.argmax()
+    area = float(main.sum())
+    if area < WHOLE * whole:
+        return None
+    distance = cv2.distanceTransform((~main).view(np.uint8), cv2.DIST_L2, 5)
+    close = np.bincount(parts[distance <= MARGIN * area**0.5 + 1], minlength=count)
+    own = close >= OWN * np.bincount(parts.ravel(), minlength=count)
+    strays = inside & ~own[parts]
+    return strays if strays.any() else None

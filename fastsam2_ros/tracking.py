@@ -16,7 +16,7 @@ from fastsam2_ros.pruning.view import target_tokens
 from fastsam2_ros.results import AttentionCounts, TargetTokens
 from fastsam2_ros.seen import least_scores, remember_look
 from fastsam2_ros.stopwatch import Stopwatch
-from fastsam2_ros.strays import without_strays
+from fastsam2_ros.strays import whole_size, without_strays
 from fastsam2_ros.streaming.memory import TargetMemory
 from fastsam2_ros.streaming.model import StreamingSam2
 from fastsam2_ros.streaming.shares import TokenShares
@@ -80,8 +80,7 @@ class Tracking:
         with watch.stage("decode"):
             decoded = self._sam.decode(features, conditioned)
             if self._config.seen_score:
-                last = [each.mask if each.certain else None for each in carried]
-                decoded = without_strays(decoded, last, motion, features.size)
+                decoded = without_strays(decoded, carried, motion.camera)
             looks = looks_of(features.picture, features, decoded.low_res)
             visible = (decoded.object_score > 0) & (decoded.covered > 0)
             visible &= decoded.score >= least_scores(tracked, looks, self._config.seen_score).to(visible.device)
@@ -107,6 +106,7 @@ class Tracking:
                 lost_seconds=self._config.lost_seconds,
             )
             if each.certain:
+                each.whole = whole_size(decoded.low_res[row], each.whole, motion.seconds)
                 each.prototype = looks[row].token
                 remember_look(tracked[row], looks[row], tracked[row].alike_first)
         return attention, viewed

@@ -29,6 +29,7 @@ class PruningState:
             prompt, when every token is conditioned: features that never met the memory would stay as long as they are left out.
         score: [0, 1], visibility times predicted IoU, in the last frame.
         size: share of the frame that its last mask covers, [0, 1].
+        whole: `size` when it was last seen for certain and in one place; see `strays`.
         certain: in the last frame it was seen, and its mask was trusted.
         unseen: seconds since it was last seen.
         since_found: tracked frames since its last prompt, or since it was seen again.
@@ -41,6 +42,7 @@ class PruningState:
     conditioned: Tensor | None = None
     score: float = 0.0
     size: float = 0.0
+    whole: float = 0.0
     certain: bool = False
     unseen: float = 0.0
     since_found: int = 0
@@ -90,6 +92,7 @@ class PruningState:
     ) -> None:
         """It was prompted in this frame, for the first time or again; arguments as the attributes, or of `observe`."""
         self.mask, self.prototype, self.conditioned, self.size = mask, prototype, None, size
+        self.whole = size
         self.since_found, self.unseen = 0, 0.0
         self.score = score if visible else 0.0
         self.certain = visible and score >= trusted_score
