@@ -21,14 +21,14 @@ WHOLE = 0.8
 """Of the target's area when it was last seen in one place, that has to be in one place now for what lies elsewhere to be
 another thing: one that comes out on the far side of what covers it lies in two places too, but is not whole in either.
 """
-OWN = 0.5
-"""Of a part that lies close to the target, from which on it is the target's."""
 GROWTH = 2.0
 """A target's area becomes so many times as large in a second, at most; what grows faster has run into another thing."""
 IN_ONE_PLACE = 0.9
 """Of a mask in its largest part, from which on it is in one place."""
-MARGIN = 0.05
-"""How close that is: the square root of the target's area times this."""
+SMALL, MARGIN, OWN = 0.1, 0.25, 0.5
+"""A part beside the target is its own, such as a tail, where it is no larger than this share of its area, and lies no further
+away than this share of the area's square root with this share of itself.
+"""
 
 
 def without_strays(decoded: Decoded, carried: Sequence[PruningState], camera: npt.NDArray[np.float64]) -> Decoded:
@@ -74,7 +74,7 @@ def whole_size(mask: Tensor, before: float, seconds: float) -> float:
 def _strays(
     inside: npt.NDArray[np.bool_], before: Tensor, whole: float, camera: npt.NDArray[np.float64]
 ) -> npt.NDArray[np.bool_] | None:
-    """Of one mask, bool (h, w); None where there are none. whole: cells that the target has."""
+    """Of one mask, bool (h, w); None where there are none. whole: cells of the target when it was last in one place."""
     count, parts = cv2.connectedComponents(inside.view(np.uint8))
     if count <= 2 or not whole:
         return None
@@ -88,7 +88,9 @@ def _strays(
     if area < WHOLE * whole:
         return None
     distance = cv2.distanceTransform((~main).view(np.uint8), cv2.DIST_L2, 5)
+    sizes = np.bincount(parts.ravel(), minlength=count)
     close = np.bincount(parts[distance <= MARGIN * area**0.5 + 1], minlength=count)
-    own = close >= OWN * np.bincount(parts.ravel(), minlength=count)
+    own = (close >= OWN * sizes) & (sizes <= SMALL * area)
+    own[shared.argmax()] = True
     strays = inside & ~own[parts]
     return strays if strays.any() else None
