@@ -22,7 +22,9 @@ WHOLE = 0.8
 another thing: one that comes out on the far side of what covers it lies in two places too, but is not whole in either.
 """
 GROWTH = 2.0
-"""A target's area becomes so many times as large in a second, at most; what grows faster has run into another thing."""
+"""A target's area becomes so many times as large, or as small, in a second, at most: what grows faster has run into another thing,
+and what shrinks faster is being covered.
+"""
 IN_ONE_PLACE = 0.9
 """Of a mask in its largest part, from which on it is in one place."""
 SMALL, MARGIN, OWN = 0.1, 0.25, 0.5
@@ -68,7 +70,8 @@ def whole_size(mask: Tensor, before: float, seconds: float) -> float:
     largest = areas.max(initial=0)
     if largest < IN_ONE_PLACE * max(areas.sum(), 1):
         return before
-    return min(float(largest / inside.size), before * GROWTH**seconds)
+    change = GROWTH**seconds
+    return float(np.clip(largest / inside.size, before / change, before * change))
 
 
 def _strays(

@@ -116,9 +116,13 @@ def test_values_that_are_not_finite_are_in_no_mask():
 
 def test_a_target_is_as_large_as_where_it_was_last_in_one_place():
     assert whole_size(logits(CUP), 0.9 * SIZE, 1.0) == pytest.approx(SIZE)
-    assert whole_size(logits(CUP), 2 * SIZE, 1.0) == pytest.approx(SIZE)
+    assert whole_size(logits(CUP), 1.1 * SIZE, 1.0) == pytest.approx(SIZE)
     assert whole_size(logits(CUP, OTHER), 0.07, 1.0) == 0.07
     assert whole_size(logits(), 0.07, 1.0) == 0.07
+
+
+def test_what_shrinks_at_once_is_being_covered():
+    assert whole_size(logits(CUP), 8 * SIZE, 0.5) == pytest.approx(8 * SIZE / GROWTH**0.5)
 
 
 def test_what_grows_at_once_has_run_into_another_thing():
