@@ -22,7 +22,7 @@ WHOLE = 0.8
 another thing: one that comes out on the far side of what covers it lies in two places too, but is not whole in either.
 """
 GROWTH = 2.0
-"""A target's area becomes so many times as large, or as small, in a second, at most: what grows faster has run into another thing,
+"""A target's area becomes so many times as large or small in a second, at most: what grows faster has run into another thing,
 and what shrinks faster is being covered.
 """
 IN_ONE_PLACE = 0.9
