@@ -13,12 +13,14 @@ import torch.nn.functional as F
 from sam2.modeling.sam2_base import NO_OBJ_SCORE
 from torch import Tensor
 
-from fastsam2_ros.pruning.state import PruningState
+from fastsam2_ros.pruning.state import SETTLING_FRAMES, PruningState
 from fastsam2_ros.streaming.values import Decoded
 from fastsam2_ros.streaming.warp import moved
 
+MORE = 1.1
+"""Of the target's area when it was last seen in one place, up to which a mask is all the target's, wherever its parts are."""
 WHOLE = 0.8
-"""Of the target's area when it was last seen in one place, that has to be in one place now for what lies elsewhere to be
+"""Of that area, what has to be in one place now for what lies elsewhere to be
 another thing: one that comes out on the far side of what covers it lies in two places too, but is not whole in either.
 """
 GROWTH = 2.0
@@ -42,26 +44,27 @@ def without_strays(decoded: Decoded, carried: Sequence[PruningState], camera: np
         camera: `Motion.camera` since then.
     """
     inside = (decoded.low_res[:, 0] > 0).cpu().numpy()
-    low_res, high_res = decoded.low_res.clone(), decoded.high_res.clone()
-    left_out = False
+    low_res, high_res = decoded.low_res, decoded.high_res
     for row, each in enumerate(carried):
-        strays = None if each.mask is None else _strays(inside[row], each.mask, each.whole * inside[row].size, camera)
+        if each.mask is None or each.since_found < SETTLING_FRAMES:
+            continue
+        strays = _strays(inside[row], each.mask, each.whole * inside[row].size, camera)
         if strays is not None:
-            left_out = True
+            if low_res is decoded.low_res:
+                low_res, high_res = low_res.clone(), high_res.clone()
             low_res[row, 0][torch.from_numpy(strays).to(low_res.device)] = NO_OBJ_SCORE
             # As upstream makes it of the other: nothing is left along the edge of what was left out.
-            high_res[row] = F.interpolate(low_res[row][None], high_res.shape[2:], mode="bilinear", align_corners=False)[
-                0
-            ]
-    return replace(decoded, low_res=low_res, high_res=high_res) if left_out else decoded
+            size = list(high_res.shape[2:])
+            high_res[row] = F.interpolate(low_res[row : row + 1], size, mode="bilinear", align_corners=False)[0]
+    return replace(decoded, low_res=low_res, high_res=high_res)
 
 
-def whole_size(mask: Tensor, before: float, seconds: float) -> float:
+def whole_size(mask: Tensor, before: PruningState, seconds: float) -> float:
     """`PruningState.whole` after a frame in which the target was seen for certain.
 
     Args:
         mask: logits, (1, h, w).
-        before: what it was.
+        before: after that frame, but for what it is asked for.
         seconds: since the last frame.
     """
     inside = (mask[0] > 0).byte().cpu().numpy()
@@ -69,9 +72,9 @@ def whole_size(mask: Tensor, before: float, seconds: float) -> float:
     areas = stats[1:, cv2.CC_STAT_AREA]
     largest = areas.max(initial=0)
     if largest < IN_ONE_PLACE * max(areas.sum(), 1):
-        return before
-    change = GROWTH**seconds
-    return float(np.clip(largest / inside.size, before / change, before * change))
+        return before.whole
+    change = GROWTH**seconds if before.since_found > SETTLING_FRAMES else np.inf  # a prompt may be of a part
+    return float(np.clip(largest / inside.size, before.whole / change, before.whole * change))
 
 
 def _strays(
@@ -79,7 +82,7 @@ def _strays(
 ) -> npt.NDArray[np.bool_] | None:
     """Of one mask, bool (h, w); None where there are none. whole: cells of the target when it was last in one place."""
     count, parts = cv2.connectedComponents(inside.view(np.uint8))
-    if count <= 2 or not whole:
+    if count <= 2 or not whole or inside.sum() <= MORE * whole:
         return None
     was = (moved((before > 0)[None].float(), camera)[0, 0] > 0.5).cpu().numpy()
     shared = np.bincount(parts[was], minlength=count)

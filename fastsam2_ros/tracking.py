@@ -106,7 +106,7 @@ class Tracking:
                 lost_seconds=self._config.lost_seconds,
             )
             if each.certain:
-                each.whole = whole_size(decoded.low_res[row], each.whole, motion.seconds)
+                each.whole = whole_size(decoded.low_res[row], each, motion.seconds)
                 each.prototype = looks[row].token
                 remember_look(tracked[row], looks[row], tracked[row].alike_first)
         return attention, viewed

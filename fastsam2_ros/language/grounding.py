@@ -233,8 +233,8 @@ def _taken_apart(found: list[tuple[int, Grounding]]) -> list[tuple[int, Groundin
     margins, whole = [each.margin for _, each in found], [True] * len(found)
     for row, (index, both) in enumerate(found):
         for other, (same, each) in enumerate(found):
-            alike = any(scoring.mask_iou(each.mask_logits, part) > SAME_PART for part in parts[row])
-            if same == index and not parts[other] and alike:
+            single = same == index and not parts[other]
+            if single and any(scoring.mask_iou(each.mask_logits, part) > SAME_PART for part in parts[row]):
                 margins[other], whole[row] = max(margins[other], both.margin), False
     return [
         (index, replace(each, margin=margin))
