@@ -17,11 +17,9 @@ from fastsam2_ros.pruning.state import SETTLING_FRAMES, PruningState
 from fastsam2_ros.streaming.values import Decoded
 from fastsam2_ros.streaming.warp import moved
 
-MORE = 1.1
-"""Of the target's area when it was last seen in one place, up to which a mask is all the target's, wherever its parts are."""
 WHOLE = 0.8
-"""Of that area, what has to be in one place now for what lies elsewhere to be
-another thing: one that comes out on the far side of what covers it lies in two places too, but is not whole in either.
+"""Of the target's area when it was last seen in one place, that has to be in one place now for what lies elsewhere to be
+another thing. One that comes out on the far side of what covers it lies in two places too, but is not whole in either.
 """
 GROWTH = 2.0
 """A target's area becomes so many times as large or small in a second, at most: what grows faster has run into another thing,
@@ -36,7 +34,7 @@ away than this share of the area's square root with this share of itself.
 
 
 def without_strays(decoded: Decoded, carried: Sequence[PruningState], camera: npt.NDArray[np.float64]) -> Decoded:
-    """Masks without what lies apart from their targets, where these are whole.
+    """Masks without what lies apart from their targets, where these are whole and more than that is there.
 
     Args:
         decoded: of a frame.
@@ -82,7 +80,7 @@ def _strays(
 ) -> npt.NDArray[np.bool_] | None:
     """Of one mask, bool (h, w); None where there are none. whole: cells of the target when it was last in one place."""
     count, parts = cv2.connectedComponents(inside.view(np.uint8))
-    if count <= 2 or not whole or inside.sum() <= MORE * whole:
+    if count <= 2 or not whole or inside.sum() <= whole:
         return None
     was = (moved((before > 0)[None].float(), camera)[0, 0] > 0.5).cpu().numpy()
     shared = np.bincount(parts[was], minlength=count)
