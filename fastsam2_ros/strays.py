@@ -71,8 +71,11 @@ def whole_size(mask: Tensor, before: PruningState, seconds: float) -> float:
     largest = areas.max(initial=0)
     if largest < IN_ONE_PLACE * max(areas.sum(), 1):
         return before.whole
-    change = GROWTH**seconds if before.since_found > SETTLING_FRAMES else np.inf  # a prompt may be of a part
-    return float(np.clip(largest / inside.size, before.whole / change, before.whole * change))
+    size = float(largest / inside.size)
+    if not before.whole or before.since_found <= SETTLING_FRAMES:  # a prompt may be of a part, or empty
+        return size
+    change = GROWTH**seconds
+    return min(max(size, before.whole / change), before.whole * change)
 
 
 def _strays(

@@ -133,6 +133,11 @@ def test_what_grows_at_once_has_run_into_another_thing():
     assert whole_size(logits(CUP), state(None, SIZE / 8), 0.5) == pytest.approx(SIZE / 8 * GROWTH**0.5)
 
 
+@pytest.mark.parametrize("since_found", [1, 9])
+def test_after_an_empty_prompt_it_is_as_large_as_it_is_seen(since_found):
+    assert whole_size(logits(CUP), state(None, 0.0, since_found), 0.03) == pytest.approx(SIZE)
+
+
 def test_after_a_prompt_of_a_part_it_is_as_large_as_it_is_seen():
     assert whole_size(logits(CUP), state(None, SIZE / 8, since_found=1), 0.03) == pytest.approx(SIZE)
 

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import cv2
 import numpy as np
 import pytest
 import torch
+import torch.nn.functional as F
 
 from fastsam2_ros import finding
 from fastsam2_ros import seen as rules
@@ -217,3 +219,36 @@ def test_an_example_is_found_by_the_language_model_whatever_finds_texts(seeing, 
     seeing.set_example(PICTURE, "mug")
     assert steps(seeing, 0, 1)[0].state == TrackState.TRACKING
     assert seeing.targets[0].example is not None
+
+
+@pytest.mark.parametrize("seen_score", [0.25, 0.0])
+def test_what_lies_apart_from_a_whole_target_is_neither_shown_nor_remembered(sam, search, monkeypatch, seen_score):
+    """From the fifth frame on SAM 2's mask lies on a look-alike too; with `seen_score` 0 that is as it is."""
+    tracker = TextTracker(LoadedSam2(sam, untrained=True), search, TrackerConfig(seen_score=seen_score))
+    own, other = np.zeros((2, 120, 160), bool)
+    own[30:90, 20:60] = other[30:90, 100:140] = True
+    tracker.set_mask(own, "cup")
+    side = 4 * sam.grid[0]
+    decode, remember, remembered = sam.decode, sam.remember, []
+
+    def drawn(features, conditioned):
+        decoded, seen = decode(features, conditioned), own | other if tracker_step > 4 else own
+        small = cv2.resize(seen.astype(np.uint8), (side, side), interpolation=cv2.INTER_NEAREST)
+        low_res = torch.where(torch.from_numpy(small)[None, None] > 0, 8.0, -8.0).to(decoded.low_res)
+        high_res = F.interpolate(low_res, decoded.high_res.shape[2:], mode="bilinear")
+        sure = torch.full_like(decoded.predicted_iou, 0.95)
+        return replace(decoded, low_res=low_res, high_res=high_res, predicted_iou=sure, object_score=sure + 8)
+
+    def noted(features, decoded, *arguments):
+        remembered.append(int((decoded.high_res[0, 0, :, decoded.high_res.shape[3] // 2 :] > 0).sum()))
+        remember(features, decoded, *arguments)
+
+    monkeypatch.setattr(sam, "decode", drawn)
+    monkeypatch.setattr(sam, "remember", noted)
+    shown = []
+    for tracker_step in range(9):
+        (target,) = tracker.step(VIDEO[tracker_step], tracker_step * STEP).objects
+        shown.append(bool(target.mask[other].any()))
+        assert target.mask[own].mean() > 0.9
+    assert shown == [False] * 5 + [not seen_score] * 4
+    assert any(remembered) == (not seen_score)
