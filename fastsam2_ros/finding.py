@@ -85,6 +85,8 @@ class Finding:
         That is one that is to be looked at again, or the one that waits longest. camera: `Motion.camera` since the last frame.
         """
         targets = state.targets.targets
+        for target in targets:
+            target.follow(camera)
         due = [place for place, target in enumerate(targets) if target.to_search(self._config)]
         if any(target.shown for target in targets):
             due = sorted(due, key=lambda place: (not targets[place].to_look_again, -targets[place].since_search))[:1]
@@ -93,7 +95,7 @@ class Finding:
             state = self._attempt(state, partial(self._search_for, places=due, frame=frame, found=found), warnings)
             for place in due:
                 grounding, target = found.get(place), state.targets.targets[place]
-                if target.sight(None if grounding is None else _shares(grounding.box, frame.features.size), camera):
+                if target.sight(None if grounding is None else _shares(grounding.box, frame.features.size)):
                     change = partial(self._take_up, place=place, grounding=found[place], frame=frame)
                     state = self._attempt(state, change, warnings)
                 elif target.to_look_again:

@@ -17,7 +17,6 @@ from fastsam2_ros.look import SAME_LOOK, Look
 from fastsam2_ros.pruning.state import PruningState
 from fastsam2_ros.results import Box, TrackedObject, TrackState
 from fastsam2_ros.streaming.memory import TargetMemory
-from fastsam2_ros.streaming.warp import STILL
 
 MAX_ID = 65535
 """Ids have to fit the 16 bits of the labels image."""
@@ -65,7 +64,7 @@ class Target:
         unlike: seconds since it was last seen and looked like itself.
         since_look: seconds since it was last searched by its look.
         refused: why what the last search found was not taken; empty: nothing was found, it was taken, or seen since.
-        sighted: box, as shares of the frame, of what the last search found and is not taken yet; None: there is no such thing.
+        sighted: box, as shares of this frame, of what the last search found and is not taken yet; None: there is no such thing.
         sightings: how many searches in a row found it.
     """
 
@@ -143,16 +142,24 @@ class Target:
         """Something was found that is taken when the next searches find it too."""
         return 0 < self.sightings < SIGHTINGS
 
-    def sight(self, box: Box | None, camera: npt.NDArray[np.float64] = STILL) -> bool:
+    def follow(self, camera: npt.NDArray[np.float64]) -> None:
+        """To be called for every frame: what was sighted is where the camera's motion has put it, be it searched now or later.
+
+        Args:
+            camera: `Motion.camera` since the last frame.
+        """
+        if self.sighted is not None:
+            self.sighted = _moved(self.sighted, camera)
+
+    def sight(self, box: Box | None) -> bool:
         """Whether what a search found is to be taken: by the first search, with a look that it is known by, or at last.
 
         Args:
             box: of it, as shares of the frame; None: nothing was found.
-            camera: `Motion.camera` since the last frame.
         """
         if box is not None and (self.looks or not self.failed_searches):
             return True
-        same = box is not None and (self.sighted is None or _touch(_moved(self.sighted, camera), box))
+        same = box is not None and (self.sighted is None or _touch(self.sighted, box))
         self.sighted, self.sightings = (box, self.sightings + 1) if same else (None, 0)
         return self.sightings >= SIGHTINGS
 

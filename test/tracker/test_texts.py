@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -11,6 +13,7 @@ from fastsam2_ros.errors import InputError
 from fastsam2_ros.language.grounding import Grounding
 from fastsam2_ros.language.search import NONE, TextSearch
 from fastsam2_ros.pruning.budget import Budget
+from fastsam2_ros.pruning.motion import MotionEstimator
 from fastsam2_ros.pruning.state import PruningState
 from fastsam2_ros.results import TrackState
 from fastsam2_ros.streaming.loading import LoadedSam2
@@ -123,8 +126,30 @@ TURNS = np.array([[1, 0, 0.4], [0, 1, 0]])
 @pytest.mark.parametrize(("camera", "taken"), [(STILL, False), (TURNS, True)], ids=["still", "turns"])
 def test_what_was_sighted_moves_with_the_camera(camera, taken):
     target = Target("mug", True, True, PruningState(Budget(PruningConfig())), failed_searches=1)
-    places = [(0.1 + 0.4 * index, 0.3, 0.2, 0.2) for index in range(SIGHTINGS)]
-    assert [target.sight(box, camera) for box in places][-1] == taken
+    for index in range(SIGHTINGS):
+        target.follow(camera)
+        last = target.sight((0.1 + 0.4 * index, 0.3, 0.2, 0.2))
+    assert last == taken
+
+
+def test_what_was_sighted_moves_with_the_camera_in_frames_in_which_it_is_not_searched(make, video, search, monkeypatch):
+    tracker = make(search_interval=0.0)
+    tracker.set_target("mug; cup; spoon")
+    steps(tracker, video, 1)
+    search.places = {"mug": 0, "cup": 1, "spoon": 0}
+    search.present = {"mug"}
+    steps(tracker, video, 1, first=1)
+    search.present = {"mug", "cup", "spoon"}
+    steps(tracker, video, 2, first=2)
+    search.searched.clear()
+    update, a_place_on = MotionEstimator.update, np.array([[1, 0, 28 / 64], [0, 1, 0]])
+    monkeypatch.setattr(MotionEstimator, "update", lambda *given: replace(update(*given), camera=a_place_on))
+    search.places = {"cup": 2, "spoon": 1}
+    steps(tracker, video, 1, first=4)
+    monkeypatch.setattr(MotionEstimator, "update", lambda *given: replace(update(*given), camera=STILL))
+    steps(tracker, video, 1, first=5)
+    assert search.searched == [["cup"], ["spoon"]]
+    assert tracker.targets[2].id
 
 
 def test_what_was_sighted_is_looked_at_again_before_others_are_searched(make, video, search):
