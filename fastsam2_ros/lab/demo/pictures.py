@@ -86,7 +86,7 @@ def plot(file: Path, summary: dict[str, Any]) -> None:
         if points:
             keep.scatter(*zip(*points, strict=True), s=16, color=colour, label=state.lower(), zorder=3)
     keep.set(xlabel="time, s", ylabel="keep ratio", ylim=(0, 1.05))
-    keep.legend(loc="lower right", ncols=len(_STATES))
+    keep.legend(loc="best", ncols=len(_STATES))
     for axes in (motion, keep):
         axes.grid(alpha=0.3)
     motion.set_ylim(bottom=0)
